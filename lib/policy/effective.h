@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_POLICY_EFFECTIVE_H
+#define AVOW_POLICY_EFFECTIVE_H
+
+#include "policy/policy.h"
+
+/*
+ * The effective policy: what holds at a given time. That is the newest version of a policy and those older
+ * ones whose overlap has not ended, less every digest whose own `until` has passed.
+ *
+ * While versions overlap, a digest is allowed that any of them allows; a runtime or a PCR value is demanded
+ * only if all of them demand it; `deny:`, mode and freshness are those of the newest. So a host passes
+ * before, in the middle of, and after its part of a roll-out.
+ *
+ * Its digest names all that: whatever is remembered about a host (its continuation) is bound to it and void
+ * when it changes, also when it changes by the mere passing of time. Spec: SR-16.
+ */
+
+#define EFFECTIVE_VERSIONS_MAX 8
+
+struct policy_version {
+        struct policy *policy;
+        uint32_t version; /* 1, 2, … as the verifier counts them */
+        int64_t until_ms; /* end of its overlap; POLICY_NEVER for the newest */
+};
+
+struct policy_effective;
+
+/*
+ * From the newest version (first) and older ones, newest to oldest; those whose until_ms is not after NOW_MS
+ * are left out. Takes its own references to the policies. Return: 0; -ERR_CONFIG if two versions in force
+ * differ in bank or measurement register (they cannot be judged together: end the overlap); -ERR_LIMIT over
+ * EFFECTIVE_VERSIONS_MAX; -ERR_NOMEM.
+ */
+int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
+                         struct policy_effective **ret, struct err *err) MUST_USE;
+void policy_effective_free(struct policy_effective *e);
+DEFINE_AUTO(struct policy_effective, policy_effective_free)
+
+/* SHA-256 over versions, contents, overlaps and expired digests. */
+const struct digest *policy_effective_digest(const struct policy_effective *e);
+/* The next time at which the digest changes by itself, or POLICY_NEVER: make a new effective policy then. */
+int64_t policy_effective_changes_at_ms(const struct policy_effective *e);
+/* The time it was made for. */
+int64_t policy_effective_at_ms(const struct policy_effective *e);
+
+/* The newest version and its policy, borrowed. */
+const struct policy_version *policy_effective_newest(const struct policy_effective *e);
+const struct policy *policy_effective_policy(const struct policy_effective *e);
+/* All versions in force, newest first, borrowed. */
+const struct policy_version *policy_effective_versions(const struct policy_effective *e, size_t *ret_n);
+
+/* Every PCR that a quote must contain: what any version needs. */
+uint32_t policy_effective_pcr_mask(const struct policy_effective *e);
+
+enum policy_answer {
+        POLICY_UNKNOWN, /* no version in force knows the digest */
+        POLICY_ALLOWED, /* by *ret_digest of *ret_version */
+        POLICY_EXPIRED, /* known, but its time is over, in *ret_digest */
+        POLICY_DENIED,  /* by deny: of the newest version */
+};
+
+/* What holds for a digest. RET_* are written unless the answer is POLICY_UNKNOWN. */
+enum policy_answer policy_effective_ask(const struct policy_effective *e, const uint8_t *bytes,
+                                        const struct policy_version **ret_version,
+                                        const struct policy_digest **ret_digest);
+
+#endif
