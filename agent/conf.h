@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_AGENT_CONF_H
+#define AVOW_AGENT_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macro.h"
+
+/*
+ * agent.yaml, read into one struct. Strings are owned, never NULL unless said so. avow-agent(8) is the
+ * reference; conf.c holds the table of keys.
+ */
+enum agent_libs {
+        AGENT_LIBS_PRIVATE, /* all shared objects but the C and C++ run-time libraries */
+        AGENT_LIBS_ALL,
+        AGENT_LIBS_NONE,
+};
+
+enum agent_peer {
+        AGENT_PEER_AVOW,
+        AGENT_PEER_KEYLIME,
+};
+
+struct agent_runtime {
+        char *name;
+        char *path;
+        enum agent_libs libs;
+        char **files;
+        size_t n_files;
+};
+
+struct agent_config {
+        char *host_id;   /* "uuid", "hash_ek" or the name itself */
+        char *state_dir; /* /var/lib/avow/agent */
+        int log_level;   /* enum log_level */
+        struct {
+                char *tcti;
+                char *ek; /* "auto" or a name of tpm_ek_type */
+                char *ak; /* "auto" or a name of tpm_ak_type */
+                char **banks;
+                size_t n_banks; /* 0: every active bank */
+                unsigned pcr;
+        } tpm;
+        struct {
+                char *url; /* NULL: no registrar; the agent measures and waits */
+                char *ca;  /* PEM file, NULL: the system's */
+        } registrar, verifier;
+        enum agent_peer peer; /* what the verifier is */
+        int64_t interval_ms;
+        int64_t rescan_ms; /* watch.rescan */
+        struct agent_runtime *runtimes;
+        size_t n_runtimes;
+};
+
+/* Reads FILE, the files FILE.d/NAME.yaml and AVOW_AGENT_* from the environment. Return: 0; -ERR_CONFIG with
+ * file:line:column. */
+int agent_config_load(const char *file, struct agent_config **ret, struct err *err) MUST_USE;
+void agent_config_free(struct agent_config *config);
+DEFINE_AUTO(struct agent_config, agent_config_free)
+
+/* Which key that needs a restart differs between the two, if any: NULL or its name, as in the file. */
+const char *agent_config_needs_restart(const struct agent_config *running, const struct agent_config *wanted);
+
+#endif

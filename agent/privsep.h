@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_AGENT_PRIVSEP_H
+#define AVOW_AGENT_PRIVSEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "crypto/digest.h"
+
+/*
+ * The language between the two halves of the agent. The network half asks, the TPM half answers, in order;
+ * the TPM half also sends events of its own accord (id 0). Each request is permitted only in the states that
+ * its row of the table names, and is checked again by the TPM half, which believes nothing: it makes the
+ * qualifying data of native peers itself, with a purpose that follows from the type of the request, and signs
+ * raw challenges only where the configuration names a Keylime verifier (SR-13).
+ *
+ * A frame: be32 length of what follows | u8 type | u8 result | be16 0 | be32 id | body. Integers are
+ * big-endian, byte strings have a be32 length in front. Everything decoded is borrowed from the frame.
+ */
+#define PRIVSEP_FRAME_MAX   (8u << 20)
+#define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half */
+#define PRIVSEP_LOG_MAX     (6u << 20)
+
+enum privsep_type {
+        PRIVSEP_STATUS = 1, /* {} -> privsep_status; in every state */
+        PRIVSEP_IDENTITY,   /* {} -> privsep_identity */
+        PRIVSEP_ACTIVATE,   /* privsep_activate -> bytes: the credential */
+        PRIVSEP_SESSION,    /* privsep_session -> privsep_signed: TPM2_Certify of the AK by itself */
+        PRIVSEP_COLLECT,    /* privsep_collect -> privsep_evidence */
+        PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
+};
+
+enum privsep_result {
+        PRIVSEP_OK = 0,
+        PRIVSEP_NOT_NOW, /* not in this state: wait for an event, or ask again in seconds; body: text */
+        PRIVSEP_REFUSED, /* never: malformed, or not for this configuration; body: text */
+        PRIVSEP_FAILED,  /* the TPM or the log failed; body: text */
+};
+
+/* The TPM half's state. */
+enum privsep_state {
+        PRIVSEP_STATE_STARTING = 0, /* TPM not reached (yet, or lost), or keys being made */
+        PRIVSEP_STATE_READY,        /* keys loaded, runtimes measured */
+        PRIVSEP_N_STATES,
+};
+
+struct privsep_frame {
+        enum privsep_type type;
+        enum privsep_result result; /* PRIVSEP_OK in requests and events */
+        uint32_t id;
+        struct view body;
+};
+
+/* Appends a frame. */
+void privsep_frame_put(struct buf *out, const struct privsep_frame *frame);
+/*
+ * Takes the first frame out of IN, whose length may be at most MAX. The body is borrowed from IN.
+ * Return: bytes used; 0 if IN holds no whole frame yet; -ERR_FORMAT or -ERR_LIMIT.
+ */
+int privsep_frame_take(struct view in, size_t max, struct privsep_frame *ret, struct err *err) MUST_USE;
+
+/* True if a request of TYPE may be asked in STATE: the table. */
+bool privsep_permitted(enum privsep_type type, enum privsep_state state) MUST_USE;
+/* "collect", for logs. */
+const char *privsep_type_name(enum privsep_type type);
+
+/* Requests. Decoders demand exact lengths and no rest. Return: 0 or -ERR_FORMAT. */
+struct privsep_activate {
+        struct view id_object; /* contents of TPM2B_ID_OBJECT */
+        struct view secret;    /* contents of TPM2B_ENCRYPTED_SECRET */
+};
+void privsep_activate_put(struct buf *out, const struct privsep_activate *m);
+int privsep_activate_get(struct view in, struct privsep_activate *ret, struct err *err) MUST_USE;
+
+struct privsep_session {
+        struct view verifier_id; /* native: 36 characters; Keylime: empty */
+        struct view challenge;   /* 16 bytes; Keylime: 1 to 64, signed as they are */
+        struct view spki_sha256; /* native: 32 bytes, of the network half's TLS key; Keylime: empty */
+};
+void privsep_session_put(struct buf *out, const struct privsep_session *m);
+int privsep_session_get(struct view in, struct privsep_session *ret, struct err *err) MUST_USE;
+
+struct privsep_collect {
+        struct view verifier_id; /* native: 36 characters; Keylime: empty */
+        struct view challenge;   /* native: 32 bytes; Keylime: 1 to 64 */
+        uint16_t bank;           /* enum digest_alg */
+        uint32_t mask;           /* PCRs 0-23 to quote */
+        uint32_t log_offset;     /* first log entry wanted */
+        uint32_t log_max;        /* how many at most; 0: no log */
+};
+void privsep_collect_put(struct buf *out, const struct privsep_collect *m);
+int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err) MUST_USE;
+
+/* Answers. */
+struct privsep_status {
+        enum privsep_state state;
+        bool lockout;         /* the TPM is in dictionary attack lockout; attestation goes on */
+        bool log_explains;    /* the log replays to PCR 15 */
+        uint32_t log_entries; /* of this boot */
+        struct view problem;  /* what is wrong, in words; empty if nothing is */
+};
+void privsep_status_put(struct buf *out, const struct privsep_status *m);
+int privsep_status_get(struct view in, struct privsep_status *ret, struct err *err) MUST_USE;
+
+#define PRIVSEP_MAX_BANKS 8
+struct privsep_identity {
+        struct view host_id;
+        struct view ek_public;      /* TPM2B_PUBLIC */
+        struct view ek_certificate; /* DER; empty if the TPM holds none */
+        struct view ek_chain;       /* concatenated DER */
+        struct view ak_public;      /* TPM2B_PUBLIC */
+        struct view ak_name;
+        uint64_t boot_time_ms; /* wall clock at boot, one value per boot */
+        uint32_t log_entries;
+        uint16_t quote_bank; /* enum digest_alg: the bank that quotes are best asked in */
+        uint8_t pcr;         /* the measurements' register */
+        uint8_t n_banks;
+        struct {
+                uint16_t alg;
+                uint32_t mask;
+        } banks[PRIVSEP_MAX_BANKS]; /* active ones */
+};
+void privsep_identity_put(struct buf *out, const struct privsep_identity *m);
+int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err) MUST_USE;
+
+struct privsep_signed {
+        struct view message;   /* TPMS_ATTEST */
+        struct view signature; /* TPMT_SIGNATURE */
+};
+void privsep_signed_put(struct buf *out, const struct privsep_signed *m);
+int privsep_signed_get(struct view in, struct privsep_signed *ret, struct err *err) MUST_USE;
+
+struct privsep_evidence {
+        struct privsep_signed quote;
+        struct privsep_signed time; /* TPM2_GetTime; empty for Keylime peers */
+        uint16_t bank;
+        uint32_t mask;
+        struct digest pcrs[24]; /* pcrs[i] is there if bit i of mask is set */
+        uint32_t log_offset;    /* as asked, or 0 if the log is shorter than that: it began anew (a reboot) */
+        uint32_t log_count;     /* entries in LOG */
+        uint32_t log_total;     /* entries of this boot; all are extended, but for at most one at the end */
+        struct view log;        /* JSON-seq (RFC 7464) */
+};
+void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m);
+int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct err *err) MUST_USE;
+
+/* Events. */
+struct privsep_event {
+        enum privsep_state state;
+        uint32_t log_entries; /* grew: something was measured; worth an attestation at once */
+};
+void privsep_event_put(struct buf *out, const struct privsep_event *m);
+int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err) MUST_USE;
+
+#endif
