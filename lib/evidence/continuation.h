@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_EVIDENCE_CONTINUATION_H
+#define AVOW_EVIDENCE_CONTINUATION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macro.h"
+#include "crypto/digest.h"
+#include "evidence/pcr.h"
+#include "evidence/tpm_types.h"
+
+/*
+ * What is remembered about a host between two rounds, so that only new log entries are asked for and judged.
+ *
+ * It has two halves. `last` is what the last authentic quote said: clock and counters must move on from there
+ * (SR-14). The rest says how far the log was judged, under which effective policy: it is void when that
+ * digest changes, or at a reboot, and then the log is asked for from entry 0 (SR-16).
+ */
+
+#define CONTINUATION_MEASURED_MAX   8192
+#define CONTINUATION_JSON_BYTES_MAX (8u * 1024 * 1024)
+
+/* The last authentic quote: the bundle's "previous". */
+struct previous {
+        struct tpm_clock clock;
+        int64_t received_at_ms;
+        bool has_time_offset;
+        int64_t time_offset_ms; /* clock - time, constant within a reset count unless the clock was set */
+        struct pcr_values pcrs;
+        uint64_t cel_entries; /* log entries that the quote covered */
+};
+
+/* A measurement that still counts: the newest of its name, or one that was refused in this boot. Names are
+ * claims (SR-18); what is judged is the digest. */
+struct measured {
+        char *runtime; /* ours; NULL in records of others */
+        char *path;    /* ours; in records of others their own text */
+        struct digest digest;
+        uint64_t entry; /* its place in the log, from 0 */
+        bool foreign;   /* not a record of ours */
+        bool newest;    /* no later record has its name */
+        bool refused;   /* no policy in force allowed it when it was judged */
+};
+
+struct continuation {
+        struct previous last;
+        struct digest effective_policy; /* SHA-256 */
+        unsigned pcr;                   /* the register of the log: 15 unless moved */
+        struct digest pcr_value;        /* the value that the first cel_entries replay to */
+        uint64_t cel_entries;           /* how many entries of the log were judged: where the next begin */
+        size_t n_measured;
+        struct measured *measured; /* in the order of `entry` */
+};
+
+struct continuation *continuation_new(void) MUST_USE;
+void continuation_free(struct continuation *c);
+DEFINE_AUTO(struct continuation, continuation_free)
+struct continuation *continuation_dup(const struct continuation *c) MUST_USE; /* NULL: no memory */
+
+/* Copies one more measurement in. Return: 0; -ERR_LIMIT beyond CONTINUATION_MEASURED_MAX; -ERR_NOMEM. */
+int continuation_add(struct continuation *c, const struct measured *m, struct err *err) MUST_USE;
+
+/* to: NULL when out of memory. from: strict. Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM. */
+json_t *continuation_to_json(const struct continuation *c) MUST_USE;
+int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err) MUST_USE;
+
+/* {"clock", "reset", "restart", "safe", "received_at", "time_offset"?, "pcrs", "offsets": {"cel"}}. */
+json_t *previous_to_json(const struct previous *p) MUST_USE;
+int previous_from_json(const json_t *j, struct previous *ret, struct err *err) MUST_USE;
+
+#endif
