@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TABLE(x) for every file of commands: x_commands is its table. Included by commands.h and commands.c; no
+ * guard.
+ */
+TABLE(completion)
