@@ -1,8 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += lib/base/libbase.la
 lib_base_libbase_la_SOURCES = \
-	lib/base/bytes.c lib/base/bytes.h \
-	lib/base/err.c lib/base/err.h \
+	lib/base/base64.c \
+	lib/base/base64.h \
+	lib/base/bytes.c \
+	lib/base/bytes.h \
+	lib/base/clock.c \
+	lib/base/clock.h \
+	lib/base/err.c \
+	lib/base/err.h \
+	lib/base/file.c \
+	lib/base/file.h \
+	lib/base/hex.c \
+	lib/base/hex.h \
+	lib/base/json.c \
+	lib/base/json.h \
 	lib/base/macro.h \
-	lib/base/mem.c lib/base/mem.h
+	lib/base/map.c \
+	lib/base/map.h \
+	lib/base/mem.c \
+	lib/base/mem.h \
+	lib/base/str.c \
+	lib/base/str.h \
+	lib/base/uuid.c \
+	lib/base/uuid.h
 lib_base_libbase_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS) $(SYSTEMD_LIBS)
