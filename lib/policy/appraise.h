@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_POLICY_APPRAISE_H
+#define AVOW_POLICY_APPRAISE_H
+
+#include "evidence/authenticate.h"
+#include "evidence/bundle.h"
+#include "evidence/continuation.h"
+#include "evidence/verdict.h"
+#include "policy/effective.h"
+
+/*
+ * The appraisal: there is one, for the verifier's every round and for `avow evidence verify` years later.
+ *
+ *   authenticate (AK, challenge, counters, clock) → replay the log to the quoted register → policy → verdict
+ *
+ * Pure: bytes and times in, a verdict with findings and the next continuation out.
+ */
+struct appraisal {
+        const struct evidence *evidence;
+        const struct expectation *expectation; /* its `previous` is taken from `before` if that is given */
+        const struct policy_effective *policy; /* made for the time of judging */
+        const struct continuation *before;     /* what is remembered of this host, or NULL */
+        bool has_log;                          /* a cel_log came with the evidence (it may be empty) */
+        struct view log;                       /* its records, */
+        uint64_t log_first;                    /* from this entry on: what was asked for and sent */
+        bool asked_again;                      /* the log was already asked for a second time, in full */
+};
+
+/* What the verifier has to ask for before there can be a verdict. */
+enum appraisal_ask {
+        APPRAISAL_ASK_NOTHING = 0,
+        APPRAISAL_ASK_NOW,      /* a new challenge with a deadline of seconds (SR-14) */
+        APPRAISAL_ASK_FULL_LOG, /* the same, and the log from entry 0 (SR-4, SR-16) */
+};
+
+struct appraisal_result {
+        /*
+         * PASS or FAIL: the host's new verdict. REFUSED: nothing is known, the challenge stays outstanding.
+         * INCONCLUSIVE: with an `ask`, it becomes the host's verdict only if asking did not help.
+         */
+        struct verdict *verdict;
+        struct continuation *next; /* replaces `before`; NULL: keep `before` as it is */
+        enum appraisal_ask ask;
+        uint64_t firmware_version; /* of the TPM, as signed; 0 if refused */
+};
+
+void appraisal_result_done(struct appraisal_result *r);
+
+/*
+ * Appraises. RET is zeroed first and owned by the caller (appraisal_result_done). Return: 0 with a verdict,
+ * whatever the peer sent; -ERR_NOMEM, -ERR_CRYPTO if nothing could be decided.
+ * Spec: SR-4, SR-14, SR-15 (bank), SR-16, SR-18.
+ */
+int appraise(const struct appraisal *in, struct appraisal_result *ret, struct err *err) MUST_USE;
+
+/*
+ * Appraises a bundle under POLICY, made for the time that is asked about (the bundle's received_at_ms, if
+ * nothing else is). What rested on memory that no bundle holds, a superseded measurement that an older policy
+ * allowed, is inconclusive here. Return: 0; -ERR_FORMAT for a bundle whose AK or ids are none; -ERR_NOMEM,
+ * -ERR_CRYPTO.
+ */
+int appraise_bundle(const struct bundle *b, const struct policy_effective *policy, struct verdict **ret,
+                    struct err *err) MUST_USE;
+
+/*
+ * The entry from which the log has to be asked for in the next round, given what is remembered and the policy
+ * in force then: 0 if that policy is another one.
+ */
+uint64_t appraisal_log_offset(const struct continuation *before, const struct policy_effective *policy);
+
+#endif
