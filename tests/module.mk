@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/unit/<folder>/module.mk holds the unit tests of lib/<folder> (or of a program); they need cmocka.
-TEST_LIBS = $(CMOCKA_LIBS)
+# Each links $(TEST_LIBS): tests/support, cmocka, and the flags that send allocations through tests/support/oom.c.
+TEST_LIBS = lib/base/libbase.la tests/support/libsupport.la lib/base/libbase.la $(CMOCKA_LIBS) $(OOM_FLAGS)
+AM_CPPFLAGS += -I$(top_srcdir)/tests
 if HAVE_CMOCKA
+include tests/support/module.mk
 include tests/unit/base/module.mk
 include tests/unit/crypto/module.mk
 include tests/unit/tpm/module.mk
