@@ -122,6 +122,41 @@ int store_health(struct store *s, struct err *err)
         return r;
 }
 
+/* A job whose submitter waits for it; it has no `done`. */
+struct call {
+        struct store_job job;
+        int (*work)(struct store_conn *conn, void *arg, struct err *err);
+        void *arg;
+        pthread_cond_t *finished;
+        bool is_finished;
+};
+
+static int call_work(struct store_job *job, struct store_conn *conn, struct err *err)
+{
+        struct call *call = (struct call *)job;
+
+        return call->work(conn, call->arg, err);
+}
+
+int store_call(struct store *s, enum store_class class,
+               int (*work)(struct store_conn *conn, void *arg, struct err *err), void *arg, struct err *err)
+{
+        pthread_cond_t finished = PTHREAD_COND_INITIALIZER;
+        struct call call = {
+                .job = {.class = class, .work = call_work}, .work = work, .arg = arg, .finished = &finished};
+
+        store_submit(s, &call.job);
+        (void)pthread_mutex_lock(&s->lock);
+        while (!call.is_finished)
+                (void)pthread_cond_wait(&finished, &s->lock);
+        (void)pthread_mutex_unlock(&s->lock);
+        (void)pthread_cond_destroy(&finished);
+        if (call.job.err.kind == ERR_NONE)
+                return 0;
+        *err = call.job.err;
+        return -(int)err->kind;
+}
+
 /* ---- the threads ---- */
 
 static void queue_init(struct queue *q)
@@ -209,25 +244,43 @@ static void run_jobs(struct worker *w, struct store_job *jobs)
                 run_alone(w, job);
 }
 
+/* Puts one finished job where it is waited for. Return: true if that is the loop. */
+static bool hand_over(struct store *s, struct store_job *job)
+{
+        job->next = NULL;
+        if (!job->done) {
+                struct call *call = (struct call *)job;
+
+                call->is_finished = true;
+                (void)pthread_cond_signal(call->finished);
+                return false;
+        }
+        *s->finished_tail = job;
+        s->finished_tail = &job->next;
+        return true;
+}
+
 /* Gives finished jobs to the loop; remembers whether the disk took them. */
 static void finish_jobs(struct worker *w, struct store_job *jobs)
 {
         struct store *s = w->store;
-        struct store_job *last = jobs;
-        bool post;
+        bool post = false;
 
-        while (last->next)
-                last = last->next;
         (void)pthread_mutex_lock(&s->lock);
-        if (!w->reader && (last->err.kind == ERR_IO || last->err.kind == ERR_NONE))
-                s->health = last->err;
-        *s->finished_tail = jobs;
-        s->finished_tail = &last->next;
-        post = !s->drain->posted;
-        s->drain->posted = true;
+        while (jobs) {
+                struct store_job *next = jobs->next;
+
+                if (!w->reader && (jobs->err.kind == ERR_IO || jobs->err.kind == ERR_NONE))
+                        s->health = jobs->err;
+                post = hand_over(s, jobs) || post;
+                jobs = next;
+        }
+        post = post && !s->drain->posted;
+        s->drain->posted = s->drain->posted || post;
         (void)pthread_mutex_unlock(&s->lock);
-        if (post)
-                s->post(s->post_ctx, on_post, s->drain);
+        while (post && s->post(s->post_ctx, on_post, s->drain) < 0)
+                (void)nanosleep(&(struct timespec){.tv_nsec = 10000000},
+                                NULL); /* out of memory: not for ever */
 }
 
 static void *worker_main(void *arg)

@@ -25,8 +25,9 @@ struct store;
 struct store_conn;
 struct store_row;
 
-/* Calls FN(ARG) soon on the loop's thread; may be called from any thread; never fails. */
-typedef void (*store_post_fn)(void *ctx, void (*fn)(void *arg), void *arg);
+/* Calls FN(ARG) soon on the loop's thread; may be called from any thread. Return: 0, or < 0 when out of
+ * memory (the store tries again). */
+typedef int (*store_post_fn)(void *ctx, void (*fn)(void *arg), void *arg);
 
 /* A program's database: its migrations, the first one first; the schema's version is their number. */
 struct store_schema {
@@ -72,6 +73,12 @@ struct store_job {
 };
 
 void store_submit(struct store *s, struct store_job *job);
+
+/* Runs WORK(conn, arg) in a transaction and waits for it: for start-up, and tests; never on a running loop.
+ * Return: 0, or -kind. */
+int store_call(struct store *s, enum store_class class,
+               int (*work)(struct store_conn *conn, void *arg, struct err *err), void *arg,
+               struct err *err) MUST_USE;
 
 /* ---- inside a job ---- */
 
