@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += tenant/avow
+noinst_LTLIBRARIES += tenant/libtenant.la
+tenant_libtenant_la_SOURCES = \
+	tenant/command.h tenant/commands.h tenant/tables.h \
+	tenant/commands.c \
+	tenant/completion.c \
+	tenant/options.c tenant/options.h \
+	tenant/output.c tenant/output.h
+tenant_avow_SOURCES = tenant/main.c
+tenant_avow_LDADD = tenant/libtenant.la lib/base/libbase.la $(JANSSON_LIBS)
