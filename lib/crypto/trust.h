@@ -15,6 +15,7 @@
  * folder is trusted as an anchor, also when it is no self-signed root.
  */
 struct trust;
+struct x509_store_st;
 
 /* The longest reason that a check gives, NUL included. */
 #define TRUST_REASON_BYTES 256
@@ -28,6 +29,7 @@ int trust_new(struct trust **ret, struct err *err) MUST_USE;
 int trust_add_path(struct trust *trust, const char *path, struct err *err) MUST_USE;
 int trust_add(struct trust *trust, const struct cert *cert, struct err *err) MUST_USE;
 size_t trust_count(const struct trust *trust);
+struct x509_store_st *trust_store(const struct trust *trust); /* borrowed; for lib/crypto itself */
 void trust_free(struct trust *trust);
 DEFINE_AUTO(struct trust, trust_free)
 
