@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += lib/crypto/libcrypto.la
+lib_crypto_libcrypto_la_SOURCES = \
+	lib/crypto/cert.c lib/crypto/cert.h \
+	lib/crypto/cert_issue.c \
+	lib/crypto/credential.c lib/crypto/credential.h \
+	lib/crypto/der.c lib/crypto/der.h \
+	lib/crypto/digest.c lib/crypto/digest.h \
+	lib/crypto/hmac.c \
+	lib/crypto/jws.c lib/crypto/jws.h \
+	lib/crypto/kdf.c lib/crypto/kdf.h \
+	lib/crypto/key.c lib/crypto/key.h \
+	lib/crypto/ossl.c lib/crypto/ossl.h \
+	lib/crypto/pubkey.c lib/crypto/pubkey.h \
+	lib/crypto/random.c lib/crypto/random.h \
+	lib/crypto/skew.h \
+	lib/crypto/tls.c lib/crypto/tls.h \
+	lib/crypto/trust.c lib/crypto/trust.h \
+	lib/crypto/verify.c
+lib_crypto_libcrypto_la_LIBADD = lib/base/libbase.la $(OPENSSL_LIBS)
