@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "wire/capabilities.h"
 #include "wire/wire.h"
 
 /*
@@ -19,6 +20,7 @@ struct wire_ask {
         uint16_t scheme, hash;
         struct wire_banks banks; /* what to quote */
         /* logs */
+        bool has_offset;          /* false for logs that come whole */
         uint64_t starting_offset; /* first entry wanted */
         bool has_count;
         uint64_t entry_count; /* at most so many, if has_count */
@@ -40,10 +42,16 @@ struct wire_request {
         int64_t boot_time_ms;   /* echoed in system_info */
         int64_t received_at_ms; /* capabilities_received_at */
         int64_t expires_at_ms;  /* challenges_expire_at; 0 if the answer has none */
+        /* Encode: the offered key, echoed as certification_key (Keylime's agents want it back whole); may be
+         * NULL. */
+        const struct wire_quote_offer *key;
 };
 int wire_request_encode(const struct wire_request *m, struct buf *ret, struct err *err) MUST_USE;
 /* Items of a kind that we do not know are an error: evidence is answered in order and number. */
 int wire_request_decode(struct view body, struct wire_request *ret, struct err *err) MUST_USE;
+
+/* No answer to a challenge is worth waiting longer for. */
+#define WIRE_DEADLINE_MAX_MS 86400000
 
 /* The next challenge, given with the answer to the last evidence. */
 struct wire_next {
@@ -53,12 +61,18 @@ struct wire_next {
         struct wire_asks asks;
 };
 
+/* "/v3.0/agents/HOST/attestations/INDEX". */
+void wire_attestation_path(const char *host, uint64_t index, char ret[static WIRE_HOST_MAX + 64]);
+
 /* The last path segment of a Location header: "/v3.0/agents/x/attestations/12" → 12. The path before it is
  * ignored (Keylime sends a wrong one). Return: false if it does not end in a number. */
 bool wire_location_index(const char *location, uint64_t *ret) MUST_USE;
 
-/* For the messages that hold asks: JSON and back. Not for use outside lib/wire. */
-json_t *wire_asks_to_json(const struct wire_asks *asks);
+/* For the messages that hold asks: JSON and back. Not for use outside lib/wire. KEY may be NULL. */
+json_t *wire_ask_parameters_to_json(const struct wire_ask *a, const struct wire_quote_offer *key);
+json_t *wire_asks_to_json(const struct wire_asks *asks, const struct wire_quote_offer *key);
 int wire_asks_from_json(const json_t *list, struct wire_asks *ret, struct err *err) MUST_USE;
+json_t *wire_next_to_json(const struct wire_next *m);
+int wire_next_from_json(const json_t *next, struct wire_next *ret, struct err *err) MUST_USE;
 
 #endif

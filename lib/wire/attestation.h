@@ -8,6 +8,9 @@
 
 /* What became of evidence: the answer to it, and the records that GET …/attestations/:index shows. */
 
+/* No server may make an agent wait longer than this for its next attestation. */
+#define WIRE_WAIT_MAX_S 86400
+
 /* The 202. */
 struct wire_outcome {
         enum wire_stage stage;
@@ -32,12 +35,13 @@ struct wire_attestation {
         enum wire_evaluation evaluation; /* "inconclusive" is written "pending" for Keylime's readers */
         const char *failure_reason;      /* "broken_evidence_chain", "policy_violation" or NULL */
         int64_t boot_time_ms;
-        int64_t received_at_ms;               /* capabilities_received_at */
-        int64_t expires_at_ms;                /* challenges_expire_at; 0 if none */
-        int64_t evidence_at_ms;               /* evidence_received_at; 0 if none */
-        int64_t completed_at_ms;              /* verification_completed_at; 0 if none */
-        const struct wire_asks *asks;         /* chosen parameters; may be NULL */
-        const struct wire_evidence *evidence; /* may be NULL */
+        int64_t received_at_ms;                /* capabilities_received_at */
+        int64_t expires_at_ms;                 /* challenges_expire_at; 0 if none */
+        int64_t evidence_at_ms;                /* evidence_received_at; 0 if none */
+        int64_t completed_at_ms;               /* verification_completed_at; 0 if none */
+        const struct wire_asks *asks;          /* chosen parameters; may be NULL */
+        const struct wire_capabilities *offer; /* what the host offered; may be NULL */
+        const struct wire_evidence *evidence;  /* may be NULL */
 };
 /* The 202 to a Keylime agent: the whole evidence echoed, meta.seconds_to_next_attestation. */
 int wire_attestation_ack_encode(const struct wire_attestation *m, int64_t wait_s, struct buf *ret,

@@ -2,6 +2,8 @@
 #ifndef AVOW_WIRE_CAPABILITIES_H
 #define AVOW_WIRE_CAPABILITIES_H
 
+#include <jansson.h>
+
 #include "wire/wire.h"
 
 /* What a host says it can show: POST /v3.0/agents/:id/attestations. All of it is a claim. */
@@ -47,5 +49,9 @@ void wire_capabilities_done(struct wire_capabilities *m);
 
 /* The media type of a log as we write and read it: "application/json-seq" for the CEL log. */
 const char *wire_log_format(enum wire_evidence_type type);
+
+/* For the messages that repeat an offer: its capabilities, its key. Not for use outside lib/wire. */
+json_t *wire_offer_to_json(const struct wire_capabilities *m, enum wire_evidence_type type);
+json_t *wire_key_to_json(const struct wire_quote_offer *q);
 
 #endif

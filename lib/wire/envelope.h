@@ -18,6 +18,9 @@ int wire_envelope_encode(int code, const char *status, const json_t *results, st
                          struct err *err) MUST_USE;
 /* Other members are ignored, `results` may be null or missing (both are in the field). */
 int wire_envelope_decode(struct view body, struct wire_envelope *ret, struct err *err) MUST_USE;
+/* The same for an answer that must be a success with results.
+ * Return: 0; as above; -ERR_PEER with the code inside if that is not 2xx. */
+int wire_envelope_open(struct view body, struct wire_envelope *ret, struct err *err) MUST_USE;
 void wire_envelope_done(struct wire_envelope *e);
 
 #endif

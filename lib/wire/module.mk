@@ -1,1 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += lib/wire/libwire.la
+lib_wire_libwire_la_SOURCES = \
+	lib/wire/ask.c lib/wire/ask.h \
+	lib/wire/attestation.c lib/wire/attestation.h \
+	lib/wire/capabilities.c lib/wire/capabilities.h \
+	lib/wire/envelope.c lib/wire/envelope.h \
+	lib/wire/evidence.c lib/wire/evidence.h \
+	lib/wire/field.c lib/wire/field.h \
+	lib/wire/problem.c lib/wire/problem.h \
+	lib/wire/registration.c lib/wire/registration.h \
+	lib/wire/retry.c lib/wire/retry.h \
+	lib/wire/session.c lib/wire/session.h \
+	lib/wire/v2host.c lib/wire/v2host.h \
+	lib/wire/version.c lib/wire/version.h \
+	lib/wire/wire.c lib/wire/wire.h
+lib_wire_libwire_la_LIBADD = lib/base/libbase.la

@@ -11,6 +11,11 @@
  * Spec: Keylime REST API 2.x, registrar.
  */
 
+enum {
+        WIRE_BLOB_MAX = 4096,     /* bytes of a credential blob */
+        WIRE_NAMES_MAX = 1000000, /* hosts in one list */
+};
+
 enum wire_mtls { WIRE_MTLS_ABSENT, WIRE_MTLS_DISABLED, WIRE_MTLS_PEM };
 
 /* POST /v2.x/agents/:id (or /agents with agent_id in the body). Every byte string is empty when absent or

@@ -11,6 +11,8 @@
  * Spec: Keylime REST API 2.x, verifier.
  */
 
+#define WIRE_FIXED_PCRS_MAX 256 /* values in one tpm_policy */
+
 /* POST /v2.x/agents/:id. Texts are NULL when null, empty or absent. */
 struct wire_v2_add {
         char *ip;                /* cloudagent_ip; NULL in push mode */
