@@ -66,10 +66,10 @@ struct conf_schema {
 struct conf;
 
 /*
- * Reads. FILE missing is -ERR_IO unless FILE_OPTIONAL; FILE.d missing is fine. ENVIRON is `environ`, or NULL.
+ * Reads. FILE missing is -ERR_IO unless FILE_OPTIONAL; FILE.d missing is fine. ENV is `environ`, or NULL.
  * Return: 0; -ERR_CONFIG (file:line:column, key, what was expected), -ERR_IO, -ERR_LIMIT, -ERR_NOMEM.
  */
-int conf_load(const struct conf_schema *schema, const char *file, bool file_optional, char *const *environ,
+int conf_load(const struct conf_schema *schema, const char *file, bool file_optional, char *const *env,
               struct conf **ret, struct err *err) MUST_USE;
 /* The same from bytes, without FILE.d and environment: for tests and for what is not a file. */
 int conf_parse(const struct conf_schema *schema, struct view text, const char *name, struct conf **ret,

@@ -7,6 +7,11 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/bytes.h \
 	lib/base/clock.c \
 	lib/base/clock.h \
+	lib/base/conf.c \
+	lib/base/conf.h \
+	lib/base/conf_get.c \
+	lib/base/conf_private.h \
+	lib/base/conf_value.c \
 	lib/base/err.c \
 	lib/base/err.h \
 	lib/base/file.c \
@@ -15,6 +20,8 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/hex.h \
 	lib/base/json.c \
 	lib/base/json.h \
+	lib/base/log.c \
+	lib/base/log.h \
 	lib/base/macro.h \
 	lib/base/map.c \
 	lib/base/map.h \
@@ -23,5 +30,8 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/str.c \
 	lib/base/str.h \
 	lib/base/uuid.c \
-	lib/base/uuid.h
+	lib/base/uuid.h \
+	lib/base/yaml.c \
+	lib/base/yaml.h \
+	lib/base/yaml_node.c
 lib_base_libbase_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS) $(SYSTEMD_LIBS)

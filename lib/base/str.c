@@ -100,16 +100,16 @@ static bool is_hidden(struct view ch)
 
 #define ESCAPED_MAX 16 /* four bytes as \xNN */
 
-/* The next character of C as it may be printed, into OUT. Return: its length. */
-static size_t take_printable(struct cursor *c, char out[ESCAPED_MAX + 1])
+/* The next character of C as it may be printed, into OUT; those of ALSO are escaped too. Return: its length.
+ */
+static size_t take_printable(struct cursor *c, const char *also, char out[ESCAPED_MAX + 1])
 {
         struct view ch;
         size_t len = 0;
 
         if (!take_utf8(c, &ch) && !cursor_take(c, 1, &ch))
                 return 0;
-        if ((ch.len == 1 && (ch.p[0] < 0x20 || ch.p[0] >= 0x7f || strchr("\\'\"", ch.p[0]))) ||
-            is_hidden(ch)) {
+        if ((ch.len == 1 && (ch.p[0] < 0x20 || ch.p[0] >= 0x7f || strchr(also, ch.p[0]))) || is_hidden(ch)) {
                 for (size_t i = 0; i < ch.len; i++, len += 4)
                         (void)snprintf(out + len, ESCAPED_MAX + 1 - len, "\\x%02x", ch.p[i]);
                 return len;
@@ -118,13 +118,25 @@ static size_t take_printable(struct cursor *c, char out[ESCAPED_MAX + 1])
         return ch.len;
 }
 
-void buf_escaped(struct buf *b, struct view v)
+static void put_printable(struct buf *b, struct view v, const char *also)
 {
         struct cursor c = cursor_of(v);
         char out[ESCAPED_MAX + 1];
 
         while (c.left)
-                buf_put(b, out, take_printable(&c, out));
+                buf_put(b, out, take_printable(&c, also, out));
+}
+
+static const char quoting[] = "\\'\"";
+
+void buf_escaped(struct buf *b, struct view v)
+{
+        put_printable(b, v, quoting);
+}
+
+void buf_printable(struct buf *b, struct view v)
+{
+        put_printable(b, v, "");
 }
 
 const char *str_show(struct view v, struct str_shown *ret)
@@ -136,7 +148,7 @@ const char *str_show(struct view v, struct str_shown *ret)
 
         ret->text[len++] = '\'';
         while (c.left) {
-                size_t n = take_printable(&c, out);
+                size_t n = take_printable(&c, quoting, out);
 
                 if (c.at > 120 || len + n + sizeof(cut) > sizeof(ret->text)) {
                         memcpy(ret->text + len, cut, sizeof(cut));

@@ -29,6 +29,8 @@ const char *str_show(struct view v, struct str_shown *ret);
 
 /* Appends V with the same escapes, uncut and without quotes. */
 void buf_escaped(struct buf *b, struct view v);
+/* Appends V with quotes and backslashes as they are: for a whole line that holds text made by SHOW(). */
+void buf_printable(struct buf *b, struct view v);
 
 /* A host's name: 1 to 80 of A-Z a-z 0-9 _ . - and not "." or "..". Spec: Keylime's [\w.-]+, ASCII. */
 bool str_valid_host_id(const char *s) MUST_USE;

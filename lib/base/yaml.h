@@ -21,7 +21,7 @@ enum yaml_kind { YAML_NULL, YAML_TEXT, YAML_LIST, YAML_MAP };
 struct yaml_node {
         enum yaml_kind kind;
         const char *file;         /* borrowed from the document */
-        unsigned line, column;    /* from 1 */
+        unsigned line, column;    /* from 1; 0 if it stands in no file */
         char *text;               /* YAML_TEXT: UTF-8, no NUL inside; else NULL */
         bool quoted;              /* the text stood in quotes or in a block: "true" is then no boolean */
         struct yaml_node **items; /* YAML_LIST: items; YAML_MAP: values */
@@ -42,9 +42,11 @@ int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml
                struct err *err) MUST_USE;
 /* Reads a file with the same limits; also -ERR_IO. */
 int yaml_load(const char *path, size_t max_bytes, struct yaml_doc **ret, struct err *err) MUST_USE;
+/* A document that is one plain text, said at NAME instead of in a line of a file (a variable, a default). */
+int yaml_text(const char *text, const char *name, struct yaml_doc **ret, struct err *err) MUST_USE;
 const struct yaml_node *yaml_root(const struct yaml_doc *doc);
-void yaml_free(struct yaml_doc *doc);
-DEFINE_AUTO(struct yaml_doc, yaml_free)
+void yaml_doc_free(struct yaml_doc *doc);
+DEFINE_AUTO(struct yaml_doc, yaml_doc_free)
 
 /* Sets ERR_CONFIG "FILE:LINE:COLUMN: …" for a node. Return: -ERR_CONFIG. */
 int yaml_err(const struct yaml_node *node, struct err *err, const char *fmt, ...) PRINTF(3, 4);
