@@ -6,6 +6,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/commands.c \
 	tenant/completion.c \
 	tenant/options.c tenant/options.h \
-	tenant/output.c tenant/output.h
+	tenant/output.c tenant/output.h \
+	tenant/settings.c tenant/settings.h
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la lib/base/libbase.la $(JANSSON_LIBS)

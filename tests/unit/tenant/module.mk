@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+check_PROGRAMS += tests/unit/tenant/test_options tests/unit/tenant/test_output
+TESTS += tests/unit/tenant/test_options tests/unit/tenant/test_output
+tests_unit_tenant_test_options_LDADD = tenant/libtenant.la $(TEST_LIBS)
+tests_unit_tenant_test_output_LDADD = tenant/libtenant.la $(TEST_LIBS) $(JANSSON_LIBS)
