@@ -12,7 +12,7 @@
 /*
  * The attestation key: a restricted signing key that is a child of the EK, so it lives in the endorsement
  * hierarchy and dies with it. noDA: attestation works in lockout. Its random auth value is known to this
- * process alone and never crosses the bus in the clear: it is used in one HMAC session that is salted to the
+ * process alone and never crosses the bus in the clear: it is used in HMAC sessions that are salted to the
  * EK. Spec: SR-10, SR-11; TPM 2.0 Part 1, 19 (sessions), 27 (templates).
  */
 enum tpm_ak_type {
@@ -40,7 +40,7 @@ int tpm_ak_create(struct tpm *tpm, struct tpm_ek *ek, enum tpm_ak_type type, str
 struct tpm_ak;
 
 /*
- * Loads an AK (one transient object and one session until freed; EK may be freed afterwards).
+ * Loads an AK (one transient object and two sessions until freed; EK may be freed afterwards).
  * Return: 0; -ERR_TPM if this TPM cannot load it: another EK, or the endorsement hierarchy was cleared.
  */
 int tpm_ak_load(struct tpm *tpm, struct tpm_ek *ek, const struct tpm_ak_blob *blob, struct tpm_ak **ret,

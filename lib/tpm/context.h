@@ -3,6 +3,7 @@
 #define AVOW_TPM_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -31,7 +31,7 @@ int tpm_banks_read(struct tpm *tpm, struct tpm_banks *ret, struct err *err) MUST
 /* A bank's name: "sha256", "sm3_256", or "0x0027" for one unknown here (written into RET). */
 const char *tpm_bank_name(uint16_t alg, char ret[16]);
 
-/* The banks that are used, strongest name first in nobody's favour: ascending algorithm id. */
+/* The banks that are used, by ascending algorithm id. */
 struct tpm_bank_set {
         size_t n;
         enum digest_alg v[TPM_MAX_BANKS];
