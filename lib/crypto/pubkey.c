@@ -170,20 +170,27 @@ int pubkey_from_ec(enum pubkey_curve curve, struct view x, struct view y, struct
 
 int pubkey_from_spki(struct view der, struct pubkey **ret, struct err *err)
 {
+        AUTO(pubkey_free_p) struct pubkey *key = NULL;
         const uint8_t *p = der.p;
+        struct buf anew = {0};
         EVP_PKEY *pkey;
+        int r;
 
         if (der.len == 0 || der.len > 65536)
                 return err_set(err, ERR_FORMAT, 0, "a public key of %zu bytes", der.len);
         pkey = d2i_PUBKEY(NULL, &p, (long)der.len);
         if (!pkey)
                 return ossl_err(err, ERR_FORMAT, "the bytes are no public key");
-        if ((size_t)(p - der.p) != der.len) {
-                EVP_PKEY_free(pkey);
-                return err_set(err, ERR_FORMAT, 0, "%zu bytes follow the public key",
-                               der.len - (size_t)(p - der.p));
-        }
-        return pubkey_from_evp(pkey, ret, err);
+        r = pubkey_from_evp(pkey, &key, err);
+        if (r >= 0)
+                r = pubkey_spki(key, &anew, err);
+        /* One key, one spelling: tokens are bound to the hash of these bytes. */
+        if (r >= 0 && !view_equal(VIEW_BUF(&anew), der))
+                r = err_set(err, ERR_FORMAT, 0, "the bytes are not the DER form of the public key in them");
+        buf_free(&anew);
+        if (r >= 0)
+                *ret = TAKE(key);
+        return r;
 }
 
 int pubkey_from_pem(struct view pem, struct pubkey **ret, struct err *err)
