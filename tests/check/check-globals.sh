@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# House rule: no mutable file-scope variables. A program's state is one struct made in main and passed down.
+# Exceptions: the log's level and target (lib/base/log.c), and a signal flag (volatile sig_atomic_t).
+. "$(dirname "$0")/common.sh"
+
+findings=$(code $(sources $libs $programs) | awk '
+{
+	match($0, /^[^:]*:[0-9]+:/)
+	at = substr($0, 1, RLENGTH)
+	line = substr($0, RLENGTH + 1)
+	if (at ~ /^lib\/base\/log\.c:/ || line !~ /^static / || line ~ /(^| )const( |\*)|\*const / || line ~ /sig_atomic_t/)
+		next
+	head = line
+	sub(/=.*/, "", head)
+	if (head !~ /\(/ && (line ~ /;[ \t]*$/ || line ~ /=/))
+		print at " a mutable variable of the whole file: make it const, or put it into the program'"'"'s struct"
+}')
+finish
