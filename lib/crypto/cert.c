@@ -210,7 +210,8 @@ static int parse(struct view der, X509 **ret, size_t *ret_len, struct err *err)
 /* Is what was read DER, and would encoding it anew give the same bytes (so no default is spelt out)? */
 static bool is_strict(X509 *x509, struct view der)
 {
-        AUTO(X509_free_p) X509 *copy = X509_dup(x509);
+        AUTO(X509_free_p)
+        X509 *copy = X509_dup(x509);
         uint8_t *tbs = NULL, *anew = NULL;
         bool same = false;
 

@@ -170,7 +170,8 @@ int pubkey_from_ec(enum pubkey_curve curve, struct view x, struct view y, struct
 
 int pubkey_from_spki(struct view der, struct pubkey **ret, struct err *err)
 {
-        AUTO(pubkey_free_p) struct pubkey *key = NULL;
+        AUTO(pubkey_free_p)
+        struct pubkey *key = NULL;
         const uint8_t *p = der.p;
         struct buf anew = {0};
         EVP_PKEY *pkey;

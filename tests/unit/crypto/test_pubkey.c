@@ -121,8 +121,7 @@ static void test_round_trip(void **state)
                 buf_u8(&spki, 0);
                 pubkey_free(from_spki);
                 from_spki = NULL;
-                assert_err(pubkey_from_spki(VIEW_BUF(&spki), &from_spki, &err), ERR_FORMAT, &err,
-                           "DER form");
+                assert_err(pubkey_from_spki(VIEW_BUF(&spki), &from_spki, &err), ERR_FORMAT, &err, "DER form");
                 buf_free(&a);
                 buf_free(&b);
                 buf_free(&spki);
