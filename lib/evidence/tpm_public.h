@@ -48,13 +48,6 @@ int tpmt_public_parse(struct view in, struct tpm_public *ret, struct err *err) M
 int tpm_public_name(const struct tpm_public *pub, struct tpm_name *ret, struct err *err) MUST_USE;
 struct view tpm_name_view(const struct tpm_name *name);
 
-/*
- * The qualified name of a key in the endorsement hierarchy whose parent is the primary key EK (or EK itself
- * with KEY NULL): what a quote's qualifiedSigner must be. Spec: Part 1 §26.5. Return: 0; -ERR_CRYPTO.
- */
-int tpm_qualified_name(const struct tpm_public *ek, const struct tpm_public *key, struct tpm_name *ret,
-                       struct err *err) MUST_USE;
-
 /* The key for OpenSSL; the caller's. Return: 0; -ERR_FORMAT if the numbers are no key; -ERR_CRYPTO. */
 int tpm_public_key(const struct tpm_public *pub, struct pubkey **ret, struct err *err) MUST_USE;
 
@@ -65,8 +58,11 @@ int tpm_public_key(const struct tpm_public *pub, struct pubkey **ret, struct err
  */
 const char *tpm_public_ak_refusal(const struct tpm_public *pub);
 
-/* Why a key is no endorsement key, or NULL: a restricted decryption key, fixed to its TPM, that matches one
- * of the templates below in everything but the unique numbers. Spec: SR-10; TCG EK Credential Profile 2.5. */
+/*
+ * Why a key is no endorsement key, or NULL: fixedTPM, fixedParent, sensitiveDataOrigin, restricted, decrypt,
+ * not sign, AES-CFB below it, at least RSA 2048 or a 256-bit curve. That it is a genuine TPM's is for its
+ * certificate to say. Spec: SR-10.
+ */
 const char *tpm_public_ek_refusal(const struct tpm_public *pub);
 
 /* "L-1", "L-2", "H-1" …: the template of the TCG EK Credential Profile (2.5, §B.3, §B.4), or NULL. */

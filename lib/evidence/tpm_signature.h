@@ -19,9 +19,10 @@ int tpm_signature_parse(struct view in, struct signature *ret, struct err *err) 
 /*
  * Checks the TPMT_SIGNATURE over MESSAGE with AK, in the scheme and hash that AK's public area fixes: a
  * signature of another scheme is not good. A malformed signature is not good either, and says nothing more.
+ * KEY is AK's key if the caller has it at hand (making one costs half a check), or NULL.
  * Return: 0 with the answer in *ret_good; -ERR_CRYPTO, -ERR_NOMEM if nothing could be decided.
  */
-int tpm_signature_check(const struct tpm_public *ak, struct view signature, struct view message,
-                        bool *ret_good, struct err *err) MUST_USE;
+int tpm_signature_check(const struct tpm_public *ak, const struct pubkey *key, struct view signature,
+                        struct view message, bool *ret_good, struct err *err) MUST_USE;
 
 #endif
