@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Qualifying data of avow peers. Agent and verifier both compute it with this file: the agent in the process
+ * that holds the TPM, which fixes the purpose by the kind of request and so never signs what the other
+ * process (or a verifier) made up. Spec: SR-13.
+ */
+#include "evidence/qualify.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static int qualify(const char *label, const char *verifier_id, const char *host_id, struct view challenge,
+                   struct view more, struct digest *ret, struct err *err)
+{
+        struct view parts[] = {view_str(label), view_str(verifier_id), view_str(host_id), challenge, more};
+
+        if (strlen(verifier_id) != QUALIFY_VERIFIER_ID_CHARS)
+                return err_set(err, ERR_FORMAT, 0, "verifier id %s is no UUID", SHOW(verifier_id));
+        if (!str_valid_host_id(host_id))
+                return err_set(err, ERR_FORMAT, 0, "host id %s is none", SHOW(host_id));
+        return digest_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), ret, err);
+}
+
+int qualify_heartbeat(const char *verifier_id, const char *host_id, struct view challenge, struct digest *ret,
+                      struct err *err)
+{
+        if (challenge.len != QUALIFY_CHALLENGE_BYTES)
+                return err_set(err, ERR_FORMAT, 0, "challenge of %zu bytes (%d are wanted)", challenge.len,
+                               QUALIFY_CHALLENGE_BYTES);
+        return qualify("avow/heartbeat/v1", verifier_id, host_id, challenge, VIEW_NONE, ret, err);
+}
+
+int qualify_session(const char *verifier_id, const char *host_id, struct view challenge,
+                    struct view spki_sha256, struct digest *ret, struct err *err)
+{
+        if (challenge.len != QUALIFY_SESSION_CHALLENGE_BYTES)
+                return err_set(err, ERR_FORMAT, 0, "challenge of %zu bytes (%d are wanted)", challenge.len,
+                               QUALIFY_SESSION_CHALLENGE_BYTES);
+        if (spki_sha256.len != digest_size(DIGEST_SHA256))
+                return err_set(err, ERR_FORMAT, 0, "key digest of %zu bytes", spki_sha256.len);
+        return qualify("avow/session/v1", verifier_id, host_id, challenge, spki_sha256, ret, err);
+}
