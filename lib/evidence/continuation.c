@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The continuation of a host, and its JSON form for the store and for bundles. It is written and read by the
+ * verifier alone, but read as strictly as anything else: a database is a file that others can write to, and a
+ * continuation that was misread would skip log entries.
+ */
+#include "evidence/continuation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define CONTINUATION_VERSION 1
+
+struct continuation *continuation_new(void)
+{
+        return mem_zalloc(1, sizeof(struct continuation));
+}
+
+static void measured_done(struct measured *m)
+{
+        free(m->runtime);
+        free(m->path);
+}
+
+void continuation_free(struct continuation *c)
+{
+        if (!c)
+                return;
+        for (size_t i = 0; i < c->n_measured; i++)
+                measured_done(&c->measured[i]);
+        free(c->measured);
+        free(c);
+}
+
+int continuation_add(struct continuation *c, const struct measured *m, struct err *err)
+{
+        struct measured copy = *m;
+        struct measured *grown;
+
+        if (c->n_measured == CONTINUATION_MEASURED_MAX)
+                return err_set(err, ERR_LIMIT, 0, "more than %d different measurements",
+                               CONTINUATION_MEASURED_MAX);
+        if (!(c->n_measured & (c->n_measured - 1))) { /* 0, 1, 2, 4 … are full */
+                grown = mem_resize(c->measured, c->n_measured ? 2 * c->n_measured : 1, sizeof(*grown));
+                if (!grown)
+                        return err_nomem(err);
+                c->measured = grown;
+        }
+        copy.runtime = m->runtime ? str_dup(m->runtime) : NULL;
+        copy.path = m->path ? str_dup(m->path) : NULL;
+        if ((m->runtime && !copy.runtime) || (m->path && !copy.path)) {
+                measured_done(&copy);
+                return err_nomem(err);
+        }
+        c->measured[c->n_measured++] = copy;
+        return 0;
+}
+
+struct continuation *continuation_dup(const struct continuation *c)
+{
+        AUTO(continuation_free_p)
+        struct continuation *copy = mem_dup(c, sizeof(*c));
+        struct err err = ERR_INIT;
+
+        if (!copy)
+                return NULL;
+        copy->measured = NULL;
+        copy->n_measured = 0;
+        for (size_t i = 0; i < c->n_measured; i++)
+                if (continuation_add(copy, &c->measured[i], &err) < 0)
+                        return NULL;
+        return TAKE(copy);
+}
+
+json_t *previous_to_json(const struct previous *p)
+{
+        AUTO(json_free_p)
+        json_t *j = json_object();
+        json_t *offsets = json_object();
+
+        if (!j || !offsets || json_object_set_new(j, "offsets", offsets) < 0)
+                return NULL;
+        if (json_set_int(offsets, "cel", (int64_t)p->cel_entries) < 0 ||
+            json_set_int(j, "clock", (int64_t)p->clock.clock_ms) < 0 ||
+            json_set_int(j, "reset", p->clock.reset_count) < 0 ||
+            json_set_int(j, "restart", p->clock.restart_count) < 0 ||
+            json_set_bool(j, "safe", p->clock.safe) < 0 ||
+            json_set_time(j, "received_at", p->received_at_ms) < 0 ||
+            json_object_set_new(j, "pcrs", pcr_values_to_json(&p->pcrs)) < 0)
+                return NULL;
+        if (p->has_time_offset && json_set_int(j, "time_offset", p->time_offset_ms) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+static int clock_from_json(const json_t *j, struct tpm_clock *clock, struct err *err)
+{
+        int64_t ms = 0, reset = 0, restart = 0;
+        /* Its owner can set a TPM's clock above 2^63: such a value comes back from its negative. */
+        int r = json_get_int(j, "clock", INT64_MIN, INT64_MAX, &ms, err);
+
+        if (r >= 0)
+                r = json_get_int(j, "reset", 0, UINT32_MAX, &reset, err);
+        if (r >= 0)
+                r = json_get_int(j, "restart", 0, UINT32_MAX, &restart, err);
+        if (r >= 0)
+                r = json_get_bool(j, "safe", &clock->safe, err);
+        if (r < 0)
+                return r;
+        clock->clock_ms = (uint64_t)ms;
+        clock->reset_count = (uint32_t)reset;
+        clock->restart_count = (uint32_t)restart;
+        return 0;
+}
+
+static int offsets_from_json(const json_t *j, uint64_t *ret_cel, struct err *err)
+{
+        static const char *const names[] = {"cel"};
+        const json_t *offsets = NULL;
+        int64_t cel = 0;
+        int r = json_get_object(j, "offsets", &offsets, err);
+
+        if (r >= 0)
+                r = json_only(offsets, names, ARRAY_LEN(names), err);
+        if (r >= 0)
+                r = json_get_int(offsets, "cel", 0, INT64_MAX, &cel, err);
+        if (r < 0)
+                return r;
+        *ret_cel = (uint64_t)cel;
+        return 0;
+}
+
+int previous_from_json(const json_t *j, struct previous *ret, struct err *err)
+{
+        static const char *const names[] = {"clock",       "reset",       "restart", "safe",
+                                            "received_at", "time_offset", "pcrs",    "offsets"};
+        struct previous p = {.has_time_offset = false};
+        int r = json_only(j, names, ARRAY_LEN(names), err);
+
+        if (r >= 0)
+                r = clock_from_json(j, &p.clock, err);
+        if (r >= 0)
+                r = json_get_time(j, "received_at", &p.received_at_ms, err);
+        if (r >= 0)
+                r = json_opt_int(j, "time_offset", INT64_MIN, INT64_MAX, &p.time_offset_ms, err);
+        p.has_time_offset = r == 1;
+        if (r >= 0)
+                r = offsets_from_json(j, &p.cel_entries, err);
+        if (r < 0)
+                return r;
+        r = pcr_values_from_json(json_object_get(j, "pcrs"), &p.pcrs, err);
+        if (r < 0)
+                return err_wrap(err, "member 'pcrs'");
+        *ret = p;
+        return 0;
+}
+
+static json_t *measured_to_json(const struct measured *m)
+{
+        AUTO(json_free_p)
+        json_t *j = json_object();
+
+        if (!j || json_set_str(j, "runtime", m->runtime) < 0 || json_set_str(j, "path", m->path) < 0 ||
+            json_set_str(j, "alg", digest_name(m->digest.alg)) < 0 ||
+            json_set_hex(j, "digest", digest_view(&m->digest)) < 0 ||
+            json_set_int(j, "entry", (int64_t)m->entry) < 0 || json_set_bool(j, "foreign", m->foreign) < 0 ||
+            json_set_bool(j, "newest", m->newest) < 0 || json_set_bool(j, "refused", m->refused) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+json_t *continuation_to_json(const struct continuation *c)
+{
+        AUTO(json_free_p)
+        json_t *j = json_object();
+        json_t *list = json_array();
+
+        if (!j || !list || json_object_set_new(j, "measured", list) < 0)
+                return NULL;
+        for (size_t i = 0; i < c->n_measured; i++)
+                if (json_array_append_new(list, measured_to_json(&c->measured[i])) < 0)
+                        return NULL;
+        if (json_set_int(j, "version", CONTINUATION_VERSION) < 0 ||
+            json_object_set_new(j, "last", previous_to_json(&c->last)) < 0 ||
+            json_set_hex(j, "effective_policy", digest_view(&c->effective_policy)) < 0 ||
+            json_set_int(j, "pcr", c->pcr) < 0 || json_set_str(j, "alg", digest_name(c->pcr_value.alg)) < 0 ||
+            json_set_hex(j, "pcr_value", digest_view(&c->pcr_value)) < 0 ||
+            json_set_int(j, "cel_entries", (int64_t)c->cel_entries) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+/* Members `alg` and NAME as a digest. */
+static int digest_from_json(const json_t *j, const char *name, struct digest *ret, struct err *err)
+{
+        uint8_t bytes[DIGEST_BYTES_MAX];
+        const char *alg_name = NULL, *hex = NULL;
+        enum digest_alg alg;
+        int r = json_get_str(j, "alg", &alg_name, err);
+
+        if (r >= 0)
+                r = json_get_str(j, name, &hex, err);
+        if (r < 0)
+                return r;
+        if (!digest_by_name(alg_name, &alg))
+                return err_set(err, ERR_FORMAT, 0, "member 'alg': %s is not known", SHOW(alg_name));
+        r = hex_decode_exact(view_str(hex), bytes, digest_size(alg), err);
+        if (r < 0)
+                return err_wrap(err, "member '%s'", name);
+        return digest_set(alg, VIEW(bytes, digest_size(alg)), ret, err);
+}
+
+static int measured_from_json(const json_t *j, struct continuation *c, struct err *err)
+{
+        static const char *const names[] = {"runtime", "path",    "alg",    "digest",
+                                            "entry",   "foreign", "newest", "refused"};
+        struct measured m = {.runtime = NULL};
+        const char *runtime = NULL, *path = NULL;
+        int64_t entry = 0;
+        int r = json_only(j, names, ARRAY_LEN(names), err);
+
+        if (r >= 0)
+                r = json_opt_str(j, "runtime", &runtime, err);
+        if (r >= 0)
+                r = json_opt_str(j, "path", &path, err);
+        if (r >= 0)
+                r = digest_from_json(j, "digest", &m.digest, err);
+        if (r >= 0)
+                r = json_get_int(j, "entry", 0, INT64_MAX, &entry, err);
+        if (r >= 0)
+                r = json_get_bool(j, "foreign", &m.foreign, err);
+        if (r >= 0)
+                r = json_get_bool(j, "newest", &m.newest, err);
+        if (r >= 0)
+                r = json_get_bool(j, "refused", &m.refused, err);
+        if (r < 0)
+                return r;
+        m.runtime = (char *)(uintptr_t)runtime; /* copied by continuation_add() */
+        m.path = (char *)(uintptr_t)path;
+        m.entry = (uint64_t)entry;
+        return continuation_add(c, &m, err);
+}
+
+static int all_measured_from_json(const json_t *j, struct continuation *c, struct err *err)
+{
+        const json_t *list = NULL;
+        int r = json_get_array(j, "measured", CONTINUATION_MEASURED_MAX, &list, err);
+
+        for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
+                r = measured_from_json(json_array_get(list, i), c, err);
+                if (r < 0)
+                        return err_wrap(err, "measurement %zu", i);
+        }
+        return r;
+}
+
+static int last_from_json(const json_t *j, struct previous *ret, struct err *err)
+{
+        const json_t *last = NULL;
+        int r = json_get_object(j, "last", &last, err);
+
+        if (r >= 0)
+                r = previous_from_json(last, ret, err);
+        return r < 0 ? err_wrap(err, "member 'last'") : 0;
+}
+
+static int policy_from_json(const json_t *j, struct digest *ret, struct err *err)
+{
+        uint8_t bytes[DIGEST_BYTES_MAX];
+        const char *hex = NULL;
+        int r = json_get_str(j, "effective_policy", &hex, err);
+
+        if (r >= 0)
+                r = hex_decode_exact(view_str(hex), bytes, digest_size(DIGEST_SHA256), err);
+        if (r < 0)
+                return err_wrap(err, "effective_policy");
+        return digest_set(DIGEST_SHA256, VIEW(bytes, digest_size(DIGEST_SHA256)), ret, err);
+}
+
+int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err)
+{
+        static const char *const names[] = {"version", "last",      "effective_policy", "pcr",
+                                            "alg",     "pcr_value", "cel_entries",      "measured"};
+        AUTO(continuation_free_p)
+        struct continuation *c = continuation_new();
+        int64_t version = 0, pcr = 0, entries = 0;
+        int r;
+
+        if (!c)
+                return err_nomem(err);
+        r = json_only(j, names, ARRAY_LEN(names), err);
+        if (r >= 0)
+                r = json_get_int(j, "version", CONTINUATION_VERSION, CONTINUATION_VERSION, &version, err);
+        if (r >= 0)
+                r = last_from_json(j, &c->last, err);
+        if (r >= 0)
+                r = policy_from_json(j, &c->effective_policy, err);
+        if (r >= 0)
+                r = json_get_int(j, "pcr", 0, PCR_COUNT - 1, &pcr, err);
+        if (r >= 0)
+                r = digest_from_json(j, "pcr_value", &c->pcr_value, err);
+        if (r >= 0)
+                r = json_get_int(j, "cel_entries", 0, INT64_MAX, &entries, err);
+        if (r >= 0)
+                r = all_measured_from_json(j, c, err);
+        if (r < 0)
+                return err_wrap(err, "continuation");
+        c->pcr = (unsigned)pcr;
+        c->cel_entries = (uint64_t)entries;
+        *ret = TAKE(c);
+        return 0;
+}
