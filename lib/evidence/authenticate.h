@@ -32,6 +32,7 @@ struct clock_tolerance {
 
 struct evidence {
         const struct tpm_public *ak; /* the enrolled one */
+        const struct pubkey *ak_key; /* its key if it is at hand, or NULL */
         struct view message;         /* TPMS_ATTEST of the quote */
         struct view signature;       /* TPMT_SIGNATURE over it */
         const struct pcr_values *pcrs;
