@@ -69,6 +69,15 @@ int bundle_decode(struct view text, struct bundle **ret, struct err *err) MUST_U
 int bundle_encode(const struct bundle *b, struct buf *out, struct err *err) MUST_USE;
 
 /*
+ * Does the bundle's AK certificate speak of its AK? The key, the host's name and the attributes in it must be
+ * the bundle's; that the registrar signed it is for the caller to check, who knows the registrar's CA.
+ * Return: 0 with the answer (true also for a bundle without one), and if it is no, why (static text);
+ * -ERR_CRYPTO, -ERR_NOMEM.
+ */
+int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak, bool *ret_fits,
+                            const char **ret_why, struct err *err) MUST_USE;
+
+/*
  * What the bundle's evidence has to be measured against, for evidence_authenticate(). *ret_ak, *ret_e and
  * *ret_x borrow from B and from the caller's *ret_qualifying. Return: 0; -ERR_FORMAT for an AK or ids that
  * are none; -ERR_CRYPTO.

@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += lib/evidence/libevidence.la
+lib_evidence_libevidence_la_SOURCES = \
+	lib/evidence/authenticate.c lib/evidence/authenticate.h \
+	lib/evidence/bundle.c lib/evidence/bundle.h \
+	lib/evidence/bundle_decode.c \
+	lib/evidence/bundle_encode.c \
+	lib/evidence/cel.c lib/evidence/cel.h \
+	lib/evidence/cel_replay.c \
+	lib/evidence/cel_write.c \
+	lib/evidence/continuation.c lib/evidence/continuation.h \
+	lib/evidence/pcr.c lib/evidence/pcr.h \
+	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
+	lib/evidence/possession.c \
+	lib/evidence/qualify.c lib/evidence/qualify.h \
+	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
+	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
+	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \
+	lib/evidence/tpm_types.h \
+	lib/evidence/verdict.c lib/evidence/verdict.h
+lib_evidence_libevidence_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bundles: making, freeing, and what appraisal needs of one. Encoding and decoding have files of their own.
+ */
+#include "evidence/bundle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "crypto/cert.h"
+#include "evidence/qualify.h"
+
+struct bundle *bundle_new(void)
+{
+        struct bundle *b = mem_zalloc(1, sizeof(*b));
+
+        if (b)
+                b->tolerance = CLOCK_TOLERANCE_DEFAULT;
+        return b;
+}
+
+void bundle_free(struct bundle *b)
+{
+        if (!b)
+                return;
+        free(b->host);
+        free(b->verifier_id);
+        buf_free(&b->ak);
+        free(b->ak_certificate);
+        buf_free(&b->challenge);
+        buf_free(&b->message);
+        buf_free(&b->signature);
+        buf_free(&b->time_message);
+        buf_free(&b->time_signature);
+        buf_free(&b->cel);
+        buf_free(&b->ima);
+        buf_free(&b->uefi);
+        verdict_free(b->verdict);
+        free(b->policy_name);
+        free(b);
+}
+
+int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct digest *ret_qualifying,
+                    struct evidence *ret_e, struct expectation *ret_x, struct err *err)
+{
+        struct view qualifying = VIEW_BUF(&b->challenge);
+        int r = tpm2b_public_parse(VIEW_BUF(&b->ak), ret_ak, err);
+
+        if (r < 0)
+                return err_wrap(err, "member 'ak'");
+        if (b->peer == BUNDLE_PEER_AVOW) {
+                r = qualify_heartbeat(b->verifier_id, b->host, qualifying, ret_qualifying, err);
+                if (r < 0)
+                        return r;
+                qualifying = digest_view(ret_qualifying);
+        }
+        *ret_e = (struct evidence){
+                .ak = ret_ak,
+                .message = VIEW_BUF(&b->message),
+                .signature = VIEW_BUF(&b->signature),
+                .pcrs = &b->pcrs,
+                .time_message = VIEW_BUF(&b->time_message),
+                .time_signature = VIEW_BUF(&b->time_signature),
+        };
+        *ret_x = (struct expectation){
+                .qualifying = qualifying,
+                .asked = b->asked,
+                .want_time = b->peer == BUNDLE_PEER_AVOW,
+                .immediate = b->immediate,
+                .issued_at_ms = b->issued_at_ms,
+                .received_at_ms = b->received_at_ms,
+                .tolerance = b->tolerance,
+                .previous = b->has_previous ? &b->previous : NULL,
+        };
+        return 0;
+}
+
+static int no(bool *ret_fits, const char **ret_why, const char *why)
+{
+        *ret_fits = false;
+        *ret_why = why;
+        return 0;
+}
+
+int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak, bool *ret_fits,
+                            const char **ret_why, struct err *err)
+{
+        AUTO(cert_free_p)
+        struct cert *cert = NULL;
+        AUTO(pubkey_free_p)
+        struct pubkey *key = NULL;
+        char attributes[64], host[128];
+        int r;
+
+        *ret_fits = true;
+        *ret_why = NULL;
+        if (!b->ak_certificate)
+                return 0;
+        r = cert_parse_pem(view_str(b->ak_certificate), &cert, err);
+        if (r == -ERR_FORMAT || r == -ERR_LIMIT) {
+                err_clear(err);
+                return no(ret_fits, ret_why, "it is no certificate");
+        }
+        if (r == 0)
+                r = tpm_public_key(ak, &key, err);
+        if (r < 0)
+                return r;
+        if (!cert_pubkey(cert) || !pubkey_equal(cert_pubkey(cert), key))
+                return no(ret_fits, ret_why, "it is of another key");
+        (void)snprintf(host, sizeof(host), "urn:avow:host:%s", b->host); /* a host id has at most 80 */
+        if (!cert_has_uri(cert, host))
+                return no(ret_fits, ret_why, "it is of another host");
+        (void)snprintf(attributes, sizeof(attributes), "urn:avow:ak-attributes:0x%08x", ak->attributes);
+        if (!cert_has_uri(cert, attributes))
+                return no(ret_fits, ret_why, "it states other attributes of the key");
+        return 0;
+}
