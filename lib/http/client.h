@@ -73,6 +73,8 @@ int http_client_new(struct loop *loop, const struct http_client_options *opts,
 void http_client_free(struct http_client *client);
 DEFINE_AUTO(struct http_client, http_client_free)
 
+struct loop *http_client_loop(const struct http_client *client);
+
 /* New certificate, key or CA files for connections made from now on (rotation); those in use are closed when
  * their call is done. On failure everything stays as it was. */
 int http_client_reload(struct http_client *client, const struct http_client_options *opts,

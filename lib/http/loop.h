@@ -37,10 +37,11 @@ void loop_stop(struct loop *loop);
 /*
  * Calls fn(arg) on the loop's thread, in the order of posting. From any thread. What is still queued when the
  * loop is freed is called then, so that nobody waits for an answer that cannot come.
- * Return: 0, or -ERR_NOMEM with nothing queued. Fits the store's post function: loop_post_fn(loop, fn, arg).
+ * Return: 0, or -ERR_NOMEM with nothing queued.
  */
 int loop_post(struct loop *loop, loop_fn fn, void *arg) MUST_USE;
-int loop_post_fn(void *loop, loop_fn fn, void *arg) MUST_USE;
+/* The same for the store's threads, whose answers must arrive: without memory it waits for some. */
+void loop_post_fn(void *loop, loop_fn fn, void *arg);
 
 /* CLOCK_MONOTONIC in ms, read now. */
 int64_t loop_now_ms(void);

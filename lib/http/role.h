@@ -2,6 +2,7 @@
 #ifndef AVOW_HTTP_ROLE_H
 #define AVOW_HTTP_ROLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,7 @@
  * Spec: SR-12; contracts, Roles.
  */
 enum role {
-        ROLE_ADMIN = 1u << 0, /* everything that a role below may do */
+        ROLE_ADMIN = 1u << 0, /* implies no other: rows name every role that they accept */
         ROLE_POLICY_ADMIN = 1u << 1,
         ROLE_HOOK_ADMIN = 1u << 2,
         ROLE_TENANT = 1u << 3,
