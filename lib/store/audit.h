@@ -26,6 +26,9 @@ int audit_key_new(struct view pem, struct audit_key **ret_key, struct err *err) 
 void audit_key_free(struct audit_key *key);
 DEFINE_AUTO(struct audit_key, audit_key_free)
 
+/* The public half as a JWKS, for `avow audit verify`; free() the text. */
+int audit_key_jwks(const struct audit_key *key, char **ret, struct err *err) MUST_USE;
+
 /* What the caller says; every string is borrowed for the call. */
 struct audit_entry {
         int64_t time_ms;

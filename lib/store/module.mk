@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += lib/store/libstore.la
 lib_store_libstore_la_SOURCES = \
+	lib/store/audit.c lib/store/audit.h \
+	lib/store/copy.h \
 	lib/store/engine.h \
 	lib/store/registrar_db.c lib/store/registrar_db.h \
 	lib/store/registrar_schema.c lib/store/registrar_schema.h \
 	lib/store/sqlite.c \
-	lib/store/store.c lib/store/store.h
-lib_store_libstore_la_LIBADD = $(SQLITE_LIBS) -lpthread
+	lib/store/store.c lib/store/store.h \
+	lib/store/verifier_db.c lib/store/verifier_db.h \
+	lib/store/verifier_history.c \
+	lib/store/verifier_hosts.c \
+	lib/store/verifier_policies.c \
+	lib/store/verifier_request.h \
+	lib/store/verifier_schema.c
+lib_store_libstore_la_LIBADD = lib/crypto/libcrypto.la $(SQLITE_LIBS) -lpthread

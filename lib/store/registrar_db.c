@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/str.h"
+#include "store/copy.h"
 #include "store/registrar_schema.h"
 
 #define FIND_LIMIT 100
@@ -114,55 +114,26 @@ static void request_free(struct request *q)
 }
 DEFINE_AUTO(struct request, request_free)
 
-/* Copies a string that may be NULL. */
-static int dup_str(const char *from, char **ret, struct err *err)
-{
-        char *copy = from ? str_dup(from) : NULL;
-
-        if (from && !copy)
-                return err_nomem(err);
-        *ret = copy;
-        return 0;
-}
-
-static int dup_buf(const struct buf *from, struct buf *ret, struct err *err)
-{
-        struct buf copy = {0};
-
-        buf_put_view(&copy, VIEW_BUF(from));
-        if (!buf_ok(&copy)) {
-                buf_free(&copy);
-                return err_nomem(err);
-        }
-        *ret = copy;
-        return 0;
-}
-
 static int binding_dup(const struct binding *from, struct binding *ret, struct err *err)
 {
         ret->by = from->by;
         ret->bound_at_ms = from->bound_at_ms;
-        if (dup_str(from->ek_sha256, &ret->ek_sha256, err) < 0 ||
-            dup_str(from->ek_cert_serial, &ret->ek_cert_serial, err) < 0 ||
-            dup_str(from->actor, &ret->actor, err) < 0)
-                return -ERR_NOMEM;
-        return 0;
+        return COPY_TEXTS(err, {from->ek_sha256, &ret->ek_sha256},
+                          {from->ek_cert_serial, &ret->ek_cert_serial}, {from->actor, &ret->actor});
 }
 
 static int identity_dup(const struct identity *from, struct identity *ret, struct err *err)
 {
         ret->port = from->port;
         ret->activated_at_ms = from->activated_at_ms;
-        if (dup_buf(&from->ek, &ret->ek, err) < 0 || dup_buf(&from->ek_cert, &ret->ek_cert, err) < 0 ||
-            dup_buf(&from->ak, &ret->ak, err) < 0 || dup_str(from->ek_sha256, &ret->ek_sha256, err) < 0 ||
-            dup_str(from->ek_cert_serial, &ret->ek_cert_serial, err) < 0 ||
-            dup_str(from->ek_class, &ret->ek_class, err) < 0 ||
-            dup_str(from->ek_findings, &ret->ek_findings, err) < 0 ||
-            dup_str(from->ak_name, &ret->ak_name, err) < 0 ||
-            dup_str(from->ak_cert, &ret->ak_cert, err) < 0 ||
-            dup_str(from->mtls_cert, &ret->mtls_cert, err) < 0 || dup_str(from->ip, &ret->ip, err) < 0)
+        if (COPY_TEXTS(err, {from->ek_sha256, &ret->ek_sha256}, {from->ek_cert_serial, &ret->ek_cert_serial},
+                       {from->ek_class, &ret->ek_class}, {from->ek_findings, &ret->ek_findings},
+                       {from->ak_name, &ret->ak_name}, {from->ak_cert, &ret->ak_cert},
+                       {from->mtls_cert, &ret->mtls_cert}, {from->ip, &ret->ip}) < 0 ||
+            copy_view(VIEW_BUF(&from->ek), &ret->ek, err) < 0 ||
+            copy_view(VIEW_BUF(&from->ek_cert), &ret->ek_cert, err) < 0)
                 return -ERR_NOMEM;
-        return 0;
+        return copy_view(VIEW_BUF(&from->ak), &ret->ak, err);
 }
 
 /* ---- reading rows ---- */
@@ -232,7 +203,7 @@ static int read_host(const struct store_row *row, void *arg, struct err *err)
         q->hosts = grown;
         h = &grown[q->n_hosts++];
         *h = (struct registrar_host){.bound = !store_row_null(row, 1), .active = !store_row_null(row, 7)};
-        if (dup_str(q->tenant, &h->tenant, err) < 0 || store_row_text_dup(row, 0, &h->name, err) < 0)
+        if (copy_str(q->tenant, &h->tenant, err) < 0 || store_row_text_dup(row, 0, &h->name, err) < 0)
                 return -ERR_NOMEM;
         if (h->bound && read_binding(row, &h->binding, err) < 0)
                 return -ERR_NOMEM;
@@ -477,7 +448,7 @@ static int request_new(struct registrar_db *db, enum store_class class, const ch
         q->job = (struct store_job){.class = class, .work = on_work, .done = on_done};
         q->db = db;
         q->body = body;
-        if (dup_str(tenant ? tenant : "default", &q->tenant, err) < 0 || dup_str(name, &q->name, err) < 0)
+        if (copy_str(tenant ? tenant : "default", &q->tenant, err) < 0 || copy_str(name, &q->name, err) < 0)
                 return -ERR_NOMEM;
         *ret = TAKE(q);
         return 0;

@@ -1,1 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+store_tests = \
+	tests/unit/store/test_store
+check_PROGRAMS += $(store_tests)
+TESTS += $(store_tests)
+EXTRA_DIST += tests/unit/store/pump.h
+tests_unit_store_test_store_LDADD = lib/store/libstore.la $(TEST_LIBS)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_STORE_VERIFIER_REQUEST_H
+#define AVOW_STORE_VERIFIER_REQUEST_H
+
+#include "store/copy.h"
+#include "store/verifier_db.h"
+
+/* What the files of the verifier's database share; nobody else includes this. */
+
+extern const struct store_schema verifier_schema;
+
+struct verifier_db {
+        struct store *store;
+        const struct audit_key *audit_key;
+        char id[VERIFIER_ID_CHARS + 1];
+        int64_t history_bytes; /* of all hosts; the writer's thread alone */
+        bool history_counted;
+};
+
+/*
+ * A request: the job, copies of what was asked, and what was found. BODY may run again, so it starts by
+ * forgetting what it found. It sets `outcome` and returns 0, or -kind.
+ */
+struct vreq {
+        struct store_job job;
+        struct verifier_db *db;
+        int (*body)(struct vreq *q, struct store_conn *c, struct err *err);
+        void (*tell)(struct vreq *q, const struct err *err);
+        void *ctx;
+        union {
+                verifier_hosts_fn hosts;
+                verifier_done_fn done;
+                verifier_history_fn history;
+                verifier_evidence_fn evidence;
+                verifier_policies_fn policies;
+                verifier_audit_fn audit;
+        } fn;
+        /* asked */
+        char *tenant, *name;
+        size_t limit;
+        int64_t n, at_ms;
+        struct enrolment enrolment;
+        struct evidence_record *record;
+        struct buf cel;
+        struct stored_policy policy;
+        bool audited;
+        struct audit_entry audit;
+        /* found */
+        enum store_outcome outcome;
+        struct verifier_host *hosts;
+        struct history_row *rows;
+        struct stored_policy *policies;
+        size_t n_found;
+        struct buf text, log;
+        int64_t last;
+};
+
+void vreq_free(struct vreq *q);
+DEFINE_AUTO(struct vreq, vreq_free)
+/* Forgets what was found. */
+void vreq_clear(struct vreq *q);
+
+int vreq_new(struct verifier_db *db, enum store_class class, const char *tenant, const char *name,
+             int (*body)(struct vreq *q, struct store_conn *c, struct err *err),
+             void (*tell)(struct vreq *q, const struct err *err), void *ctx, struct vreq **ret,
+             struct err *err) MUST_USE;
+int vreq_set_audit(struct vreq *q, const struct audit_entry *entry, struct err *err) MUST_USE;
+/* Gives it to the store. Return: 0. */
+int vreq_submit(struct vreq **q) MUST_USE;
+/* Writes the audit record that came with the request. */
+int vreq_audit(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+/* Tells fn.done. */
+void vreq_tell_done(struct vreq *q, const struct err *err);
+
+#define VREQ_KEY(q) STORE_T((q)->tenant), STORE_T((q)->name)
+
+#endif
