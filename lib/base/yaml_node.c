@@ -195,8 +195,9 @@ int yaml_choice(const struct yaml_node *node, const char *const *names, size_t n
                         *ret = i;
                         return 0;
                 }
-                buf_fmt(&all, "%s%s", i == 0 ? "" : i + 1 == n_names ? " or " : ", ", names[i]);
         }
+        for (size_t i = 0; i < n_names; i++)
+                buf_fmt(&all, "%s%s", i == 0 ? "" : i + 1 == n_names ? " or " : ", ", names[i]);
         list = buf_take_str(&all);
         return list ? yaml_err(node, err, "found %s, expected %s", SHOW(text), list) : err_nomem(err);
 }
