@@ -64,7 +64,8 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
 
 /*
  * The entry from which the log has to be asked for in the next round, given what is remembered and the policy
- * in force then: 0 if that policy is another one.
+ * in force then: 0 if that policy is another one. Keep what is remembered all the same: it tells what was
+ * judged in its time (SR-16).
  */
 uint64_t appraisal_log_offset(const struct continuation *before, const struct policy_effective *policy);
 

@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += lib/policy/libpolicy.la
+lib_policy_libpolicy_la_SOURCES = \
+	lib/policy/appraise.c lib/policy/appraise.h \
+	lib/policy/build.c lib/policy/build.h \
+	lib/policy/effective.c lib/policy/effective.h \
+	lib/policy/judge.c lib/policy/judge.h \
+	lib/policy/parse.c \
+	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \
+	lib/policy/predict.c lib/policy/predict.h \
+	lib/policy/tpm_policy.c
+lib_policy_libpolicy_la_LIBADD = lib/evidence/libevidence.la

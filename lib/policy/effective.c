@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which rules hold now. A roll-out needs two truths at once, the old policy's and the new one's, and it must
+ * end by itself. So the versions in force are chosen for one moment, and everything that could make the
+ * answer differ at another moment goes into one digest: a continuation bound to it cannot outlive the rules
+ * that it was judged by, also when nobody pushed anything and only time passed. Spec: SR-16.
+ */
+#include "policy/effective.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct policy_effective {
+        struct policy_version versions[EFFECTIVE_VERSIONS_MAX];
+        size_t n;
+        int64_t at_ms, changes_at_ms;
+        uint32_t pcr_mask;
+        struct digest digest;
+};
+
+/* The bytes that the effective digest is over; *CHANGES gets the next time at which they differ. */
+static void describe(const struct policy_effective *e, struct buf *out, int64_t *changes_at_ms)
+{
+        buf_str(out, "avow/effective-policy/v1");
+        for (size_t i = 0; i < e->n; i++) {
+                const struct policy_version *v = &e->versions[i];
+
+                buf_be32(out, v->version);
+                buf_be64(out, (uint64_t)v->until_ms);
+                buf_put_view(out, digest_view(&v->policy->sha256));
+                if (v->until_ms < *changes_at_ms)
+                        *changes_at_ms = v->until_ms;
+                for (size_t k = 0; k < v->policy->n_digests; k++) {
+                        int64_t until_ms = v->policy->digests[k].until_ms;
+
+                        if (until_ms == POLICY_NEVER)
+                                continue;
+                        if (until_ms > e->at_ms) {
+                                if (until_ms < *changes_at_ms)
+                                        *changes_at_ms = until_ms;
+                                continue;
+                        }
+                        buf_be32(out, (uint32_t)k); /* expired */
+                }
+        }
+}
+
+/* Can this version be judged beside the newest? */
+static int check_fits(const struct policy_version *newest, const struct policy_version *v, struct err *err)
+{
+        if (v->policy->bank != newest->policy->bank)
+                return err_set(
+                        err, ERR_CONFIG, 0,
+                        "policy '%s': version %u uses bank %s and version %u bank %s: they cannot overlap",
+                        newest->policy->name, newest->version, digest_name(newest->policy->bank), v->version,
+                        digest_name(v->policy->bank));
+        if (v->policy->pcr != newest->policy->pcr)
+                return err_set(
+                        err, ERR_CONFIG, 0,
+                        "policy '%s': version %u has its measurements in PCR %u and version %u in PCR %u: "
+                        "they cannot overlap",
+                        newest->policy->name, newest->version, newest->policy->pcr, v->version,
+                        v->policy->pcr);
+        return 0;
+}
+
+static int choose(struct policy_effective *e, const struct policy_version *versions, size_t n_versions,
+                  struct err *err)
+{
+        for (size_t i = 0; i < n_versions; i++) {
+                int r;
+
+                if (i > 0 && versions[i].until_ms <= e->at_ms)
+                        continue;
+                if (e->n == EFFECTIVE_VERSIONS_MAX)
+                        return err_set(err, ERR_LIMIT, 0, "more than %d versions of policy '%s' overlap",
+                                       EFFECTIVE_VERSIONS_MAX, versions[0].policy->name);
+                r = check_fits(&versions[0], &versions[i], err);
+                if (r < 0)
+                        return r;
+                e->versions[e->n] = versions[i];
+                (void)policy_ref(e->versions[e->n].policy); /* gives back what it was given */
+                if (e->n == 0)
+                        e->versions[0].until_ms = POLICY_NEVER;
+                e->n++;
+                e->pcr_mask |= versions[i].policy->pcr_mask;
+        }
+        return 0;
+}
+
+int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
+                         struct policy_effective **ret, struct err *err)
+{
+        AUTO(policy_effective_free_p)
+        struct policy_effective *e = NULL;
+        AUTO(buf_free)
+        struct buf text = {0};
+        int r;
+
+        if (n_versions == 0)
+                return err_set(err, ERR_BUG, 0, "no policy version at all");
+        e = mem_zalloc(1, sizeof(*e));
+        if (!e)
+                return err_nomem(err);
+        e->at_ms = now_ms;
+        e->changes_at_ms = POLICY_NEVER;
+        r = choose(e, versions, n_versions, err);
+        if (r < 0)
+                return r;
+        describe(e, &text, &e->changes_at_ms);
+        if (!buf_ok(&text))
+                return err_nomem(err);
+        r = digest_bytes(DIGEST_SHA256, VIEW_BUF(&text), &e->digest, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE(e);
+        return 0;
+}
+
+void policy_effective_free(struct policy_effective *e)
+{
+        if (!e)
+                return;
+        for (size_t i = 0; i < e->n; i++)
+                policy_unref(e->versions[i].policy);
+        free(e);
+}
+
+const struct digest *policy_effective_digest(const struct policy_effective *e)
+{
+        return &e->digest;
+}
+
+int64_t policy_effective_changes_at_ms(const struct policy_effective *e)
+{
+        return e->changes_at_ms;
+}
+
+int64_t policy_effective_at_ms(const struct policy_effective *e)
+{
+        return e->at_ms;
+}
+
+const struct policy_version *policy_effective_newest(const struct policy_effective *e)
+{
+        return &e->versions[0];
+}
+
+const struct policy *policy_effective_policy(const struct policy_effective *e)
+{
+        return e->versions[0].policy;
+}
+
+const struct policy_version *policy_effective_versions(const struct policy_effective *e, size_t *ret_n)
+{
+        *ret_n = e->n;
+        return e->versions;
+}
+
+uint32_t policy_effective_pcr_mask(const struct policy_effective *e)
+{
+        return e->pcr_mask;
+}
+
+enum policy_answer policy_effective_ask(const struct policy_effective *e, const uint8_t *bytes,
+                                        const struct policy_version **ret_version,
+                                        const struct policy_digest **ret_digest)
+{
+        enum policy_answer answer = POLICY_UNKNOWN;
+        const struct policy_digest *d = policy_find_denied(e->versions[0].policy, bytes);
+
+        if (d) {
+                *ret_version = &e->versions[0];
+                *ret_digest = d;
+                return POLICY_DENIED;
+        }
+        for (size_t i = 0; i < e->n; i++) {
+                const struct policy_version *v = &e->versions[i];
+
+                for (d = policy_find(v->policy, bytes, NULL); d; d = policy_find(v->policy, bytes, d)) {
+                        bool in_time = d->until_ms > e->at_ms;
+
+                        if (!in_time && answer == POLICY_EXPIRED)
+                                continue;
+                        *ret_version = v;
+                        *ret_digest = d;
+                        if (in_time)
+                                return POLICY_ALLOWED;
+                        answer = POLICY_EXPIRED;
+                }
+        }
+        return answer;
+}
