@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+policy_tests = \
+	tests/unit/policy/test_effective \
+	tests/unit/policy/test_policy \
+	tests/unit/policy/test_predict \
+	tests/unit/policy/test_tpm_policy
+check_PROGRAMS += $(policy_tests)
+TESTS += $(policy_tests)
+tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
