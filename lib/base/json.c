@@ -54,7 +54,8 @@ int json_parse(struct view text, size_t max_bytes, json_t **ret, struct err *err
         if (scan_depth(text) > JSON_DEPTH_LIMIT)
                 return err_set(err, ERR_LIMIT, 0, "JSON: nested deeper than %d", JSON_DEPTH_LIMIT);
         j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &why);
-        if (!j && json_error_code(&why) == json_error_out_of_memory)
+        /* jansson says nothing at all when its first allocations fail */
+        if (!j && (json_error_code(&why) == json_error_out_of_memory || why.text[0] == '\0'))
                 return err_nomem(err);
         if (!j) {
                 struct str_shown shown;
