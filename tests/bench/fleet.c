@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fleet of attesting hosts in one process, for load: each has a TPM played in software, a TLS key and a
+ * connection of its own, and speaks the native push protocol (docs/protocol.md) as an agent does, but without
+ * waiting for the interval.
+ *
+ *   fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS [two]
+ *
+ * It registers HOSTS hosts named PREFIX-0, PREFIX-1, …, prints "registered", waits for a line on standard
+ * input (whoever drives it enrols them meanwhile), opens the sessions, prints "running", attests for SECONDS,
+ * and prints one line of JSON. With "two" it offers its capabilities before each evidence, the form of two
+ * requests that Keylime's agents use. Each host measured one file, whose SHA-256 is that of the text
+ * "runtime"; every answer must be a pass.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "crypto/cert.h"
+#include "crypto/digest.h"
+#include "crypto/key.h"
+#include "evidence/cel.h"
+#include "evidence/pcr_blob.h"
+#include "evidence/qualify.h"
+#include "http/client.h"
+#include "http/loop.h"
+#include "support/soft_tpm.h"
+#include "wire/ask.h"
+#include "wire/attestation.h"
+#include "wire/capabilities.h"
+#include "wire/evidence.h"
+#include "wire/registration.h"
+#include "wire/session.h"
+
+#define LATENCIES_MAX 2000000
+
+struct fleet {
+        struct loop *loop;
+        const char *registrar, *verifier, *ca_file;
+        bool two_requests, stopping;
+        size_t n_hosts, n_ready, n_busy;
+        uint64_t n_attested, n_failed;
+        uint32_t *latency_us;
+        size_t n_latencies;
+        int64_t boot_time_ms;
+        char first_failure[256];
+};
+
+struct host {
+        struct fleet *fleet;
+        char name[64];
+        struct soft_tpm *tpm;
+        struct key *tls_key;
+        char *cert_pem;
+        struct secret key_pem;
+        struct digest spki;
+        struct http_client *client;
+        char session_id[WIRE_UUID_LEN + 1], verifier_id[WIRE_UUID_LEN + 1];
+        char *bearer; /* "Bearer …" */
+        struct buf cel;
+        uint64_t index;
+        struct wire_asks asks;
+        int64_t sent_us;
+};
+
+static int64_t now_us(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void fail(struct host *h, const char *what, const struct http_response *res, const struct err *err)
+{
+        struct fleet *f = h->fleet;
+
+        f->n_failed++;
+        if (!f->first_failure[0])
+                (void)snprintf(f->first_failure, sizeof(f->first_failure), "%s: %s: %d %.120s", h->name, what,
+                               res ? res->status : 0,
+                               err && err->text[0] ? err->text
+                               : res ? (const char *)(res->body.len ? res->body.p : (const uint8_t *)"")
+                                     : "");
+        if (--f->n_busy == 0 || f->n_ready < f->n_hosts)
+                loop_stop(f->loop);
+}
+
+/* One request of H, with its token if it has one. */
+static void call(struct host *h, const char *base, const char *method, const char *path, const char *type,
+                 struct buf *body, http_done_fn done)
+{
+        AUTO(mem_free_p)
+        char *url = str_fmt("%s%s", base, path);
+        struct http_header auth = {"Authorization", h->bearer};
+        struct http_call c = {.method = method,
+                              .url = url,
+                              .headers = &auth,
+                              .n_headers = h->bearer ? 1 : 0,
+                              .content_type = type,
+                              .body = VIEW_BUF(body)};
+        struct err err = ERR_INIT;
+
+        h->sent_us = now_us();
+        if (!url || !buf_ok(body) || http_client_send(h->client, &c, done, h, NULL, &err) < 0)
+                fail(h, path, NULL, &err);
+        buf_free(body);
+}
+
+/* ---- registration ---- */
+
+static void on_activated(void *ctx, const struct http_response *res, const struct err *err)
+{
+        struct host *h = ctx;
+
+        if (!res || res->status != 200) {
+                fail(h, "activate", res, err);
+                return;
+        }
+        if (++h->fleet->n_ready == h->fleet->n_hosts)
+                loop_stop(h->fleet->loop);
+}
+
+/* The credential file: magic, version, TPM2B_ID_OBJECT, TPM2B_ENCRYPTED_SECRET. */
+static int open_blob(struct host *h, struct view blob, struct buf *ret, struct err *err)
+{
+        struct cursor c = cursor_of(blob);
+        struct view id_object, secret;
+
+        if (!cursor_skip(&c, 8) || !cursor_be16_bytes(&c, &id_object) || !cursor_be16_bytes(&c, &secret))
+                return err_set(err, ERR_FORMAT, 0, "the credential is cut short");
+        return soft_tpm_activate(h->tpm, id_object, secret, ret, err);
+}
+
+static void on_registered(void *ctx, const struct http_response *res, const struct err *call_err)
+{
+        struct host *h = ctx;
+        struct buf blob = {0}, credential = {0}, body = {0};
+        AUTO(mem_free_p)
+        char *key = NULL;
+        struct err err = ERR_INIT;
+        struct digest tag;
+        char path[128];
+
+        if (!res || res->status != 200 || wire_challenge_blob_decode(res->body, &blob, &err) < 0 ||
+            open_blob(h, VIEW_BUF(&blob), &credential, &err) < 0) {
+                fail(h, "register", res, res ? &err : call_err);
+        } else {
+                key = base64_encode(VIEW_BUF(&credential));
+                if (!key || hmac_bytes(DIGEST_SHA384, view_str(key), view_str(h->name), &tag, &err) < 0 ||
+                    wire_activation_encode(digest_view(&tag), &body, &err) < 0) {
+                        fail(h, "activate", NULL, &err);
+                } else {
+                        (void)snprintf(path, sizeof(path), "/v2.6/agents/%s", h->name);
+                        call(h, h->fleet->registrar, "PUT", path, WIRE_TYPE_JSON, &body, on_activated);
+                }
+        }
+        buf_free(&blob);
+        buf_free(&credential);
+}
+
+static void start_registration(struct host *h)
+{
+        struct wire_registration m = {.mtls = WIRE_MTLS_PEM, .mtls_cert = h->cert_pem, .port = -1};
+        struct buf body = {0};
+        struct err err = ERR_INIT;
+        char path[128];
+
+        buf_put_view(&m.ek, soft_tpm_ek(h->tpm));
+        buf_put_view(&m.ak, soft_tpm_ak(h->tpm));
+        (void)snprintf(path, sizeof(path), "/v2.6/agents/%s", h->name);
+        if (wire_registration_encode(&m, &body, &err) < 0)
+                fail(h, "register", NULL, &err);
+        else
+                call(h, h->fleet->registrar, "POST", path, WIRE_TYPE_JSON, &body, on_registered);
+        buf_free(&m.ek);
+        buf_free(&m.ak);
+}
+
+/* ---- attestation ---- */
+
+static void send_evidence(struct host *h);
+static void send_offer(struct host *h);
+
+static void on_outcome(void *ctx, const struct http_response *res, const struct err *call_err)
+{
+        struct host *h = ctx;
+        struct fleet *f = h->fleet;
+        struct wire_outcome out;
+        struct err err = ERR_INIT;
+
+        if (!res || res->status != 202 || wire_outcome_decode(res->body, &out, &err) < 0) {
+                fail(h, "evidence", res, res ? &err : call_err);
+                return;
+        }
+        if (out.evaluation != WIRE_PASS || !out.has_next) {
+                fail(h, wire_evaluation_name(out.evaluation), res, NULL);
+                return;
+        }
+        f->n_attested++;
+        if (f->n_latencies < LATENCIES_MAX)
+                f->latency_us[f->n_latencies++] = (uint32_t)(now_us() - h->sent_us);
+        h->index = out.next.index;
+        h->asks = out.next.asks;
+        if (f->stopping) {
+                if (--f->n_busy == 0)
+                        loop_stop(f->loop);
+        } else if (f->two_requests) {
+                send_offer(h);
+        } else {
+                send_evidence(h);
+        }
+}
+
+/* Fills the quote's item. */
+static int quote(struct host *h, const struct wire_ask *ask, struct wire_evidence_item *item, struct err *err)
+{
+        struct digest qualifying;
+        struct pcr_values pcrs;
+        uint32_t mask = ask->banks.n ? ask->banks.bank[0].pcrs : 0;
+
+        item->type = WIRE_TPM_QUOTE;
+        if (qualify_heartbeat(h->verifier_id, h->name, VIEW(ask->challenge, ask->challenge_len), &qualifying,
+                              err) < 0 ||
+            soft_tpm_quote(h->tpm, digest_view(&qualifying), mask, &item->message, &item->signature, err) <
+                    0 ||
+            soft_tpm_time(h->tpm, digest_view(&qualifying), &item->time_message, &item->time_signature, err) <
+                    0)
+                return -(int)err->kind;
+        soft_tpm_read(h->tpm, mask, &pcrs);
+        pcr_blob_write(&pcrs, &item->pcrs);
+        return 0;
+}
+
+static void send_evidence(struct host *h)
+{
+        struct wire_evidence m = {.n = h->asks.n};
+        struct err err = ERR_INIT;
+        struct buf body = {0};
+        char path[WIRE_HOST_MAX + 64];
+        int r = 0;
+
+        for (size_t i = 0; i < h->asks.n && r >= 0; i++) {
+                const struct wire_ask *ask = &h->asks.item[i];
+
+                if (ask->type == WIRE_TPM_QUOTE) {
+                        r = quote(h, ask, &m.item[i], &err);
+                        continue;
+                }
+                m.item[i].type = ask->type;
+                m.item[i].has_count = true;
+                if (ask->type == WIRE_CEL_LOG && ask->starting_offset == 0) {
+                        m.item[i].entry_count = 1;
+                        buf_put_view(&m.item[i].entries, VIEW_BUF(&h->cel));
+                }
+        }
+        wire_attestation_path(h->name, h->index, path);
+        if (r < 0 || wire_evidence_encode(&m, &body, &err) < 0)
+                fail(h, "evidence", NULL, &err);
+        else
+                call(h, h->fleet->verifier, "PATCH", path, WIRE_TYPE_JSON_API, &body, on_outcome);
+        wire_evidence_done(&m);
+}
+
+static void on_request(void *ctx, const struct http_response *res, const struct err *call_err)
+{
+        struct host *h = ctx;
+        struct wire_request m;
+        struct err err = ERR_INIT;
+        const char *location = res ? http_response_header(res, "location") : NULL;
+        int64_t sent = h->sent_us;
+
+        if (!res || res->status != 201 || !location || !wire_location_index(location, &h->index) ||
+            wire_request_decode(res->body, &m, &err) < 0) {
+                fail(h, "capabilities", res, res ? &err : call_err);
+                return;
+        }
+        h->asks = m.asks;
+        send_evidence(h);
+        h->sent_us = sent; /* the two requests together are one attestation */
+}
+
+static void send_offer(struct host *h)
+{
+        struct wire_capabilities m = {.avow_version = 1, .boot_time_ms = h->fleet->boot_time_ms};
+        struct wire_quote_offer *q = &m.quote;
+        struct buf body = {0};
+        struct err err = ERR_INIT;
+        char path[160];
+
+        q->offered = true;
+        q->hashes[q->n_hashes++] = DIGEST_SHA256;
+        q->schemes[q->n_schemes++] = WIRE_ECDSA;
+        q->subjects = (struct wire_banks){.bank = {{DIGEST_SHA256, 0xffffff}}, .n = 1};
+        q->ecc = true;
+        q->key_bits = 256;
+        q->ak_name_len = soft_tpm_ak_name(h->tpm).len;
+        memcpy(q->ak_name, soft_tpm_ak_name(h->tpm).p, q->ak_name_len);
+        buf_put_view(&q->ak_public, soft_tpm_ak_tpmt(h->tpm));
+        q->key_hashes[q->n_key_hashes++] = DIGEST_SHA256;
+        q->key_schemes[q->n_key_schemes++] = WIRE_ECDSA;
+        m.log[WIRE_CEL_LOG] = (struct wire_log_offer){.offered = true,
+                                                      .partial = true,
+                                                      .appendable = true,
+                                                      .has_count = true,
+                                                      .entry_count = 1,
+                                                      .own_format = true};
+        (void)snprintf(path, sizeof(path), "/v3.0/agents/%s/attestations", h->name);
+        if (wire_capabilities_encode(&m, &body, &err) < 0)
+                fail(h, "capabilities", NULL, &err);
+        else
+                call(h, h->fleet->verifier, "POST", path, WIRE_TYPE_JSON_API, &body, on_request);
+        wire_capabilities_done(&m);
+}
+
+/* ---- sessions ---- */
+
+static void on_session(void *ctx, const struct http_response *res, const struct err *call_err)
+{
+        struct host *h = ctx;
+        struct wire_session_result m = {0};
+        struct err err = ERR_INIT;
+
+        if (!res || res->status != 200 || wire_session_result_decode(res->body, &m, &err) < 0) {
+                fail(h, "session", res, res ? &err : call_err);
+                return;
+        }
+        if (!m.pass)
+                fail(h, "session refused", res, NULL);
+        else
+                h->bearer = str_fmt("Bearer %.*s", (int)m.token.len, (const char *)m.token.p);
+        wire_session_result_done(&m);
+        if (h->bearer && ++h->fleet->n_ready == h->fleet->n_hosts)
+                loop_stop(h->fleet->loop);
+}
+
+static void on_challenge(void *ctx, const struct http_response *res, const struct err *call_err)
+{
+        struct host *h = ctx;
+        struct wire_session_challenge m;
+        struct wire_session_proof proof = {0};
+        struct digest qualifying;
+        struct buf body = {0};
+        struct err err = ERR_INIT;
+        char path[96];
+
+        if (!res || res->status != 200 || wire_session_challenge_decode(res->body, &m, &err) < 0) {
+                fail(h, "session challenge", res, res ? &err : call_err);
+                return;
+        }
+        memcpy(h->session_id, m.id, sizeof(h->session_id));
+        memcpy(h->verifier_id, m.verifier_id, sizeof(h->verifier_id));
+        memcpy(proof.id, m.id, sizeof(proof.id));
+        memcpy(proof.host, h->name, strlen(h->name) + 1);
+        (void)snprintf(path, sizeof(path), "/v3.0/sessions/%s", m.id);
+        if (qualify_session(h->verifier_id, h->name, VIEW(m.challenge, m.challenge_len),
+                            digest_view(&h->spki), &qualifying, &err) < 0 ||
+            soft_tpm_certify_ak(h->tpm, digest_view(&qualifying), &proof.message, &proof.signature, &err) <
+                    0 ||
+            wire_session_proof_encode(&proof, &body, &err) < 0)
+                fail(h, "proof", NULL, &err);
+        else
+                call(h, h->fleet->verifier, "PATCH", path, WIRE_TYPE_JSON_API, &body, on_session);
+        wire_session_proof_done(&proof);
+}
+
+static void start_session(struct host *h)
+{
+        struct buf body = {0};
+        struct err err = ERR_INIT;
+
+        if (wire_session_request_encode(h->name, &body, &err) < 0)
+                fail(h, "session", NULL, &err);
+        else
+                call(h, h->fleet->verifier, "POST", "/v3.0/sessions", WIRE_TYPE_JSON_API, &body,
+                     on_challenge);
+}
+
+/* ---- the fleet ---- */
+
+/* The TPM with one measurement, and the log that explains it. */
+static int measure(struct host *h, struct err *err)
+{
+        struct cel_record r = {.pcr = 15,
+                               .n_digests = 1,
+                               .content_type = (char *)CEL_CONTENT_AVOW,
+                               .ours = true,
+                               .kind = (char *)CEL_KIND_MEASURE,
+                               .runtime = (char *)"bench",
+                               .path = (char *)"/opt/bench/runtime",
+                               .size_bytes = 7,
+                               .n_before = 1,
+                               .reset_count = 1,
+                               .has_timestamp = true,
+                               .timestamp_us = 1000000};
+
+        digest_zero(DIGEST_SHA256, &r.before[0]);
+        if (digest_bytes(DIGEST_SHA256, view_str("runtime"), &r.digests[0], err) < 0 ||
+            cel_record_write(&r, &h->cel, err) < 0)
+                return -(int)err->kind;
+        return soft_tpm_extend(h->tpm, 15, &r.digests[0], err);
+}
+
+static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t i, struct err *err)
+{
+        AUTO(pubkey_free_p)
+        struct pubkey *pub = NULL;
+        AUTO(cert_free_p)
+        struct cert *cert = NULL;
+        struct cert_spec spec = {.kind = CERT_KIND_SELF,
+                                 .cn = h->name,
+                                 .not_before_ms = clock_now_ms() - 60000,
+                                 .not_after_ms = clock_now_ms() + 86400000};
+        struct http_client_options opts = {.ca_file = f->ca_file};
+
+        h->fleet = f;
+        (void)snprintf(h->name, sizeof(h->name), "%s-%zu", prefix, i);
+        if (soft_tpm_new(&h->tpm, err) < 0 || measure(h, err) < 0 ||
+            key_generate_ec(CURVE_P256, &h->tls_key, err) < 0 || key_public(h->tls_key, &pub, err) < 0 ||
+            pubkey_spki_sha256(pub, &h->spki, err) < 0 ||
+            cert_issue(&spec, pub, NULL, h->tls_key, &cert, err) < 0 ||
+            cert_pem(cert, &h->cert_pem, err) < 0 || key_pem(h->tls_key, &h->key_pem, err) < 0)
+                return -(int)err->kind;
+        opts.cert_pem = h->cert_pem;
+        opts.key_pem = (const char *)h->key_pem.p;
+        return http_client_new(f->loop, &opts, &h->client, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+static void on_time_over(void *ctx)
+{
+        ((struct fleet *)ctx)->stopping = true;
+}
+
+static void print_result(struct fleet *f, int64_t took_us)
+{
+        size_t n = f->n_latencies;
+
+        qsort(f->latency_us, n, sizeof(*f->latency_us), by_value);
+        (void)printf("{\"attestations\":%" PRIu64 ",\"failed\":%" PRIu64
+                     ",\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
+                     f->n_attested, f->n_failed, (double)took_us / 1e6, n ? f->latency_us[n / 2] / 1e3 : 0.0,
+                     n ? f->latency_us[n * 99 / 100] / 1e3 : 0.0);
+        if (f->first_failure[0])
+                (void)fprintf(stderr, "fleet: %s\n", f->first_failure);
+}
+
+/* Starts STEP for every host and runs until all are done or one failed. */
+static bool run_all(struct fleet *f, struct host *hosts, void (*step)(struct host *), struct err *err)
+{
+        f->n_ready = 0;
+        f->n_busy = f->n_hosts;
+        for (size_t i = 0; i < f->n_hosts; i++)
+                step(&hosts[i]);
+        return !f->n_failed && loop_run(f->loop, err) >= 0 && !f->n_failed;
+}
+
+static int run(struct fleet *f, const char *prefix, int64_t seconds, struct err *err)
+{
+        struct host *hosts = mem_zalloc(f->n_hosts, sizeof(*hosts));
+        struct loop_timer *timer = NULL;
+        int64_t started;
+        char line[16];
+
+        f->latency_us = mem_zalloc(LATENCIES_MAX, sizeof(*f->latency_us));
+        if (!hosts || !f->latency_us || loop_new(&f->loop, err) < 0 ||
+            loop_timer_new(f->loop, on_time_over, f, &timer, err) < 0)
+                return -1;
+        for (size_t i = 0; i < f->n_hosts; i++)
+                if (host_init(&hosts[i], f, prefix, i, err) < 0)
+                        return -1;
+        if (!run_all(f, hosts, start_registration, err))
+                return -1;
+        (void)printf("registered\n");
+        (void)fflush(stdout);
+        if (!fgets(line, sizeof(line), stdin) || !run_all(f, hosts, start_session, err))
+                return -1;
+        (void)printf("running\n");
+        (void)fflush(stdout);
+        started = now_us();
+        loop_timer_start(timer, seconds * 1000);
+        f->n_ready = f->n_hosts;
+        f->n_busy = f->n_hosts;
+        for (size_t i = 0; i < f->n_hosts; i++)
+                send_offer(&hosts[i]);
+        if (loop_run(f->loop, err) < 0)
+                return -1;
+        print_result(f, now_us() - started);
+        return f->n_failed ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+        struct fleet f = {.boot_time_ms = clock_now_ms() - 60000};
+        struct err err = ERR_INIT;
+
+        if (argc < 7) {
+                (void)fprintf(stderr,
+                              "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS [two]\n");
+                return 2;
+        }
+        f.registrar = argv[1];
+        f.verifier = argv[2];
+        f.ca_file = argv[3];
+        f.n_hosts = strtoul(argv[5], NULL, 10);
+        f.two_requests = argc > 7;
+        if (f.n_hosts == 0 || run(&f, argv[4], (int64_t)strtoul(argv[6], NULL, 10), &err) < 0) {
+                (void)fprintf(stderr, "fleet: %s %s\n", err.text, f.first_failure);
+                return 1;
+        }
+        return 0;
+}
