@@ -20,8 +20,8 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "crypto/cert.h"
 #include "crypto/digest.h"
 #include "crypto/key.h"
@@ -467,13 +467,14 @@ static bool run_all(struct fleet *f, struct host *hosts, void (*step)(struct hos
         return !f->n_failed && loop_run(f->loop, err) >= 0 && !f->n_failed;
 }
 
-static int run(struct fleet *f, const char *prefix, int64_t seconds, struct err *err)
+static int run(struct fleet *f, const char *prefix, size_t n_hosts, int64_t seconds, struct err *err)
 {
-        struct host *hosts = mem_zalloc(f->n_hosts, sizeof(*hosts));
+        struct host *hosts = mem_zalloc(n_hosts, sizeof(*hosts));
         struct loop_timer *timer = NULL;
         int64_t started;
         char line[16];
 
+        f->n_hosts = n_hosts;
         f->latency_us = mem_zalloc(LATENCIES_MAX, sizeof(*f->latency_us));
         if (!hosts || !f->latency_us || loop_new(&f->loop, err) < 0 ||
             loop_timer_new(f->loop, on_time_over, f, &timer, err) < 0)
@@ -505,6 +506,7 @@ int main(int argc, char **argv)
 {
         struct fleet f = {.boot_time_ms = clock_now_ms() - 60000};
         struct err err = ERR_INIT;
+        int64_t n_hosts, seconds;
 
         if (argc < 7) {
                 (void)fprintf(stderr,
@@ -514,9 +516,10 @@ int main(int argc, char **argv)
         f.registrar = argv[1];
         f.verifier = argv[2];
         f.ca_file = argv[3];
-        f.n_hosts = strtoul(argv[5], NULL, 10);
         f.two_requests = argc > 7;
-        if (f.n_hosts == 0 || run(&f, argv[4], (int64_t)strtoul(argv[6], NULL, 10), &err) < 0) {
+        if (str_parse_int(view_str(argv[5]), 1, 100000, &n_hosts, &err) < 0 ||
+            str_parse_int(view_str(argv[6]), 1, 3600, &seconds, &err) < 0 ||
+            run(&f, argv[4], (size_t)n_hosts, seconds, &err) < 0) {
                 (void)fprintf(stderr, "fleet: %s %s\n", err.text, f.first_failure);
                 return 1;
         }
