@@ -224,30 +224,29 @@ static void keys(void **state)
         key_free(rsa);
 }
 
-static int all_of_it(void *ctx, struct err *err)
+static int append_plain(struct store_conn *c, void *arg, struct err *err)
+{
+        const struct audit_entry e = {1000, NULL, "verifier", "verdict.change", "web-1", NULL};
+
+        return audit_append(c, ((struct fixture *)arg)->key, &e, err);
+}
+
+/* Writing only: jansson's scanner asserts when an allocation of its own fails. */
+static int write_and_export(void *ctx, struct err *err)
 {
         struct fixture *f = ctx;
-        struct audit_record rec;
         struct out o = {.n = 0};
-        int r = store_call(f->store, STORE_DURABLE, append, f, err);
+        int r = store_call(f->store, STORE_DURABLE, append_plain, f, err);
 
         if (r >= 0)
                 r = store_call(f->store, STORE_READ, export, &o, err);
-        if (r >= 0) {
-                const uint8_t *end = memchr(o.text.p, '\n', o.text.len);
-
-                r = audit_record_parse(VIEW(o.text.p, (size_t)(end - o.text.p)), &rec, err);
-                if (r >= 0)
-                        audit_record_free(&rec);
-        }
         buf_free(&o.text);
-        /* jansson's scanner takes some failed allocations for errors of syntax */
-        return r == -ERR_FORMAT && strstr(err->text, "JSON") ? -ERR_NOMEM : r;
+        return r;
 }
 
 static void oom(void **state)
 {
-        oom_each(all_of_it, *state);
+        oom_each(write_and_export, *state);
 }
 
 int main(void)
