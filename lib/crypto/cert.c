@@ -207,6 +207,24 @@ static int parse(struct view der, X509 **ret, size_t *ret_len, struct err *err)
         return 0;
 }
 
+/* Does an extension spell "critical FALSE" out, which DER leaves out as the default? OpenSSL encodes it so
+ * again. */
+static bool spells_default(X509_EXTENSION *ext)
+{
+        uint8_t *der = NULL;
+        int len = i2d_X509_EXTENSION(ext, &der);
+        int oid_len = i2d_ASN1_OBJECT(X509_EXTENSION_get_object(ext), NULL);
+        struct cursor c = cursor_of(VIEW(der, len > 0 ? (size_t)len : 0));
+        struct view critical;
+        uint8_t tag = 0, first = 0;
+        bool spelt = oid_len > 0 && cursor_u8(&c, &tag) && cursor_u8(&c, &first) &&
+                     cursor_skip(&c, first < 0x80 ? 0 : first & 0x7f) && cursor_skip(&c, (size_t)oid_len) &&
+                     cursor_take(&c, 3, &critical) && critical.p[0] == V_ASN1_BOOLEAN && critical.p[2] == 0;
+
+        OPENSSL_free(der);
+        return spelt;
+}
+
 /* Is what was read DER, and would encoding it anew give the same bytes (so no default is spelt out)? */
 static bool is_strict(X509 *x509, struct view der)
 {
@@ -221,6 +239,8 @@ static bool is_strict(X509 *x509, struct view der)
 
                 same = len > 0 && view_equal(VIEW(anew, (size_t)len), der);
         }
+        for (int i = 0; same && i < X509_get_ext_count(x509); i++)
+                same = !spells_default(X509_get_ext(x509, i));
         OPENSSL_free(tbs);
         OPENSSL_free(anew);
         return same && der_is_strict(der);

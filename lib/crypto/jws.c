@@ -176,23 +176,51 @@ static bool split(struct view token, struct view ret[3])
         return !memchr(token.p, '.', token.len);
 }
 
-static bool header_ok(struct view part, const char *typ)
+/* Running out of memory is a failure, anything else that goes wrong with a foreign text is an answer. */
+static int answer(int r, const struct err *why, struct err *err)
+{
+        return r == -ERR_NOMEM ? (*err = *why, r) : r < 0 ? 0 : 1;
+}
+
+static bool header_says(const json_t *header, const char *typ)
 {
         static const char *const refused[] = {"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "enc"};
+        const char *alg = NULL, *got = NULL;
+        struct err why = ERR_INIT;
+
+        for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+                if (json_object_get(header, refused[i]))
+                        return false;
+        return json_get_str(header, "alg", &alg, &why) == 0 && str_equal(alg, "ES256") &&
+               json_opt_str(header, "typ", &got, &why) >= 0 && (!typ || str_equal(got, typ));
+}
+
+/* Return: 1 or 0; -ERR_NOMEM. */
+static int header_ok(struct view part, const char *typ, struct err *err)
+{
         AUTO(json_free_p)
         json_t *header = NULL;
-        const char *alg = NULL, *got = NULL;
-        struct err err = ERR_INIT;
+        struct err why = ERR_INIT;
         struct buf text = {0};
-        bool ok = base64url_decode(part, HEADER_BYTES_MAX, &text, &err) == 0 &&
-                  json_parse(VIEW_BUF(&text), HEADER_BYTES_MAX, &header, &err) == 0 &&
-                  json_get_str(header, "alg", &alg, &err) == 0 && str_equal(alg, "ES256") &&
-                  json_opt_str(header, "typ", &got, &err) >= 0 && (!typ || str_equal(got, typ));
+        int r = base64url_decode(part, HEADER_BYTES_MAX, &text, &why);
 
-        for (size_t i = 0; ok && i < ARRAY_LEN(refused); i++)
-                ok = !json_object_get(header, refused[i]);
+        if (r >= 0)
+                r = json_parse(VIEW_BUF(&text), HEADER_BYTES_MAX, &header, &why);
         buf_free(&text);
-        return ok;
+        r = answer(r, &why, err);
+        return r > 0 ? header_says(header, typ) : r;
+}
+
+/* The signature's 64 bytes and the payload. Return: 1 or 0; -ERR_NOMEM. */
+static int decode(const struct view part[3], struct buf *ret_sig, struct buf *ret_payload, struct err *err)
+{
+        struct err why = ERR_INIT;
+        int r = base64url_decode(part[2], ES256_BYTES, ret_sig, &why);
+
+        if (r >= 0)
+                r = base64url_decode(part[1], JWS_BYTES_MAX, ret_payload, &why);
+        r = answer(r, &why, err);
+        return r > 0 ? ret_sig->len == ES256_BYTES : r;
 }
 
 int jws_verify(const struct pubkey *key, const char *typ, struct view token, struct buf *ret, bool *ret_good,
@@ -200,14 +228,15 @@ int jws_verify(const struct pubkey *key, const char *typ, struct view token, str
 {
         struct signature sig = {.scheme = SIG_ECDSA, .hash = DIGEST_SHA256};
         struct buf raw = {0}, payload = {0};
-        struct err why = ERR_INIT;
         struct view part[3];
         bool good = false;
-        int r = 0;
+        int r = token.len <= JWS_BYTES_MAX && split(token, part) && pubkey_curve(key) == CURVE_P256;
 
-        if (token.len <= JWS_BYTES_MAX && split(token, part) && pubkey_curve(key) == CURVE_P256 &&
-            header_ok(part[0], typ) && base64url_decode(part[2], ES256_BYTES, &raw, &why) == 0 &&
-            raw.len == ES256_BYTES && base64url_decode(part[1], JWS_BYTES_MAX, &payload, &why) == 0) {
+        if (r > 0)
+                r = header_ok(part[0], typ, err);
+        if (r > 0)
+                r = decode(part, &raw, &payload, err);
+        if (r > 0) {
                 sig.r = VIEW(raw.p, ES256_BYTES / 2);
                 sig.s = VIEW(raw.p + ES256_BYTES / 2, ES256_BYTES / 2);
                 r = pubkey_verify(key, &sig, VIEW(token.p, part[0].len + 1 + part[1].len), &good, err);
@@ -220,5 +249,5 @@ int jws_verify(const struct pubkey *key, const char *typ, struct view token, str
                 *ret_good = good;
         buf_free(&raw);
         buf_free(&payload);
-        return r;
+        return r < 0 ? r : 0;
 }
