@@ -45,7 +45,7 @@ enum {
         WIRE_KEYS_MAX = 8,                /* certification keys of one offer; the first "ak" counts */
         WIRE_LIST_MAX = 64,               /* names in a list of algorithms or formats */
         WIRE_TEXT_MAX = 4096,             /* characters of any other text */
-        WIRE_BODY_MAX = 8 * 1024 * 1024,  /* bytes of a body from a host, logs included */
+        WIRE_BODY_MAX = 16 * 1024 * 1024, /* bytes of a body with logs; servers may allow less */
         WIRE_SMALL_BODY_MAX = 256 * 1024, /* bytes of a body that carries no log */
 };
 

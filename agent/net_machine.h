@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_AGENT_NET_MACHINE_H
+#define AVOW_AGENT_NET_MACHINE_H
+
+#include "agent/net.h"
+#include "agent/net_backoff.h"
+#include "agent/net_flow.h"
+#include "agent/net_key.h"
+#include "agent/net_tpm.h"
+#include "http/client.h"
+#include "wire/attestation.h"
+#include "wire/session.h"
+#include "wire/version.h"
+
+/*
+ * The network half's one value: where the machine of net_flow.h stands and what it carries. net.c turns it,
+ * net_steps.c holds what is done in each state. Not for use outside of these two.
+ */
+struct net {
+        const struct agent_net *opts;
+        const struct agent_config *config;
+        bool native; /* the verifier is an avow verifier */
+        int status;  /* exit status */
+        struct loop *loop;
+        struct loop_timer *timer; /* runs while waiting for the next state */
+        struct net_tpm *tpm;
+        struct http_client *client[2]; /* registrar, verifier; made at first use */
+        struct http_call_handle *call; /* in flight */
+
+        enum net_state state;
+        bool waiting; /* for the timer, before STATE is entered */
+        struct net_backoff backoff;
+        int64_t retry_after_ms; /* of the last answer; -1: none */
+
+        struct buf identity_bytes; /* what ID borrows from */
+        struct privsep_identity id;
+        char host[WIRE_HOST_MAX + 1];
+        bool has_key;
+        struct net_key key;
+
+        struct wire_version version; /* of the registrar's API */
+        struct buf credential;       /* the registrar's challenge, as it came; then the credential itself */
+        int64_t registered_at_ms;    /* monotonic; 0: not since we started */
+
+        struct wire_session_challenge challenge;
+        struct buf body; /* what the TPM half's answer became: the next request's body */
+        struct secret token;
+
+        struct wire_asks asks; /* what was asked for last; has_next: a challenge in hand for the next round */
+        uint64_t index;
+        bool has_next;
+        int64_t idle_ms;
+        unsigned hurries;   /* immediate challenges in a row */
+        uint32_t log_total; /* entries of the log when evidence was collected last */
+        int64_t collected_at_ms;
+        enum wire_evaluation evaluation; /* the last verdict we were told */
+        bool has_evaluation;
+
+        /* What was said already: one slot for each server being away, one for each state's refusals. */
+        int64_t away[2], refused[NET_N_STATES];
+};
+
+/* What to do on entering a state, and what its answer means. NULL where there is none. */
+struct net_handler {
+        void (*enter)(struct net *net);
+        enum net_result (*reply)(struct net *net, const struct http_response *res);
+        enum net_result (*tpm)(struct net *net, struct view body);
+};
+extern const struct net_handler net_handlers[NET_N_STATES];
+
+/* For the steps: send to the server of the state; ask the TPM half; be done with the state; say once what is
+ * wrong with it (peer text escaped by the caller). Each of the first three ends the step: nothing may follow.
+ */
+void net_request(struct net *net, const char *method, const char *path, struct view body);
+void net_ask(struct net *net, enum privsep_type type, struct view body);
+void net_finish(struct net *net, enum net_result result);
+void net_say(struct net *net, int64_t condition, const char *fmt, ...) PRINTF(3, 4);
+
+/* The marker DIR/registered: this registrar knows this AK under this TLS key. */
+bool net_registered(struct net *net);
+int net_set_registered(struct net *net, struct err *err) MUST_USE;
+
+#endif
