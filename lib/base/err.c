@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+PRINTF(4, 0)
 static void set_text(struct err *err, enum err_kind kind, int64_t code, const char *fmt, va_list ap)
 {
         err->kind = kind;

@@ -132,6 +132,7 @@ static void send_stderr(enum log_level level, const struct log_field *extra, con
                 return; /* as above */
 }
 
+PRINTF(3, 0)
 static void send_text(enum log_level level, const struct log_field *fields, const char *fmt, va_list ap)
 {
         char text[2048];

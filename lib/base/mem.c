@@ -57,13 +57,12 @@ char *str_ndup(const char *s, size_t n)
         return copy;
 }
 
-char *str_fmt(const char *fmt, ...)
+char *str_vfmt(const char *fmt, va_list ap)
 {
-        va_list ap, again;
+        va_list again;
         char *s = NULL;
         int len;
 
-        va_start(ap, fmt);
         va_copy(again, ap);
         len = vsnprintf(NULL, 0, fmt, ap);
         if (len >= 0)
@@ -71,6 +70,16 @@ char *str_fmt(const char *fmt, ...)
         if (s)
                 (void)vsnprintf(s, (size_t)len + 1, fmt, again);
         va_end(again);
+        return s;
+}
+
+char *str_fmt(const char *fmt, ...)
+{
+        va_list ap;
+        char *s;
+
+        va_start(ap, fmt);
+        s = str_vfmt(fmt, ap);
         va_end(ap);
         return s;
 }

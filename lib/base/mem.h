@@ -2,6 +2,7 @@
 #ifndef AVOW_BASE_MEM_H
 #define AVOW_BASE_MEM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@ void *mem_dup(const void *from, size_t size) MUST_USE;
 char *str_dup(const char *s) MUST_USE;
 char *str_ndup(const char *s, size_t n) MUST_USE;
 char *str_fmt(const char *fmt, ...) PRINTF(1, 2) MUST_USE;
+char *str_vfmt(const char *fmt, va_list ap) PRINTF(1, 0) MUST_USE;
 
 /* Overwrites SIZE bytes in a way the compiler keeps. */
 void mem_wipe(void *p, size_t size);

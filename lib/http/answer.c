@@ -83,19 +83,16 @@ void http_answer_header(struct http_request *req, const char *name, const char *
         struct answer_header *header, **at = &req->headers;
         size_t size;
         va_list ap;
-        int n;
 
         va_start(ap, fmt);
-        n = vasprintf(&value, fmt, ap);
+        value = str_vfmt(fmt, ap);
         va_end(ap);
-        if (n < 0) {
-                value = NULL;
+        if (!value)
                 return;
-        }
         for (const char *p = value; *p != '\0'; p++)
                 if ((uint8_t)*p < 0x20 || *p == 0x7f)
                         return;
-        size = strlen(name) + (size_t)n + 5;
+        size = strlen(name) + strlen(value) + 5;
         header = mem_alloc(sizeof(*header) + size);
         if (header == NULL)
                 return;

@@ -58,10 +58,10 @@ static int status_of(const json_t *obj, const char *name)
 
 static int problem_read(const json_t *obj, const struct spelling *s, struct wire_problem *p, struct err *err)
 {
+        AUTO(mem_free_p)
         char *type = NULL;
         int r = field_opt_text(obj, s->type, WIRE_TEXT_MAX, &type, err);
-        AUTO(mem_free_p)
-        char *owned = type;
+
         if (r < 0)
                 return r;
         const char *word = type == NULL || strcmp(type, "about:blank") == 0 ? "" : type;

@@ -57,7 +57,7 @@ BEGIN {
 	for (i = 1; i <= n; i++)
 		header[h[i]] = 1
 	n = split("time clock_gettime gettimeofday clock_now_ms clock_mono_ms clock_boot_us open openat fopen fdopen " \
-		"fread fwrite fprintf printf read write socket connect send recv getenv secure_getenv yaml_load " \
+		"fread fwrite fprintf printf socket connect send recv getenv secure_getenv yaml_load " \
 		"conf_load file_read uuid_random random_bytes getrandom RAND_bytes log_debug cert_load key_load", c, " ")
 	for (i = 1; i <= n; i++)
 		call[c[i]] = 1
