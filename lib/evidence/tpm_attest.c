@@ -107,8 +107,8 @@ static void write_nv(const struct tpm_attest *a, struct buf *out)
 static const struct body {
         enum attest_type type;
         const char *name;
-        int (*read)(struct cursor *, struct tpm_attest *, struct err *);
-        void (*write)(const struct tpm_attest *, struct buf *);
+        int (*parse)(struct cursor *, struct tpm_attest *, struct err *);
+        void (*build)(const struct tpm_attest *, struct buf *);
 } bodies[] = {
         {ATTEST_QUOTE, "quote", read_quote, write_quote},
         {ATTEST_TIME, "time", read_time, write_time},
@@ -153,7 +153,7 @@ static int parse(struct view in, struct tpm_attest *a, struct err *err)
                 return cut_short(err);
         r = set_safe(&a->clock, safe, err);
         if (r == 0)
-                r = body->read(&c, a, err);
+                r = body->parse(&c, a, err);
         if (r < 0)
                 return r;
         if (c.left)
@@ -187,7 +187,7 @@ void tpm_attest_write(const struct tpm_attest *a, struct buf *out)
         write_clock(&a->clock, out);
         buf_be64(out, a->firmware_version);
         if (body)
-                body->write(a, out);
+                body->build(a, out);
 }
 
 /* A selection as asked, in the layout of the signed one (a TPM repeats the list that it was given). */
