@@ -549,22 +549,25 @@ int appraise(const struct appraisal *in, struct appraisal_result *ret, struct er
         return r;
 }
 
-/* Online, the registrar refuses keys that could sign a forged quote before they are enrolled; a bundle's key
- * was enrolled by nobody that we know. Spec: SR-10. */
-static int judge_ak(struct work *w, const struct tpm_public *ak, struct err *err)
+/* The certificate in a bundle must be this key's and this host's. Who issued it is asked elsewhere. Spec:
+ * SR-10. */
+static int judge_certificate(struct work *w, const struct bundle *b, const struct tpm_public *ak,
+                             struct err *err)
 {
         struct finding f = {
-                .code = "ak-not-safe",
+                .code = "ak-certificate",
                 .severity = SEVERITY_CRITICAL,
                 .log = "quote",
                 .entry = FINDING_NO_ENTRY,
-                .what = "the key that signed the quote is not fit to attest: it could have signed anything",
-                .expected = "a restricted signing key, created in its TPM and fixed to it",
-                .found = tpm_public_ak_refusal(ak),
+                .what = "the certificate in the bundle does not belong to the key that signed the quote",
                 .remedy = "believe nothing in this bundle",
         };
+        bool fits = false;
+        int r = bundle_certificate_fits(b, ak, &fits, &f.found, err);
 
-        return f.found ? judge_find(&w->judging, VERDICT_REFUSED, &f, err) : 0;
+        if (r < 0 || fits)
+                return r;
+        return judge_find(&w->judging, VERDICT_REFUSED, &f, err);
 }
 
 int appraise_bundle(const struct bundle *b, const struct policy_effective *policy, struct verdict **ret,
@@ -594,7 +597,7 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         if (r < 0)
                 return r;
         r = appraise_any(&w, err);
-        if (r < 0 || (r = judge_ak(&w, &ak, err)) < 0)
+        if (r < 0 || (r = judge_certificate(&w, b, &ak, err)) < 0)
                 return r;
         *ret = TAKE(result.verdict);
         return 0;
