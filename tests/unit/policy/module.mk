@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 policy_tests = \
+	tests/unit/policy/test_appraise \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_policy \
 	tests/unit/policy/test_predict \
@@ -10,3 +11,6 @@ tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_appraise_SOURCES = tests/unit/policy/test_appraise.c \
+	tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h
+tests_unit_policy_test_appraise_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)

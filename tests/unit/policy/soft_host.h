@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_TESTS_SOFT_HOST_H
+#define AVOW_TESTS_SOFT_HOST_H
+
+#include "crypto/key.h"
+#include "evidence/pcr.h"
+#include "evidence/tpm_public.h"
+
+/*
+ * A host whose TPM is a key in software: PCRs, counters, a measurement log, and quotes that OpenSSL signs. It
+ * says what the test makes it say, lies included. Failures end the test.
+ */
+struct soft_host {
+        struct key *key;
+        struct buf ak; /* TPM2B_PUBLIC */
+        struct tpm_public pub;
+        struct pcr_values pcrs; /* all of them */
+        uint32_t reset, restart;
+        uint64_t clock_ms, time_ms;
+        struct buf log;
+        uint64_t n_records;
+        struct buf log_marks; /* where each record starts, be64 */
+};
+
+struct soft_quote {
+        struct buf message, signature, time_message, time_signature;
+        struct pcr_values pcrs;
+};
+
+void soft_host_init(struct soft_host *h, enum digest_alg bank);
+void soft_host_done(struct soft_host *h);
+
+/* A digest that is one byte over and over: 'a' is 0xaa…; what policies in tests write as "aaaa…". */
+struct digest soft_digest(enum digest_alg bank, char digit);
+
+/* A record of ours and its extend; only the record; only the extend. */
+void soft_host_measure(struct soft_host *h, const char *runtime, const char *path, char digit);
+void soft_host_log(struct soft_host *h, const char *runtime, const char *path, char digit);
+void soft_host_extend(struct soft_host *h, unsigned pcr, char digit);
+/* systemd's record of a text and its extend. */
+void soft_host_foreign(struct soft_host *h, const char *text);
+/* PCRs to zero, an empty log, the reset count one up. */
+void soft_host_reboot(struct soft_host *h);
+/* Both clocks move on. */
+void soft_host_wait(struct soft_host *h, uint64_t ms);
+
+/* The log from entry FIRST on. */
+struct view soft_host_log_from(const struct soft_host *h, uint64_t first);
+
+void soft_host_quote(const struct soft_host *h, struct view qualifying, uint32_t mask,
+                     struct soft_quote *ret);
+void soft_quote_done(struct soft_quote *q);
+
+#endif
