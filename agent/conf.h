@@ -13,6 +13,8 @@
  * agent.yaml, read into one struct. Strings are owned, never NULL unless said so. avow-agent(8) is the
  * reference; conf.c holds the table of keys.
  */
+struct conf;
+
 enum agent_libs {
         AGENT_LIBS_PRIVATE, /* all shared objects but the C and C++ run-time libraries */
         AGENT_LIBS_ALL,
@@ -53,6 +55,7 @@ struct agent_config {
         int64_t rescan_ms; /* watch.rescan */
         struct agent_runtime *runtimes;
         size_t n_runtimes;
+        struct conf *conf; /* what it was read from */
 };
 
 /* Reads FILE, the files FILE.d/NAME.yaml and AVOW_AGENT_* from the environment. Return: 0; -ERR_CONFIG with
@@ -61,7 +64,9 @@ int agent_config_load(const char *file, struct agent_config **ret, struct err *e
 void agent_config_free(struct agent_config *config);
 DEFINE_AUTO(struct agent_config, agent_config_free)
 
-/* Which key that needs a restart differs between the two, if any: NULL or its name, as in the file. */
-const char *agent_config_needs_restart(const struct agent_config *running, const struct agent_config *wanted);
+/* May the running agent take WANTED? Return: 0; -ERR_CONFIG naming the first changed key that needs a
+ * restart. */
+int agent_config_check_reload(const struct agent_config *running, const struct agent_config *wanted,
+                              struct err *err) MUST_USE;
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent.yaml: the table of keys, and the struct that the rest of the agent reads. What a table cannot say (a
+ * runtime's name is used once, its path is absolute) is checked here, with the place in the file.
+ */
+#include "agent/conf.h"
+
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+extern char **environ;
+
+static const char *const ek_names[] = {"auto", "rsa2048", "p256", "p384", NULL};
+static const char *const ak_names[] = {"auto", "p256", "rsa2048", NULL};
+static const char *const libs_names[] = {"private", "all", "none", NULL};
+static const char *const peer_names[] = {"avow", "keylime", NULL};
+
+static const struct conf_key runtime_keys[] = {
+        {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "its name in policies"},
+        {.path = "path", .type = CONF_PATH, .flags = CONF_REQUIRED, .help = "the executable"},
+        {.path = "libs",
+         .type = CONF_STR,
+         .def = "private",
+         .choices = libs_names,
+         .help = "shared objects: all, private (without the C and C++ run-time libraries), none"},
+        {.path = "files", .type = CONF_PATHS, .help = "further files that belong to it"},
+};
+
+static const struct conf_key keys[] = {
+        {.path = "host.id",
+         .type = CONF_STR,
+         .def = "uuid",
+         .flags = CONF_RESTART,
+         .help = "uuid (made once), hash_ek, or the name itself"},
+        {.path = "state.dir", .type = CONF_PATH, .def = AVOW_STATEDIR "/agent", .flags = CONF_RESTART},
+        {.path = "log.level", .type = CONF_STR, .def = "info", .choices = log_level_names},
+        {.path = "tpm.tcti",
+         .type = CONF_STR,
+         .def = "device:/dev/tpmrm0",
+         .flags = CONF_RESTART,
+         .help = "how the TPM is reached"},
+        {.path = "tpm.ek", .type = CONF_STR, .def = "auto", .choices = ek_names, .flags = CONF_RESTART},
+        {.path = "tpm.ak", .type = CONF_STR, .def = "auto", .choices = ak_names, .flags = CONF_RESTART},
+        {.path = "tpm.banks",
+         .type = CONF_LIST,
+         .flags = CONF_RESTART,
+         .help = "PCR banks to extend; default: every active one"},
+        {.path = "tpm.pcr", .type = CONF_INT, .def = "15", .max = 23, .flags = CONF_RESTART},
+        {.path = "registrar.url", .type = CONF_STR},
+        {.path = "registrar.ca", .type = CONF_PATH},
+        {.path = "verifier.url", .type = CONF_STR},
+        {.path = "verifier.ca", .type = CONF_PATH},
+        {.path = "verifier.peer",
+         .type = CONF_STR,
+         .def = "avow",
+         .choices = peer_names,
+         .flags = CONF_RESTART},
+        {.path = "interval", .type = CONF_DURATION, .def = "30s", .min = 500, .max = 86400000},
+        {.path = "watch.rescan",
+         .type = CONF_DURATION,
+         .def = "10m",
+         .min = 1000,
+         .max = 7 * 86400000LL,
+         .help = "how often every measured file is read again, beside the notices of the kernel"},
+        {.path = "runtimes", .type = CONF_MAPS, .item = runtime_keys, .n_item = ARRAY_LEN(runtime_keys)},
+};
+
+static const struct conf_schema schema = {"agent", keys, ARRAY_LEN(keys)};
+
+static int copy(const char *s, char **ret, struct err *err)
+{
+        if (s && !(*ret = str_dup(s)))
+                return err_nomem(err);
+        return 0;
+}
+
+static int copy_list(const struct strv *list, char ***ret, size_t *ret_n, struct err *err)
+{
+        if (list->n == 0)
+                return 0;
+        *ret = mem_zalloc(list->n, sizeof(**ret));
+        if (!*ret)
+                return err_nomem(err);
+        for (size_t i = 0; i < list->n; i++) {
+                (*ret)[i] = str_dup(list->items[i]);
+                if (!(*ret)[i])
+                        return err_nomem(err);
+                (*ret_n)++;
+        }
+        return 0;
+}
+
+static void free_list(char **list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(list[i]);
+        free(list);
+}
+
+static size_t index_of(const char *const *names, const char *name)
+{
+        size_t i = 0;
+
+        while (names[i] && !str_equal(names[i], name))
+                i++;
+        return i;
+}
+
+static int read_runtime(const struct conf *c, struct agent_runtime *rt, struct err *err)
+{
+        int r;
+
+        if (!str_valid_name(conf_str(c, "name")))
+                return conf_err(
+                        c, "name", err,
+                        "%s is no name: letters, digits, '.', '_', '-', at most 64, not starting with a sign",
+                        SHOW(conf_str(c, "name")));
+        r = copy(conf_str(c, "name"), &rt->name, err);
+        if (r >= 0)
+                r = copy(conf_str(c, "path"), &rt->path, err);
+        if (r >= 0)
+                r = copy_list(conf_list(c, "files"), &rt->files, &rt->n_files, err);
+        rt->libs = (enum agent_libs)index_of(libs_names, conf_str(c, "libs"));
+        return r;
+}
+
+static int read_runtimes(const struct conf *c, struct agent_config *config, struct err *err)
+{
+        size_t n = conf_n_items(c, "runtimes");
+        int r;
+
+        config->runtimes = mem_zalloc(n, sizeof(*config->runtimes));
+        if (!config->runtimes)
+                return err_nomem(err);
+        for (size_t i = 0; i < n; i++) {
+                const struct conf *item = conf_item(c, "runtimes", i);
+
+                config->n_runtimes = i + 1;
+                r = read_runtime(item, &config->runtimes[i], err);
+                if (r < 0)
+                        return r;
+                for (size_t k = 0; k < i; k++)
+                        if (str_equal(config->runtimes[k].name, config->runtimes[i].name))
+                                return conf_err(item, "name", err, "runtime %s is there twice",
+                                                SHOW(config->runtimes[i].name));
+        }
+        return 0;
+}
+
+static int check_host_id(const struct conf *c, struct err *err)
+{
+        if (str_valid_host_id(conf_str(c, "host.id")))
+                return 0;
+        return conf_err(c, "host.id", err,
+                        "%s is no host name: 1 to 80 letters, digits, '.', '_', '-' (or uuid, or hash_ek)",
+                        SHOW(conf_str(c, "host.id")));
+}
+
+static int read_all(const struct conf *c, struct agent_config *config, struct err *err)
+{
+        const struct {
+                const char *path;
+                char **to;
+        } strings[] = {
+                {"host.id", &config->host_id},
+                {"state.dir", &config->state_dir},
+                {"tpm.tcti", &config->tpm.tcti},
+                {"tpm.ek", &config->tpm.ek},
+                {"tpm.ak", &config->tpm.ak},
+                {"registrar.url", &config->registrar.url},
+                {"registrar.ca", &config->registrar.ca},
+                {"verifier.url", &config->verifier.url},
+                {"verifier.ca", &config->verifier.ca},
+        };
+        enum log_level level;
+        int r = check_host_id(c, err);
+
+        for (size_t i = 0; r >= 0 && i < ARRAY_LEN(strings); i++)
+                r = copy(conf_str(c, strings[i].path), strings[i].to, err);
+        if (r >= 0)
+                r = copy_list(conf_list(c, "tpm.banks"), &config->tpm.banks, &config->tpm.n_banks, err);
+        if (r >= 0)
+                r = log_level_by_name(conf_str(c, "log.level"), &level, err);
+        if (r < 0)
+                return r;
+        config->log_level = (int)level;
+        config->tpm.pcr = (unsigned)conf_int(c, "tpm.pcr");
+        config->peer = (enum agent_peer)index_of(peer_names, conf_str(c, "verifier.peer"));
+        config->interval_ms = conf_int(c, "interval");
+        config->rescan_ms = conf_int(c, "watch.rescan");
+        return read_runtimes(c, config, err);
+}
+
+int agent_config_load(const char *file, struct agent_config **ret, struct err *err)
+{
+        AUTO(agent_config_free_p)
+        struct agent_config *config = mem_zalloc(1, sizeof(*config));
+        int r;
+
+        if (!config)
+                return err_nomem(err);
+        r = conf_load(&schema, file, false, environ, &config->conf, err);
+        if (r >= 0)
+                r = read_all(config->conf, config, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE(config);
+        return 0;
+}
+
+void agent_config_free(struct agent_config *config)
+{
+        if (!config)
+                return;
+        for (size_t i = 0; i < config->n_runtimes; i++) {
+                free(config->runtimes[i].name);
+                free(config->runtimes[i].path);
+                free_list(config->runtimes[i].files, config->runtimes[i].n_files);
+        }
+        free(config->runtimes);
+        free_list(config->tpm.banks, config->tpm.n_banks);
+        free(config->host_id);
+        free(config->state_dir);
+        free(config->tpm.tcti);
+        free(config->tpm.ek);
+        free(config->tpm.ak);
+        free(config->registrar.url);
+        free(config->registrar.ca);
+        free(config->verifier.url);
+        free(config->verifier.ca);
+        conf_free(config->conf);
+        free(config);
+}
+
+int agent_config_check_reload(const struct agent_config *running, const struct agent_config *wanted,
+                              struct err *err)
+{
+        return conf_check_reload(running->conf, wanted->conf, err);
+}
