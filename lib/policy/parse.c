@@ -13,11 +13,11 @@
 #include "policy/build.h"
 #include "policy/policy_impl.h"
 
-#define SCHEMA          "avow.policy/1"
+#define FORMAT          "avow-policy/1"
 #define INTERVAL_MIN_MS 100
 #define INTERVAL_MAX_MS (24 * 3600 * 1000)
 
-static const char *const top_keys[] = {"schema",   "name",    "description", "pcr",  "freshness",
+static const char *const top_keys[] = {"format",   "name",    "description", "pcr",  "freshness",
                                        "runtimes", "records", "deny",        "mode", "on_fail"};
 
 /* Short lists can be written as one item. */
@@ -407,14 +407,14 @@ static int read_mode(struct policy_build *b, const struct yaml_node *root, struc
 static int read_head(struct policy_build *b, const struct yaml_node *root, const char *source,
                      struct err *err)
 {
-        static const char *const schemas[] = {SCHEMA};
-        const struct yaml_node *schema, *name, *description, *pcr;
+        static const char *const formats[] = {FORMAT};
+        const struct yaml_node *format, *name, *description, *pcr;
         const char *name_text, *description_text = "";
         size_t choice;
         int r = yaml_only(root, top_keys, ARRAY_LEN(top_keys), err);
 
-        if (r < 0 || (r = yaml_need(root, "schema", &schema, err)) < 0 ||
-            (r = yaml_choice(schema, schemas, ARRAY_LEN(schemas), &choice, err)) < 0 ||
+        if (r < 0 || (r = yaml_need(root, "format", &format, err)) < 0 ||
+            (r = yaml_choice(format, formats, ARRAY_LEN(formats), &choice, err)) < 0 ||
             (r = yaml_need(root, "name", &name, err)) < 0 || (r = read_name(name, &name_text, err)) < 0)
                 return r;
         description = yaml_get(root, "description");

@@ -19,7 +19,7 @@
 #define D     HEX("d")
 #define E     HEX("e")
 #define ZEROS HEX("0")
-#define HEAD  "schema: avow.policy/1\nname: edge\n"
+#define HEAD  "format: avow-policy/1\nname: edge\n"
 #define NODE  HEAD "runtimes:\n- name: node\n  path: /usr/bin/node\n  digests:\n"
 #define NOON  1796126400000 /* 2026-12-01T12:00:00Z */
 

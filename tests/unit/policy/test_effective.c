@@ -11,9 +11,9 @@
 #define HOUR 3600000
 
 static const char old_text[] =
-        "schema: avow.policy/1\nname: edge\nruntimes:\n- name: a\n  digests: [" A ", " C "]\n";
+        "format: avow-policy/1\nname: edge\nruntimes:\n- name: a\n  digests: [" A ", " C "]\n";
 static const char new_text[] =
-        "schema: avow.policy/1\nname: edge\nruntimes:\n- name: a\n  digests:\n  - " B "\n"
+        "format: avow-policy/1\nname: edge\nruntimes:\n- name: a\n  digests:\n  - " B "\n"
         "  - {digest: " A ", until: 2026-12-01T12:00:00Z}\ndeny: [" C "]\npcr: {values: {0: " A "}}\n";
 
 static struct policy *parse(const char *text)
@@ -132,10 +132,10 @@ static void cannot_overlap(void **state)
         struct policy *p = parse(old_text);
         AUTO(policy_unref_p)
         struct policy *other_bank =
-                parse("schema: avow.policy/1\nname: edge\npcr: {bank: sha384}\nruntimes: []\n");
+                parse("format: avow-policy/1\nname: edge\npcr: {bank: sha384}\nruntimes: []\n");
         AUTO(policy_unref_p)
         struct policy *other_pcr =
-                parse("schema: avow.policy/1\nname: edge\npcr: {measurements: 14}\nruntimes: []\n");
+                parse("format: avow-policy/1\nname: edge\npcr: {measurements: 14}\nruntimes: []\n");
         struct policy_version v[] = {{p, 3, POLICY_NEVER}, {other_bank, 2, NOON}};
         struct policy_version many[EFFECTIVE_VERSIONS_MAX + 1];
         struct policy_effective *e = (void *)0x5a;

@@ -13,7 +13,7 @@
 #define C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define D "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define HEAD                                                                                                 \
-        "schema: avow.policy/1\n"                                                                            \
+        "format: avow-policy/1\n"                                                                            \
         "name: edge\n"
 
 static const char full[] =
@@ -255,10 +255,10 @@ static const struct {
 } wrong[] = {
         {"", "expected"},
         {"[]", "edge.yaml:1:1"},
-        {"name: edge\nruntimes: []\n", "schema"},
-        {"schema: avow.policy/2\nname: edge\nruntimes: []\n", "edge.yaml:1:9"},
-        {"schema: avow.policy/1\nruntimes: []\n", "name"},
-        {"schema: avow.policy/1\nname: 'a b'\nruntimes: []\n", "is no name"},
+        {"name: edge\nruntimes: []\n", "format"},
+        {"format: avow-policy/2\nname: edge\nruntimes: []\n", "edge.yaml:1:9"},
+        {"format: avow-policy/1\nruntimes: []\n", "name"},
+        {"format: avow-policy/1\nname: 'a b'\nruntimes: []\n", "is no name"},
         {HEAD, "demands nothing"},
         {HEAD "runtime: []\n", "did you mean 'runtimes'"},
         {HEAD "runtimes: []\nruntimes: []\n", "edge.yaml:4:1"},

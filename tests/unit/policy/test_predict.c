@@ -11,7 +11,7 @@
 #define B    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define C    "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define D    "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
-#define HEAD "schema: avow.policy/1\nname: edge\n"
+#define HEAD "format: avow-policy/1\nname: edge\n"
 #define NOON 1796126400000 /* 2026-12-01T12:00:00Z */
 
 static struct predictions *predict(const char *text, struct policy **ret)
