@@ -3,10 +3,12 @@ bin_PROGRAMS += tenant/avow
 noinst_LTLIBRARIES += tenant/libtenant.la
 tenant_libtenant_la_SOURCES = \
 	tenant/command.h tenant/commands.h tenant/tables.h \
+	tenant/api.c tenant/api.h \
 	tenant/commands.c \
 	tenant/completion.c \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
 	tenant/settings.c tenant/settings.h
 tenant_avow_SOURCES = tenant/main.c
-tenant_avow_LDADD = tenant/libtenant.la lib/base/libbase.la $(JANSSON_LIBS)
+tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
+tenant_libtenant_la_LIBADD = lib/http/libhttp.la lib/wire/libwire.la lib/policy/libpolicy.la
