@@ -118,7 +118,8 @@ static bool parse_request_line(char *line, struct http_head *ret, struct http_re
                 ret->keep_alive = true;
         else if (strcmp(version, "HTTP/1.0") == 0)
                 ret->keep_alive = false;
-        else if (strncmp(version, "HTTP/", 5) == 0)
+        else if (strncmp(version, "HTTP/", 5) == 0 && strspn(version + 5, "0123456789.") == 3 &&
+                 version[8] == '\0')
                 return refuse(no, 505, "This server speaks HTTP/1.1.");
         else
                 return refuse(no, 400, "The request line is malformed.");

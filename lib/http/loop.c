@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -80,6 +81,7 @@ int loop_new(struct loop **ret_loop, struct err *err)
         if (loop == NULL)
                 return err_nomem(err);
         loop->wake_fd = -1;
+        (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of its write, not the program's end */
         loop->last = &loop->first;
         pthread_mutex_init(&loop->lock, NULL);
         loop->base = event_base_new();

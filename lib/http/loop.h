@@ -22,7 +22,7 @@ struct event_base;
 
 typedef void (*loop_fn)(void *ctx);
 
-/* Return: 0, -ERR_NOMEM, -ERR_IO. */
+/* Also ignores SIGPIPE, for the whole process. Return: 0, -ERR_NOMEM, -ERR_IO. */
 int loop_new(struct loop **ret_loop, struct err *err) MUST_USE;
 void loop_free(struct loop *loop);
 DEFINE_AUTO(struct loop, loop_free)

@@ -16,5 +16,5 @@ lib_http_libhttp_la_SOURCES = \
 	lib/http/role.c lib/http/role.h \
 	lib/http/router.c lib/http/router.h \
 	lib/http/server.c lib/http/server.h lib/http/server_impl.h
-lib_http_libhttp_la_LIBADD = lib/wire/libwire.la lib/base/libbase.la $(EVENT_LIBS) $(OPENSSL_LIBS) \
+lib_http_libhttp_la_LIBADD = lib/wire/libwire.la lib/crypto/libcrypto.la lib/base/libbase.la $(EVENT_LIBS) $(OPENSSL_LIBS) \
 	$(CURL_LIBS) $(SYSTEMD_LIBS) $(JANSSON_LIBS)

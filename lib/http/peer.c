@@ -12,10 +12,11 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/tls.h"
 #include "http/server_impl.h"
 
 void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_key[static 16])
@@ -45,76 +46,37 @@ void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_
         }
 }
 
-static bool spki_digest(X509 *cert, uint8_t ret[static 32])
+static void take_names(const struct cert *cert, struct http_peer *peer)
 {
-        unsigned char *der = NULL;
-        int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-        bool ok;
+        for (size_t i = 0; i < cert_n_uris(cert); i++) {
+                const char *tenant = role_tenant_of_uri(cert_uri(cert, i));
 
-        if (len <= 0)
-                return false;
-        ok = EVP_Digest(der, (size_t)len, ret, NULL, EVP_sha256(), NULL) == 1;
-        OPENSSL_free(der);
-        return ok;
-}
-
-static bool in_date(X509 *cert)
-{
-        const int64_t skew_s = 30; /* contracts, Numbers */
-        time_t early = time(NULL) + skew_s, late = time(NULL) - skew_s;
-
-        return X509_cmp_time(X509_get0_notBefore(cert), &early) < 0 &&
-               X509_cmp_time(X509_get0_notAfter(cert), &late) > 0;
-}
-
-static void take_uri(const ASN1_IA5STRING *s, struct http_peer *peer)
-{
-        const char *text = (const char *)ASN1_STRING_get0_data(s), *tenant;
-        char uri[128];
-        size_t len = (size_t)ASN1_STRING_length(s);
-
-        if (len >= sizeof(uri) || memchr(text, '\0', len) != NULL)
-                return;
-        memcpy(uri, text, len);
-        uri[len] = '\0';
-        peer->roles |= role_of_uri(uri);
-        tenant = role_tenant_of_uri(uri);
-        if (tenant != NULL)
-                (void)snprintf(peer->tenant, sizeof(peer->tenant), "%s", tenant);
-}
-
-static void take_names(X509 *cert, struct http_peer *peer)
-{
-        GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-        int n = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
-
-        for (int i = 0; i < n; i++) {
-                const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-                if (name->type == GEN_URI)
-                        take_uri(name->d.uniformResourceIdentifier, peer);
+                peer->roles |= role_of_uri(cert_uri(cert, i));
+                if (tenant != NULL)
+                        (void)snprintf(peer->tenant, sizeof(peer->tenant), "%s", tenant);
         }
-        GENERAL_NAMES_free(names);
-        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, peer->name,
-                                      sizeof(peer->name)) < 0)
-                peer->name[0] = '\0';
+        (void)snprintf(peer->name, sizeof(peer->name), "%s", cert_cn(cert));
 }
 
 void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *peer)
 {
-        X509 *cert = SSL_get1_peer_certificate(ssl);
+        struct tls_peer shown = {0};
+        struct err err = ERR_INIT;
 
-        if (cert == NULL)
+        /* A certificate that cannot be read is no certificate: its owner is anonymous. */
+        if (tls_peer_get(ssl, clock_now_ms(), &shown, &err) < 0 || shown.cert == NULL)
                 return;
-        peer->certificate = spki_digest(cert, peer->spki_sha256);
-        peer->verified = peer->certificate && SSL_get_verify_result(ssl) == X509_V_OK && in_date(cert);
+        peer->certificate = shown.spki_sha256.len == sizeof(peer->spki_sha256);
+        peer->verified = peer->certificate && shown.verified;
+        if (peer->certificate)
+                memcpy(peer->spki_sha256, shown.spki_sha256.b, sizeof(peer->spki_sha256));
         if (peer->verified) {
-                take_names(cert, peer);
+                take_names(shown.cert, peer);
                 if (s->any_certificate_is_admin && peer->name[0] != '\0')
                         peer->roles |= ROLE_ADMIN;
         }
         for (size_t i = 0; peer->certificate && i < s->n_grants; i++)
                 if (equal_ct(s->grants[i].spki_sha256, 32, peer->spki_sha256, 32))
                         peer->roles |= s->grants[i].roles & ROLE_NAMED;
-        X509_free(cert);
+        tls_peer_done(&shown);
 }

@@ -118,7 +118,7 @@ static bool split(char *path, struct segments *ret)
 
         if (path[0] != '/')
                 return false;
-        if (len > 1 && path[len - 1] == '/')
+        if (len > 1 && path[len - 1] == '/' && path[len - 2] != '/')
                 path[len - 1] = '\0';
         ret->n = 0;
         for (char *at = path; at != NULL;) {

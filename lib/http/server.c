@@ -11,7 +11,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -136,12 +135,14 @@ int http_server_set_tls(struct http_server *s, SSL_CTX *ctx, struct err *err)
 
         if (SSL_CTX_up_ref(ctx) != 1)
                 return err_set(err, ERR_CRYPTO, 0, "TLS context: cannot be shared");
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any);
-        SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
-        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
-        SSL_CTX_set_timeout(ctx, 3600);
-        SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+        if (SSL_CTX_get_verify_mode(ctx) == SSL_VERIFY_NONE)
+                SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any);
+        if (SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) != 1) {
+                SSL_CTX_free(ctx);
+                return err_set(err, ERR_CRYPTO, 0, "TLS context: no session id context");
+        }
+        (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION); /* gives the new set */
+        (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_free(s->tls);
         s->tls = ctx;
         return 0;

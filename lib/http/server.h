@@ -101,8 +101,9 @@ void http_server_observe(struct http_server *server, http_observe_fn fn, void *c
 
 /*
  * The TLS context for connections accepted from now on (a reference is taken); those that are open keep
- * theirs. Call it again to rotate certificates. Sets what a server needs on the context: session id context,
- * no renegotiation, released buffers, SSL_VERIFY_PEER without FAIL_IF_NO_PEER_CERT.
+ * theirs. Call it again to rotate certificates: http_server_set_tls(server, tls_server_ctx(tls), err). Sets
+ * what a server needs on the context: session id context, no renegotiation, released buffers, a client
+ * certificate asked for and not demanded.
  */
 int http_server_set_tls(struct http_server *server, SSL_CTX *ctx, struct err *err) MUST_USE;
 
@@ -136,7 +137,7 @@ struct http_peer {
         uint8_t spki_sha256[32]; /* of the certificate's SubjectPublicKeyInfo; meaningful if .certificate */
         uint32_t roles;          /* 0: anonymous */
         char tenant[65];         /* "" : none stated */
-        char name[81];           /* the certificate's CN if verified, cut; for audit entries */
+        char name[81];           /* the certificate's CN if verified, cut; escape it in logs */
 };
 
 enum http_method http_request_method(const struct http_request *req);
