@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/crypto/libcrypto.la
 lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/cert.c lib/crypto/cert.h \
 	lib/crypto/cert_issue.c \
+	lib/crypto/cert_tpm.c lib/crypto/cert_tpm.h \
 	lib/crypto/credential.c lib/crypto/credential.h \
 	lib/crypto/der.c lib/crypto/der.h \
 	lib/crypto/digest.c lib/crypto/digest.h \
