@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += docs/verifier-api.md
+EXTRA_DIST += docs/registrar-api.md docs/verifier-api.md
