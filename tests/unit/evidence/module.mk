@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 evidence_tests = \
+	tests/unit/evidence/test_authenticate \
+	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
-	tests/unit/evidence/test_tpm_public
+	tests/unit/evidence/test_tpm_public \
+	tests/unit/evidence/test_verdict
 check_PROGRAMS += $(evidence_tests)
 TESTS += $(evidence_tests)
 check_LTLIBRARIES += tests/unit/evidence/libvectors.la
@@ -10,7 +13,10 @@ tests_unit_evidence_libvectors_la_SOURCES = tests/unit/evidence/vectors.c tests/
 tests_unit_evidence_libvectors_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 EVIDENCE_TEST_LIBS = tests/unit/evidence/libvectors.la tests/support/libplaytpm.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
+tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
 EXTRA_DIST += tests/vectors/boot

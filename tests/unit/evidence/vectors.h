@@ -3,8 +3,10 @@
 #define AVOW_TESTS_UNIT_EVIDENCE_VECTORS_H
 
 #include "base/bytes.h"
+#include "base/err.h"
 
-/* The quotes of real boots in tests/vectors/boot; its README says where they come from. */
+/* What the tests of lib/evidence share: above all the quotes of real boots in tests/vectors/boot; its README
+ * says where they come from. */
 
 extern const char *const boot_sets[];
 #define BOOT_SETS  7
@@ -20,5 +22,12 @@ struct view vector_quote(struct buf *b, const char *set, int step, const char *q
 const char *vector_ak(const char *quote);
 /* 00 01 … 17: the nonce of all of them. */
 struct view vector_nonce(void);
+
+/*
+ * As oom_each(), for what parses JSON text. jansson's lexer reports a failed allocation as bad syntax, or
+ * ignores that its token buffer did not grow; so any error will do, or none, and only crashes and leaks count
+ * until no allocation fails any more.
+ */
+void oom_any(int (*run)(void *ctx, struct err *err), void *ctx);
 
 #endif
