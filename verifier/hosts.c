@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of hosts, and what is shown of one. Whether a host is late is measured with the monotonic clock:
+ * when somebody sets the verifier's clock, no host becomes late or fresh by it. After a restart the age of
+ * the last evidence comes from the wall clock, the one thing that outlives us.
+ */
+#include "verifier/hosts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct hosts {
+        struct map by_name;
+};
+
+const char *host_shown_name(enum host_shown shown)
+{
+        static const char *const names[HOST_N_SHOWN] = {"enrolled", "pass", "fail",  "inconclusive",
+                                                        "late",     "lost", "paused"};
+
+        return (size_t)shown < HOST_N_SHOWN ? names[shown] : "unknown";
+}
+
+static void host_free(void *p)
+{
+        struct host *host = p;
+
+        if (!host)
+                return;
+        enrolment_free(&host->e);
+        host_state_free(&host->s);
+        ruleset_unref(host->rules);
+        continuation_free(host->cont);
+        free(host);
+}
+
+int hosts_new(struct hosts **ret, struct err *err)
+{
+        struct hosts *h = mem_zalloc(1, sizeof(*h));
+
+        if (!h)
+                return err_nomem(err);
+        map_init(&h->by_name, host_free);
+        *ret = h;
+        return 0;
+}
+
+void hosts_free(struct hosts *h)
+{
+        if (!h)
+                return;
+        map_done(&h->by_name);
+        free(h);
+}
+
+int host_bind_rules(struct host *host, struct rules *rules, struct err *err)
+{
+        struct ruleset *found = NULL;
+        int r = 0;
+
+        if (!host->e.policy)
+                r = rules_of_tpm_policy(rules, host->e.tpm_policy, &found, err);
+        else if ((found = rules_find(rules, host->e.policy)) != NULL)
+                found = ruleset_ref(found);
+        else
+                r = err_set(err, ERR_CONFIG, 0, "host '%s': its policy '%s' is not there", host->e.name,
+                            host->e.policy);
+        ruleset_unref(host->rules);
+        host->rules = found;
+        return r;
+}
+
+static int read_continuation(struct host *host, struct err *err)
+{
+        AUTO(json_free_p)
+        json_t *j = NULL;
+        int r;
+
+        if (!host->s.continuation)
+                return 0;
+        r = json_parse(view_str(host->s.continuation), CONTINUATION_JSON_BYTES_MAX, &j, err);
+        if (r >= 0)
+                r = continuation_from_json(j, &host->cont, err);
+        free(host->s.continuation); /* held once, as a struct */
+        host->s.continuation = NULL;
+        return r < 0 ? err_wrap(err, "host '%s': continuation", host->e.name) : 0;
+}
+
+int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *from, int64_t now_ms,
+              int64_t mono_ms, struct host **ret, struct err *err)
+{
+        struct host *host = map_get(&h->by_name, from->enrolment.name);
+        int64_t since_ms;
+        int r;
+
+        if (host) {
+                *ret = host;
+                return 0;
+        }
+        host = mem_zalloc(1, sizeof(*host));
+        if (!host)
+                return err_nomem(err);
+        host->e = from->enrolment;
+        host->s = from->state;
+        *from = (struct verifier_host){.enrolment = {.keylime = false}};
+        since_ms = host->s.evidence_at_ms ? host->s.evidence_at_ms : host->e.enrolled_at_ms;
+        host->evidence_ms = mono_ms - (now_ms > since_ms ? now_ms - since_ms : 0);
+        host->offered_ms = host->refusal_told_ms = INT64_MIN / 2;
+        r = tpm2b_public_parse(VIEW_BUF(&host->e.ak), &host->ak, err);
+        if (r >= 0)
+                r = read_continuation(host, err);
+        if (r >= 0 && host_bind_rules(host, rules, err) == -ERR_NOMEM)
+                r = -ERR_NOMEM;
+        if (r >= 0 && map_put(&h->by_name, host->e.name, host) < 0)
+                r = err_nomem(err);
+        if (r < 0) {
+                host_free(host);
+                return r;
+        }
+        *ret = host;
+        return 0;
+}
+
+struct host *hosts_find(struct hosts *h, const char *name)
+{
+        return map_get(&h->by_name, name);
+}
+
+void hosts_remove(struct hosts *h, const char *name)
+{
+        (void)map_remove(&h->by_name, name);
+}
+
+size_t hosts_count(const struct hosts *h)
+{
+        return map_count(&h->by_name);
+}
+
+struct host *hosts_next(struct hosts *h, size_t *pos)
+{
+        void *value;
+
+        return map_next(&h->by_name, pos, NULL, &value) ? value : NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp((*(struct host *const *)a)->e.name, (*(struct host *const *)b)->e.name);
+}
+
+/* Sorts all that qualify: a page of 100,000 hosts costs tens of milliseconds, and is asked for by people. */
+int hosts_sorted(struct hosts *h, const char *after, size_t limit,
+                 bool (*want)(const struct host *host, void *ctx), void *ctx, struct host ***ret,
+                 struct err *err)
+{
+        struct host **all = mem_zalloc(map_count(&h->by_name), sizeof(struct host *)), *host;
+        size_t n = 0, pos = 0;
+
+        if (!all)
+                return err_nomem(err);
+        while ((host = hosts_next(h, &pos)) != NULL)
+                if ((!after || strcmp(host->e.name, after) > 0) && (!want || want(host, ctx)))
+                        all[n++] = host;
+        qsort(all, n, sizeof(struct host *), by_name);
+        *ret = all;
+        return (int)(n < limit ? n : limit);
+}
+
+/* ---- times and states ---- */
+
+static const struct policy *newest_policy(const struct host *host)
+{
+        const struct policy_version *v = host->rules ? ruleset_newest(host->rules) : NULL;
+
+        return v ? v->policy : NULL;
+}
+
+int64_t host_interval_ms(const struct host *host, const struct host_times *defaults)
+{
+        const struct policy *p = newest_policy(host);
+
+        if (host->e.interval_ms)
+                return host->e.interval_ms;
+        return p && p->interval_ms ? p->interval_ms : defaults->interval_ms;
+}
+
+int64_t host_grace_ms(const struct host *host, const struct host_times *defaults)
+{
+        const struct policy *p = newest_policy(host);
+
+        return p && p->grace_ms ? p->grace_ms : host_interval_ms(host, defaults);
+}
+
+enum host_shown host_shown(const struct host *host, const struct host_times *defaults, int64_t mono_ms)
+{
+        int64_t silent_ms = mono_ms - host->evidence_ms, interval_ms = host_interval_ms(host, defaults);
+        int64_t late_ms = interval_ms + host_grace_ms(host, defaults),
+                lost_ms = HOST_LOST_INTERVALS * interval_ms;
+
+        if (defaults->late_after_ms)
+                late_ms = defaults->late_after_ms;
+        if (defaults->lost_after_ms)
+                lost_ms = defaults->lost_after_ms;
+        if (host->e.paused)
+                return HOST_PAUSED;
+        if (!host->s.judged)
+                return HOST_ENROLLED;
+        if (host->s.verdict == VERDICT_FAIL)
+                return HOST_FAIL;
+        if (silent_ms > lost_ms)
+                return HOST_LOST;
+        if (silent_ms > late_ms)
+                return HOST_LATE;
+        return host->s.verdict == VERDICT_PASS ? HOST_PASS : HOST_INCONCLUSIVE;
+}

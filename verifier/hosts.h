@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_VERIFIER_HOSTS_H
+#define AVOW_VERIFIER_HOSTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "evidence/continuation.h"
+#include "evidence/tpm_public.h"
+#include "evidence/verdict.h"
+#include "store/verifier_db.h"
+#include "verifier/rules.h"
+#include "wire/ask.h"
+
+/*
+ * The hosts in memory: what was enrolled, where each stands, and the challenge that is out. The database is
+ * behind it: every change that counts is written there, and at start the table is filled from it in the
+ * background.
+ */
+#define HOST_CHALLENGE_MS_KEYLIME 1800000
+#define HOST_DEADLINE_MS          5000 /* of an immediate challenge (SR-14) */
+#define HOST_LOST_INTERVALS       5
+
+/* Contracts: host states. `new` is the registrar's. */
+enum host_shown {
+        HOST_ENROLLED,
+        HOST_PASS,
+        HOST_FAIL,
+        HOST_INCONCLUSIVE,
+        HOST_LATE,
+        HOST_LOST,
+        HOST_PAUSED,
+        HOST_N_SHOWN
+};
+const char *host_shown_name(enum host_shown shown);
+
+/* A challenge that waits for its evidence. */
+struct challenge {
+        bool out;
+        bool immediate; /* of seconds */
+        bool full;      /* the log was asked for once more in full, because it did not replay */
+        int64_t index;
+        int64_t issued_at_ms;          /* wall clock: what the bundle says */
+        int64_t issued_ms, expires_ms; /* monotonic */
+        int64_t expires_at_ms;         /* wall clock: what the peer is told */
+        int64_t boot_time_ms;          /* claimed with the capabilities */
+        struct wire_asks asks;
+};
+
+struct host {
+        struct enrolment e;
+        struct host_state s;
+        struct tpm_public ak;  /* views into e.ak */
+        struct ruleset *rules; /* NULL: the policy is not there */
+        struct continuation *cont;
+        struct challenge challenge;
+        bool busy;               /* evidence is being written */
+        bool wants_log;          /* it can send a cel_log */
+        int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */
+        int64_t offered_ms;      /* monotonic time of the last capabilities */
+        int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */
+        int64_t n_refused;
+        enum host_shown shown; /* as last told to events */
+};
+
+struct hosts;
+
+int hosts_new(struct hosts **ret, struct err *err) MUST_USE;
+void hosts_free(struct hosts *h);
+DEFINE_AUTO(struct hosts, hosts_free)
+
+/*
+ * Adds what the database holds; takes HOST's content over. A host that is there already stays as it is. NOW
+ * are both clocks. Return: 0 with the host; -ERR_FORMAT if its key or continuation cannot be read;
+ * -ERR_NOMEM.
+ */
+int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *host, int64_t now_ms,
+              int64_t mono_ms, struct host **ret, struct err *err) MUST_USE;
+struct host *hosts_find(struct hosts *h, const char *name);
+void hosts_remove(struct hosts *h, const char *name);
+size_t hosts_count(const struct hosts *h);
+/* Walks in no order; *POS starts at 0. */
+struct host *hosts_next(struct hosts *h, size_t *pos);
+/* Up to LIMIT hosts after AFTER (NULL: the first), by name; borrowed; free() the array. Return: how many; <
+ * 0. */
+int hosts_sorted(struct hosts *h, const char *after, size_t limit,
+                 bool (*want)(const struct host *host, void *ctx), void *ctx, struct host ***ret,
+                 struct err *err) MUST_USE;
+
+/* Finds the rules anew, after the enrolment or the policies changed. Return: 0; -ERR_CONFIG: the policy is
+ * not there. */
+int host_bind_rules(struct host *host, struct rules *rules, struct err *err) MUST_USE;
+
+/* Its interval; how long after the last evidence it is late, lost. SETTINGS' values, 0 where they say
+ * nothing. */
+struct host_times {
+        int64_t interval_ms, late_after_ms, lost_after_ms;
+};
+int64_t host_interval_ms(const struct host *host, const struct host_times *defaults);
+int64_t host_grace_ms(const struct host *host, const struct host_times *defaults);
+/* What is shown of it. Silence hides a pass, never a failure. */
+enum host_shown host_shown(const struct host *host, const struct host_times *defaults, int64_t mono_ms);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier's configuration: the table of its keys, and the numbers that the rest works with. What can be
+ * changed while it runs is everything that is not bound to a socket or a file that stays open.
+ */
+#include "verifier/settings.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static const char *const compat_names[] = {"none", "keylime", NULL};
+
+static const struct conf_key grant_keys[] = {
+        {.path = "spki_sha256",
+         .type = CONF_STR,
+         .flags = CONF_REQUIRED,
+         .help = "SHA-256 of the certificate's key"},
+        {.path = "roles", .type = CONF_LIST, .flags = CONF_REQUIRED, .help = "what its holder may do"},
+};
+
+#define DAY (86400 * 1000LL)
+
+static const struct conf_key keys[] = {
+        {.path = "listen.https",
+         .type = CONF_STR,
+         .def = "127.0.0.1:8881",
+         .flags = CONF_RESTART,
+         .help = "address and port; also from systemd's socket activation (https)"},
+        {.path = "tls.cert",
+         .type = CONF_PATH,
+         .flags = CONF_REQUIRED,
+         .help = "server certificate chain, PEM"},
+        {.path = "tls.key", .type = CONF_PATH, .flags = CONF_REQUIRED, .help = "its key, PEM"},
+        {.path = "tls.client_ca", .type = CONF_PATH, .help = "who signs administrators' certificates"},
+        {.path = "tls.crl", .type = CONF_PATH, .help = "certificates that were taken back"},
+        {.path = "store.url",
+         .type = CONF_STR,
+         .def = "sqlite:" AVOW_STATEDIR "/verifier/verifier.db",
+         .flags = CONF_RESTART,
+         .help = "sqlite:PATH"},
+        {.path = "registrar.url",
+         .type = CONF_STR,
+         .help = "https://HOST:8891, for the keys of hosts to enrol"},
+        {.path = "registrar.ca", .type = CONF_PATH, .help = "who signs the registrar's certificate"},
+        {.path = "registrar.cert", .type = CONF_PATH, .help = "our certificate there, role verifier"},
+        {.path = "registrar.key", .type = CONF_PATH, .help = "its key"},
+        {.path = "audit.key",
+         .type = CONF_PATH,
+         .flags = CONF_RESTART,
+         .help = "P-256 key that signs the audit log"},
+        {.path = "challenge.lifetime",
+         .type = CONF_DURATION,
+         .def = "60s",
+         .min = 5000,
+         .max = 3600 * 1000,
+         .help = "of challenges to avow agents (never less than a host's interval and grace)"},
+        {.path = "challenge.surprise",
+         .type = CONF_INT,
+         .def = "8",
+         .min = 0,
+         .max = 1000,
+         .help = "one answer in so many is followed by a challenge of five seconds; 0: none"},
+        {.path = "interval.default",
+         .type = CONF_DURATION,
+         .def = "30s",
+         .min = 500,
+         .max = DAY,
+         .help = "between two attestations, where neither host nor policy say"},
+        {.path = "late_after",
+         .type = CONF_DURATION,
+         .def = "0s",
+         .max = 30 * DAY,
+         .help = "silence that makes a host late; 0s: interval and grace"},
+        {.path = "lost_after",
+         .type = CONF_DURATION,
+         .def = "0s",
+         .max = 30 * DAY,
+         .help = "silence that makes a host lost; 0s: five intervals"},
+        {.path = "history.bundles",
+         .type = CONF_INT,
+         .def = "3",
+         .min = 1,
+         .max = 10000,
+         .help = "pieces of evidence kept per host beside every change of its verdict"},
+        {.path = "history.bytes",
+         .type = CONF_SIZE,
+         .def = "64MiB",
+         .min = 65536,
+         .help = "of evidence per host"},
+        {.path = "history.total",
+         .type = CONF_SIZE,
+         .def = "10GiB",
+         .min = 65536,
+         .help = "of evidence in all"},
+        {.path = "limits.sessions_per_minute",
+         .type = CONF_INT,
+         .def = "600",
+         .min = 1,
+         .max = 1000000,
+         .help = "session requests from one address"},
+        {.path = "limits.connections_per_peer",
+         .type = CONF_INT,
+         .def = "64",
+         .min = 1,
+         .max = 1000000,
+         .help = "from one address"},
+        {.path = "limits.connections",
+         .type = CONF_INT,
+         .def = "10000",
+         .min = 8,
+         .max = 1000000,
+         .help = "in all"},
+        {.path = "limits.body", .type = CONF_SIZE, .def = "8MiB", .min = 65536, .help = "of a request"},
+        {.path = "clock.tolerance",
+         .type = CONF_DURATION,
+         .def = "5s",
+         .min = 0,
+         .max = 3600 * 1000,
+         .help = "between a TPM's clock and ours, beside 35 %"},
+        {.path = "compat",
+         .type = CONF_STR,
+         .def = "none",
+         .choices = compat_names,
+         .flags = CONF_RESTART,
+         .help = "keylime: any certificate of tls.client_ca is an administrator"},
+        {.path = "roles",
+         .type = CONF_MAPS,
+         .item = grant_keys,
+         .n_item = ARRAY_LEN(grant_keys),
+         .flags = CONF_RESTART,
+         .help = "roles given to keys"},
+        {.path = "log.level",
+         .type = CONF_STR,
+         .def = "info",
+         .choices = log_level_names,
+         .help = "what is logged"},
+};
+static const struct conf_schema schema = {"verifier", keys, ARRAY_LEN(keys)};
+
+static int read_grant(const struct conf *item, struct http_grant *ret, struct err *err)
+{
+        const struct strv *names = conf_list(item, "roles");
+
+        if (hex_decode_exact(view_str(conf_str(item, "spki_sha256")), ret->spki_sha256, 32, err) < 0) {
+                err_clear(err);
+                return conf_err(item, "spki_sha256", err, "expected 64 lower-case hex digits");
+        }
+        ret->roles = 0;
+        for (size_t i = 0; i < names->n; i++) {
+                uint32_t role = role_by_name(names->items[i]);
+
+                if (!role)
+                        return conf_err(item, "roles", err, "'%s' is no role", names->items[i]);
+                ret->roles |= role;
+        }
+        return 0;
+}
+
+static int read_grants(struct settings *s, struct err *err)
+{
+        s->n_grants = conf_n_items(s->conf, "roles");
+        s->grants = mem_zalloc(s->n_grants, sizeof(*s->grants));
+        if (!s->grants)
+                return err_nomem(err);
+        for (size_t i = 0; i < s->n_grants; i++) {
+                int r = read_grant(conf_item(s->conf, "roles", i), &s->grants[i], err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_settings(struct settings *s, struct err *err)
+{
+        const struct conf *c = s->conf;
+        enum log_level level;
+
+        s->interval_ms = conf_int(c, "interval.default");
+        s->late_after_ms = conf_int(c, "late_after");
+        s->lost_after_ms = conf_int(c, "lost_after");
+        s->challenge_ms = conf_int(c, "challenge.lifetime");
+        s->surprise = conf_int(c, "challenge.surprise");
+        s->tolerance_ms = conf_int(c, "clock.tolerance");
+        s->sessions_per_minute = conf_int(c, "limits.sessions_per_minute");
+        s->keylime_admins = str_equal(conf_str(c, "compat"), "keylime");
+        s->history = (struct history_limits){.n_bundles = conf_int(c, "history.bundles"),
+                                             .bytes = conf_int(c, "history.bytes"),
+                                             .total_bytes = conf_int(c, "history.total")};
+        s->limits = (struct http_limits){
+                .connections_per_peer = (size_t)conf_int(c, "limits.connections_per_peer"),
+                .connections = (size_t)conf_int(c, "limits.connections"),
+                .anonymous_body_bytes = (size_t)conf_int(c, "limits.body"),
+        };
+        if (log_level_by_name(conf_str(c, "log.level"), &level, err) < 0)
+                return -(int)err->kind;
+        s->log_level = (int)level;
+        if (conf_str(c, "registrar.url") &&
+            (!conf_str(c, "registrar.ca") || !conf_str(c, "registrar.cert") || !conf_str(c, "registrar.key")))
+                return conf_err(c, "registrar.url", err,
+                                "needs registrar.ca, registrar.cert and registrar.key as well");
+        return read_grants(s, err);
+}
+
+static int finish(struct settings *s, int r, struct settings *ret, struct err *err)
+{
+        if (r >= 0)
+                r = read_settings(s, err);
+        if (r < 0) {
+                settings_done(s);
+                return r;
+        }
+        *ret = *s;
+        return 0;
+}
+
+int settings_load(const char *file, struct settings *ret, struct err *err)
+{
+        struct settings s = {.conf = NULL};
+
+        return finish(&s, conf_load(&schema, file, false, environ, &s.conf, err), ret, err);
+}
+
+int settings_parse(struct view text, const char *name, struct settings *ret, struct err *err)
+{
+        struct settings s = {.conf = NULL};
+
+        return finish(&s, conf_parse(&schema, text, name, &s.conf, err), ret, err);
+}
+
+void settings_done(struct settings *s)
+{
+        conf_free(s->conf);
+        free(s->grants);
+        *s = (struct settings){.conf = NULL};
+}
