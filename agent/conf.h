@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/closure.h"
 #include "base/err.h"
 #include "base/macro.h"
 
@@ -15,23 +16,9 @@
  */
 struct conf;
 
-enum agent_libs {
-        AGENT_LIBS_PRIVATE, /* all shared objects but the C and C++ run-time libraries */
-        AGENT_LIBS_ALL,
-        AGENT_LIBS_NONE,
-};
-
 enum agent_peer {
         AGENT_PEER_AVOW,
         AGENT_PEER_KEYLIME,
-};
-
-struct agent_runtime {
-        char *name;
-        char *path;
-        enum agent_libs libs;
-        char **files;
-        size_t n_files;
 };
 
 struct agent_config {

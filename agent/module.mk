@@ -2,10 +2,7 @@
 # The halves are libraries, so that unit tests can link them: agent/libnet.la (net.mk), and the rest here.
 noinst_LTLIBRARIES += agent/libagent.la
 agent_libagent_la_SOURCES = \
-	agent/closure.c agent/closure.h \
 	agent/conf.c agent/conf.h \
-	agent/elf_file.c agent/elf_file.h \
-	agent/ld_cache.c agent/ld_cache.h \
 	agent/privsep.c agent/privsep.h
 agent_libagent_la_LIBADD = lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)

@@ -7,11 +7,15 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/bytes.h \
 	lib/base/clock.c \
 	lib/base/clock.h \
+	lib/base/closure.c \
+	lib/base/closure.h \
 	lib/base/conf.c \
 	lib/base/conf.h \
 	lib/base/conf_get.c \
 	lib/base/conf_private.h \
 	lib/base/conf_value.c \
+	lib/base/elf_file.c \
+	lib/base/elf_file.h \
 	lib/base/err.c \
 	lib/base/err.h \
 	lib/base/file.c \
@@ -20,6 +24,8 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/hex.h \
 	lib/base/json.c \
 	lib/base/json.h \
+	lib/base/ld_cache.c \
+	lib/base/ld_cache.h \
 	lib/base/log.c \
 	lib/base/log.h \
 	lib/base/macro.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AVOW_AGENT_LD_CACHE_H
-#define AVOW_AGENT_LD_CACHE_H
+#ifndef AVOW_BASE_LD_CACHE_H
+#define AVOW_BASE_LD_CACHE_H
 
 #include "base/bytes.h"
 #include "base/err.h"

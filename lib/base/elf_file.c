@@ -9,7 +9,7 @@
  * the configuration's `files:` adds it. Spec: System V ABI 4.1, chapters 4 and 5; ELF-64 object file
  * format 1.5.
  */
-#include "agent/elf_file.h"
+#include "base/elf_file.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AVOW_AGENT_ELF_FILE_H
-#define AVOW_AGENT_ELF_FILE_H
+#ifndef AVOW_BASE_ELF_FILE_H
+#define AVOW_BASE_ELF_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AVOW_AGENT_CLOSURE_H
-#define AVOW_AGENT_CLOSURE_H
+#ifndef AVOW_BASE_CLOSURE_H
+#define AVOW_BASE_CLOSURE_H
 
-#include "agent/conf.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/err.h"
 #include "base/str.h"
 
@@ -11,6 +13,21 @@
  * dynamic loader will find for it (as `libs` says), and the files that the configuration adds; each by its
  * resolved path.
  */
+
+enum agent_libs {
+        AGENT_LIBS_PRIVATE, /* all shared objects but the C and C++ run-time libraries */
+        AGENT_LIBS_ALL,
+        AGENT_LIBS_NONE,
+};
+
+/* A runtime as agent.yaml names it. The agent measures it; `avow policy make` lists it: by the same rules. */
+struct agent_runtime {
+        char *name;
+        char *path;
+        enum agent_libs libs;
+        char **files;
+        size_t n_files;
+};
 
 /*
  * Appends to RET the executable's path, then the rest, sorted bytewise, each once.

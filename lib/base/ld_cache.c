@@ -3,7 +3,7 @@
  * The loader's cache, read as the loader reads it: a header, entries of 24 bytes with offsets of name and
  * path, and the strings. It is root's file, but a broken one must not stop the agent in an odd way.
  */
-#include "agent/ld_cache.h"
+#include "base/ld_cache.h"
 
 #include <string.h>
 

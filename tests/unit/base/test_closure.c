@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/closure.h"
-#include "agent/elf_file.h"
-#include "agent/ld_cache.h"
+#include "base/closure.h"
+#include "base/elf_file.h"
 #include "base/file.h"
+#include "base/ld_cache.h"
 
 static char dir[TMPDIR_BYTES];
 

@@ -10,7 +10,7 @@
  * LD_LIBRARY_PATH and LD_PRELOAD belong to whoever starts the runtime and are not followed; dlopen() is not
  * visible in files. Spec: design §5; ld.so(8).
  */
-#include "agent/closure.h"
+#include "base/closure.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -21,9 +21,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/elf_file.h"
-#include "agent/ld_cache.h"
+#include "base/elf_file.h"
 #include "base/file.h"
+#include "base/ld_cache.h"
 #include "base/mem.h"
 
 #define CACHE_FILE      "/etc/ld.so.cache"
