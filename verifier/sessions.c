@@ -303,7 +303,8 @@ struct session *sessions_find(struct sessions *s, const char *token, const struc
 
         if (strlen(token) < UUID_TEXT_BYTES || token[UUID_TEXT_BYTES - 1] != '.')
                 return NULL;
-        (void)snprintf(id, sizeof(id), "%s", token);
+        memcpy(id, token, sizeof(id));
+        id[sizeof(id) - 1] = '\0';
         session = map_get(&s->by_id, id);
         if (!session || session->until_ms <= now_ms)
                 return NULL;

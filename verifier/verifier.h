@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_VERIFIER_VERIFIER_H
+#define AVOW_VERIFIER_VERIFIER_H
+
+#include "crypto/tls.h"
+#include "http/client.h"
+#include "http/loop.h"
+#include "http/ops.h"
+#include "http/server.h"
+#include "store/audit.h"
+#include "verifier/events.h"
+#include "verifier/hosts.h"
+#include "verifier/rules.h"
+#include "verifier/sessions.h"
+#include "verifier/settings.h"
+
+/* The program's state, one struct, and what its files offer each other. Everything runs on one loop. */
+
+struct counters {
+        struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
+        struct metric_series *sessions_opened, *sessions_refused;
+        struct metric_series *hosts[HOST_N_SHOWN], *sessions;
+};
+
+struct verifier {
+        struct settings settings;
+        struct loop *loop;
+        struct tls_server *tls;
+        struct http_server *server;
+        struct ops *ops;
+        struct audit_key *audit_key;
+        struct verifier_db *db;
+        struct hosts *hosts;
+        struct rules *rules;
+        struct sessions *sessions;
+        struct events *events;
+        struct http_client *registrar; /* NULL: none configured */
+        struct loop_timer *sweep, *watchdog;
+        struct counters counters;
+        int64_t started_at_ms, watchdog_ms;
+        int64_t swept_ms;         /* sessions were swept, monotonic */
+        int64_t wall_ms, mono_ms; /* both clocks at the last sweep: a jump shows */
+        bool loading;             /* hosts are still being read */
+        bool rules_loaded;
+};
+
+/* Makes everything but listeners. Return: 0, -kind. */
+int verifier_new(struct verifier *v, const char *config_file, struct err *err) MUST_USE;
+int verifier_listen(struct verifier *v, struct err *err) MUST_USE;
+/* SIGHUP: reads the configuration again; what cannot be taken leaves all as it was. */
+int verifier_reload(struct verifier *v, const char *config_file, struct err *err) MUST_USE;
+void verifier_done(struct verifier *v);
+
+struct host_times verifier_times(const struct verifier *v);
+enum host_shown verifier_shown(const struct verifier *v, const struct host *host);
+
+/* Starts reading policies and hosts in the background. */
+int load_start(struct verifier *v, struct err *err) MUST_USE;
+/* Calls DONE(ctx, host) with the host, reading it from the database if the table does not have it yet; NULL:
+ * not enrolled; or with ERR. */
+typedef void (*load_host_fn)(void *ctx, struct host *host, const struct err *err);
+void load_host(struct verifier *v, const char *name, load_host_fn done, void *ctx);
+
+/* Emits an event, logs it, if what is shown of the host changed. */
+void watch_host(struct verifier *v, struct host *host);
+/* Starts the timer that finds silent hosts. */
+int watch_start(struct verifier *v, struct err *err) MUST_USE;
+
+/* Routes, file by file. */
+int routes_sessions(struct verifier *v, struct err *err) MUST_USE;
+int routes_attestations(struct verifier *v, struct err *err) MUST_USE;
+int routes_hosts(struct verifier *v, struct err *err) MUST_USE;
+int routes_records(struct verifier *v, struct err *err) MUST_USE;
+int routes_policies(struct verifier *v, struct err *err) MUST_USE;
+int routes_v2(struct verifier *v, struct err *err) MUST_USE;
+int routes_status(struct verifier *v, struct err *err) MUST_USE;
+
+#endif
