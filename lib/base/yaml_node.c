@@ -128,7 +128,7 @@ static int place(const struct yaml_node *node, struct err *err)
 
 int yaml_int(const struct yaml_node *node, int64_t min, int64_t max, int64_t *ret, struct err *err)
 {
-        struct view text;
+        struct view text = VIEW_NONE;
         int r = scalar(node, "a whole number", &text, err);
 
         if (r < 0)
@@ -150,7 +150,7 @@ int yaml_bool(const struct yaml_node *node, bool *ret, struct err *err)
 
 int yaml_duration(const struct yaml_node *node, int64_t *ret_ms, struct err *err)
 {
-        struct view text;
+        struct view text = VIEW_NONE;
         int r = scalar(node, "a duration like 30s", &text, err);
 
         if (r < 0)
@@ -160,7 +160,7 @@ int yaml_duration(const struct yaml_node *node, int64_t *ret_ms, struct err *err
 
 int yaml_size(const struct yaml_node *node, uint64_t *ret, struct err *err)
 {
-        struct view text;
+        struct view text = VIEW_NONE;
         int r = scalar(node, "a size like 4MiB", &text, err);
 
         if (r < 0)
@@ -170,7 +170,7 @@ int yaml_size(const struct yaml_node *node, uint64_t *ret, struct err *err)
 
 int yaml_time(const struct yaml_node *node, int64_t *ret_ms, struct err *err)
 {
-        struct view text;
+        struct view text = VIEW_NONE;
         int r = scalar(node, "a time like 2026-01-31T12:00:00Z", &text, err);
 
         if (r < 0)
