@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -66,7 +67,7 @@ static void put_text(struct buf *out, const json_t *v)
                 }
                 return;
         default:
-                dump = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+                dump = json_print_ascii(v);
                 buf_str(out, dump ? dump : "");
                 out->failed |= !dump;
                 free(dump);

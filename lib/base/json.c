@@ -8,6 +8,7 @@
  */
 #include "base/json.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,88 @@ static size_t scan_depth(struct view text)
         return deepest;
 }
 
+/*
+ * jansson's lexer passes over a failed allocation: it drops the byte that it could not store and parses on,
+ * into an assertion or past the end of its buffer. So no allocation of a parse may return NULL: the first
+ * that fails leaves the parse by longjmp, and what the parse had allocated is freed from a list. All of
+ * jansson's memory carries that list's two pointers in front, from before main() on.
+ */
+struct track {
+        struct track *prev, *next;
+};
+
+struct parse {
+        struct track all; /* head of a ring */
+        jmp_buf away;
+};
+
+static _Thread_local struct parse *parsing;
+
+static void *allocate(size_t size)
+{
+        struct track *t = size <= SIZE_MAX - sizeof(*t) ? mem_alloc(sizeof(*t) + size) : NULL;
+
+        if (!t && parsing)
+                longjmp(parsing->away, 1);
+        if (!t)
+                return NULL;
+        t->prev = t->next = NULL;
+        if (parsing) {
+                t->next = &parsing->all;
+                t->prev = parsing->all.prev;
+                t->prev->next = t;
+                t->next->prev = t;
+        }
+        return t + 1;
+}
+
+static void release(void *p)
+{
+        if (!p)
+                return;
+
+        struct track *t = (struct track *)p - 1;
+
+        if (t->next) {
+                t->next->prev = t->prev;
+                t->prev->next = t->next;
+        }
+        free(t);
+}
+
+__attribute__((constructor)) static void use_our_memory(void)
+{
+        json_set_alloc_funcs(allocate, release);
+}
+
+/* Ends a parse: forgets the list, or frees all that is on it. */
+static void parse_end(struct parse *parse, bool discard)
+{
+        parsing = NULL;
+        for (struct track *t = parse->all.next, *next; t != &parse->all; t = next) {
+                next = t->next;
+                t->prev = t->next = NULL;
+                if (discard)
+                        free(t);
+        }
+}
+
+/* Return: 0 with NULL in *RET for what is no JSON; -ERR_NOMEM. */
+static int load(struct view text, json_t **ret, json_error_t *why, struct err *err)
+{
+        struct parse parse;
+
+        parse.all.prev = parse.all.next = &parse.all;
+        if (setjmp(parse.away) != 0) {
+                parse_end(&parse, true);
+                return err_nomem(err);
+        }
+        parsing = &parse;
+        *ret = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, why);
+        parse_end(&parse, false);
+        return 0;
+}
+
 int json_parse(struct view text, size_t max_bytes, json_t **ret, struct err *err)
 {
         json_error_t why;
@@ -53,10 +136,8 @@ int json_parse(struct view text, size_t max_bytes, json_t **ret, struct err *err
                                max_bytes);
         if (scan_depth(text) > JSON_DEPTH_LIMIT)
                 return err_set(err, ERR_LIMIT, 0, "JSON: nested deeper than %d", JSON_DEPTH_LIMIT);
-        j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &why);
-        /* jansson says nothing at all when its first allocations fail */
-        if (!j && (json_error_code(&why) == json_error_out_of_memory || why.text[0] == '\0'))
-                return err_nomem(err);
+        if (load(text, &j, &why, err) < 0)
+                return -ERR_NOMEM;
         if (!j) {
                 struct str_shown shown;
 
@@ -88,6 +169,11 @@ static char *print(const json_t *j, size_t flags)
 char *json_print(const json_t *j)
 {
         return print(j, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+char *json_print_ascii(const json_t *j)
+{
+        return print(j, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 }
 
 char *json_print_pretty(const json_t *j)

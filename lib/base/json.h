@@ -12,6 +12,9 @@
  * JSON with jansson, made strict: one document, an object or an array; no duplicate members; no NUL in
  * strings; valid UTF-8; depth and size limited before anything is built.
  *
+ * jansson's memory is ours (json.c says why), so what its json_dumps() returns is nothing for free(): use
+ * json_print().
+ *
  * Getters take an object and a member's name; their errors name the member: "member 'port': expected an
  * integer of 1 to 65535". What they return is borrowed from the object. Wrap them to say whose object it was.
  *
@@ -32,6 +35,8 @@ int json_parse(struct view text, size_t max_bytes, json_t **ret, struct err *err
 
 /* One line, members sorted, so that equal values give equal bytes; the caller's (free()). NULL: no memory. */
 char *json_print(const json_t *j) MUST_USE;
+/* The same with everything outside of ASCII as \uXXXX: for terminals. */
+char *json_print_ascii(const json_t *j) MUST_USE;
 /* For people: indented, members in the order they were set. */
 char *json_print_pretty(const json_t *j) MUST_USE;
 

@@ -138,7 +138,7 @@ void http_answer_json(struct http_request *req, int status, const char *type, js
         char *text = NULL;
 
         if (doc != NULL)
-                text = json_dumps(doc, JSON_COMPACT);
+                text = json_print(doc);
         json_decref(doc);
         if (text == NULL) {
                 answer_refusal(req, 500, "Out of memory.");

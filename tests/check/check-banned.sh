@@ -28,6 +28,7 @@ source;rand;random_bytes()
 source;srand;random_bytes()
 source;random;random_bytes()
 all;tmpnam;mkstemp()
+source;json_dumps;json_print()
 all;mktemp;mkstemp()
 source;system;posix_spawn() or fork() and execve() with a fixed path
 source;popen;posix_spawn() or fork() and execve() with a fixed path
