@@ -130,6 +130,34 @@ static enum net_result refusal(struct net *net, const struct http_response *res)
         return result;
 }
 
+/* One number for one kind of trouble: the text without its digits (times, ports), so that "timed out after
+ * 10001 ms" and "after 10002 ms" are one. FNV-1a; a collision costs a line in a log. */
+static int64_t condition_of(const struct err *err)
+{
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        for (const char *p = err->text; *p != '\0'; p++)
+                if (*p < '0' || *p > '9')
+                        h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+        return (int64_t)(h | 1);
+}
+
+static void say_away(struct net *net, enum net_peer peer, const struct err *err)
+{
+        int64_t *away = &net->away[slot(peer)];
+        int64_t condition = condition_of(err);
+        if (*away == condition)
+                return;
+        *away = condition;
+        const char *name = peer_name(peer);
+        if (strstr(err->text, "certificate") != NULL)
+                log_warning("%s %s: %s; the file in '%s.ca' must hold the CA that signed its certificate, "
+                            "and the "
+                            "name in '%s.url' must be in it; trying on",
+                            name, peer_url(net, peer), err->text, name, name);
+        else
+                log_warning("%s %s: %s; trying on", name, peer_url(net, peer), err->text);
+}
+
 static void on_answer(void *ctx, const struct http_response *res, const struct err *err)
 {
         struct net *net = ctx;
@@ -137,10 +165,7 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
         int64_t *away = &net->away[slot(peer)];
         net->call = NULL;
         if (res == NULL) {
-                int64_t condition = ((int64_t)err->kind << 32) + err->code + 1;
-                if (*away != condition)
-                        log_warning("%s %s: %s; trying on", peer_name(peer), peer_url(net, peer), err->text);
-                *away = condition;
+                say_away(net, peer, err);
                 net_finish(net, NET_AWAY);
                 return;
         }

@@ -106,6 +106,7 @@ int wire_capabilities_encode(const struct wire_capabilities *m, struct buf *ret,
                 json_t *avow = json_object();
                 r |= json_set_int(avow, "version", m->avow_version);
                 meta = meta_new(avow);
+                r |= meta != NULL ? 0 : -1;
         }
         return field_emit(document_new("attestation", NULL, a, meta, NULL), r, ret, err);
 }
@@ -130,13 +131,14 @@ static int key_name_read(const json_t *key, struct wire_quote_offer *q, struct e
                 return r;
         struct buf name = {0};
         /* Keylime's agents send the TPM name in hex; another text is some other name of the sender's. */
-        struct err ignored = ERR_INIT;
-        if (hex_decode_any(view_str(text), WIRE_NAME_MAX, &name, &ignored) == 0 && name.len > 0) {
+        struct err why = ERR_INIT;
+        r = hex_decode_any(view_str(text), WIRE_NAME_MAX, &name, &why);
+        if (r == 0 && name.len > 0) {
                 memcpy(q->ak_name, name.p, name.len);
                 q->ak_name_len = name.len;
         }
         buf_free(&name);
-        return 0;
+        return r == -ERR_NOMEM ? err_nomem(err) : 0;
 }
 
 static int key_read(const json_t *key, struct wire_quote_offer *q, struct err *err)

@@ -103,6 +103,7 @@ int wire_session_challenge_encode(const struct wire_session_challenge *m, struct
                 json_t *avow = json_object();
                 r |= json_set_str(avow, "verifier_id", m->verifier_id);
                 meta = meta_new(avow);
+                r |= meta != NULL ? 0 : -1;
         }
         return field_emit(document_new(TYPE, m->id, a, meta, NULL), r, ret, err);
 }

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The push model's messages: what samples of the field decode to, and that what we write comes back. */
+#include "samples.h"
+#include "support/support.h"
+#include "wire/attestation.h"
+#include "wire/session.h"
+
+#define T0 INT64_C(1795282871123) /* 2026-11-21T17:41:11.123Z */
+
+static void keylime_session(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_request q;
+        struct wire_session_challenge c;
+        (void)state;
+        assert_ok(wire_session_request_decode(view_str(KL_SESSION_REQUEST), &q, &err), &err);
+        assert_string_equal(q.host, "d432fbb3-d2f1-4a97-9ef7-75bd81c00000");
+        assert_true(q.tpm_pop);
+        assert_ok(wire_session_challenge_decode(view_str(KL_SESSION_CHALLENGE), &c, &err), &err);
+        assert_string_equal(c.id, UUID_A);
+        assert_int_equal(c.challenge_len, 16);
+        assert_int_equal(c.challenge[15], 15);
+        assert_int_equal(c.created_at_ms, T0);
+        assert_int_equal(c.expires_at_ms, T0 + 60000);
+        assert_string_equal(c.verifier_id, "");
+}
+
+static void challenge_round_trip(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_challenge c, d;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_session_challenge_decode(view_str(AV_SESSION_CHALLENGE), &c, &err), &err);
+        assert_string_equal(c.verifier_id, UUID_V);
+        assert_ok(wire_session_challenge_encode(&c, &out, &err), &err);
+        assert_ok(wire_session_challenge_decode(VIEW_BUF(&out), &d, &err), &err);
+        assert_memory_equal(&c, &d, sizeof(c));
+        buf_free(&out);
+}
+
+static void proof_round_trip(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_proof p, q;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_session_proof_decode(view_str(KL_SESSION_PROOF), &p, &err), &err);
+        assert_int_equal(p.message.len, 4);
+        assert_memory_equal(p.message.p, "\xffTCG", 4);
+        assert_ok(wire_session_proof_encode(&p, &out, &err), &err);
+        assert_ok(wire_session_proof_decode(VIEW_BUF(&out), &q, &err), &err);
+        assert_string_equal(q.id, UUID_A);
+        assert_true(view_equal(VIEW_BUF(&p.signature), VIEW_BUF(&q.signature)));
+        wire_session_proof_done(&p);
+        wire_session_proof_done(&q);
+        buf_free(&out);
+}
+
+static void session_results(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_result m, n;
+        struct wire_session_proof p;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_session_result_decode(view_str(KL_SESSION_RESULT), &m, &err), &err);
+        assert_true(m.pass);
+        assert_int_equal(m.token.len, strlen(UUID_A) + 11);
+        assert_int_equal(m.token_expires_at_ms, INT64_C(1795283052000));
+        assert_ok(wire_session_proof_decode(view_str(KL_SESSION_PROOF), &p, &err), &err);
+        assert_ok(wire_session_result_encode(&m, &p, VIEW("0123456789abcdef", 16), &out, &err), &err);
+        assert_ok(wire_session_result_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_true(equal_ct(m.token.p, m.token.len, n.token.p, n.token.len));
+        wire_session_result_done(&m);
+        wire_session_result_done(&n);
+        wire_session_proof_done(&p);
+        buf_free(&out);
+        assert_ok(wire_session_result_decode(view_str(KL_SESSION_FAIL), &m, &err), &err);
+        assert_false(m.pass);
+        assert_int_equal(m.token.len, 0);
+        wire_session_result_done(&m);
+}
+
+/* A header is made of it: nothing may come along. */
+static void token_with_a_line_break(void **state)
+{
+        static const char text[] = "{\"data\":{\"type\":\"session\",\"id\":\"" UUID_A "\",\"attributes\":{"
+                                   "\"agent_id\":\"a\",\"evaluation\":\"pass\",\"token\":\"a\\r\\nHost: b\","
+                                   "\"token_expires_at\":\"2026-11-21T17:44:12Z\"}}}";
+        struct err err = ERR_INIT;
+        struct wire_session_result m;
+        (void)state;
+        POISON(m);
+        assert_err(wire_session_result_decode(view_str(text), &m, &err), ERR_FORMAT, &err, "token");
+        assert_poisoned(m);
+}
+
+static void keylime_capabilities(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_capabilities m, n;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &m, &err), &err);
+        assert_int_equal(m.avow_version, 0);
+        assert_true(m.quote.offered);
+        assert_int_equal(m.quote.n_hashes, 2);
+        assert_int_equal(m.quote.hashes[0], 0x000b);
+        assert_int_equal(m.quote.n_schemes, 1);
+        assert_int_equal(m.quote.subjects.n, 2);
+        assert_false(m.quote.ecc);
+        assert_int_equal(m.quote.key_bits, 2048);
+        assert_int_equal(m.quote.ak_name_len, 4);
+        assert_int_equal(m.quote.ak_public.len, 4);
+        assert_true(m.log[WIRE_IMA_LOG].offered && m.log[WIRE_IMA_LOG].partial &&
+                    m.log[WIRE_IMA_LOG].own_format);
+        assert_int_equal(m.log[WIRE_IMA_LOG].entry_count, 95);
+        assert_true(m.log[WIRE_UEFI_LOG].offered && !m.log[WIRE_UEFI_LOG].partial);
+        assert_false(m.log[WIRE_CEL_LOG].offered);
+        m.avow_version = 1;
+        assert_ok(wire_capabilities_encode(&m, &out, &err), &err);
+        assert_ok(wire_capabilities_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_int_equal(n.avow_version, 1);
+        assert_int_equal(n.boot_time_ms, m.boot_time_ms);
+        assert_memory_equal(n.log, m.log, sizeof(n.log));
+        assert_true(view_equal(VIEW_BUF(&n.quote.ak_public), VIEW_BUF(&m.quote.ak_public)));
+        wire_capabilities_done(&m);
+        wire_capabilities_done(&n);
+        buf_free(&out);
+}
+
+static void keylime_request(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_request m;
+        (void)state;
+        assert_ok(wire_request_decode(view_str(KL_REQUEST), &m, &err), &err);
+        assert_int_equal(m.asks.n, 2);
+        const struct wire_ask *q = wire_asks_find(&m.asks, WIRE_TPM_QUOTE);
+        assert_non_null(q);
+        assert_int_equal(q->scheme, WIRE_RSASSA);
+        assert_int_equal(q->hash, 0x000b);
+        assert_int_equal(q->banks.n, 1);
+        assert_int_equal(q->banks.bank[0].alg, 0x000b);
+        assert_int_equal(q->banks.bank[0].pcrs, 1u << 10 | 1u << 15);
+        const struct wire_ask *l = wire_asks_find(&m.asks, WIRE_IMA_LOG);
+        assert_non_null(l);
+        assert_true(l->has_offset);
+        assert_int_equal(l->starting_offset, 100);
+        assert_null(wire_asks_find(&m.asks, WIRE_CEL_LOG));
+}
+
+static void request_round_trip(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_capabilities offer;
+        struct wire_request n, m = {
+                                       .host = "web-1",
+                                       .index = 3,
+                                       .boot_time_ms = T0,
+                                       .received_at_ms = T0 + 1,
+                                       .expires_at_ms = T0 + 2,
+                               };
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &offer, &err), &err);
+        m.asks.n = 2;
+        m.asks.item[0] = (struct wire_ask){.type = WIRE_TPM_QUOTE,
+                                           .challenge_len = 32,
+                                           .scheme = WIRE_ECDSA,
+                                           .hash = 0x000c,
+                                           .banks = {{{0x000c, 0x8000}}, 1}};
+        m.asks.item[1] = (struct wire_ask){.type = WIRE_CEL_LOG,
+                                           .has_offset = true,
+                                           .starting_offset = 7,
+                                           .has_count = true,
+                                           .entry_count = 9};
+        m.key = &offer.quote;
+        assert_ok(wire_request_encode(&m, &out, &err), &err);
+        assert_ok(wire_request_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_memory_equal(&n.asks, &m.asks, sizeof(n.asks));
+        assert_int_equal(n.expires_at_ms, m.expires_at_ms);
+        assert_int_equal(n.boot_time_ms, m.boot_time_ms);
+        wire_capabilities_done(&offer);
+        buf_free(&out);
+}
+
+static void evidence_round_trip(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_evidence m, n;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_evidence_decode(view_str(AV_EVIDENCE), &m, &err), &err);
+        const struct wire_evidence_item *q = wire_evidence_find(&m, WIRE_TPM_QUOTE);
+        const struct wire_evidence_item *l = wire_evidence_find(&m, WIRE_CEL_LOG);
+        assert_non_null(q);
+        assert_non_null(l);
+        assert_int_equal(q->time_message.len, 4);
+        assert_view(VIEW_BUF(&l->entries), "\x1e{\"pcr\":15}\n");
+        assert_true(l->has_count);
+        assert_ok(wire_evidence_encode(&m, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_EVIDENCE);
+        assert_ok(wire_evidence_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_int_equal(n.n, 2);
+        wire_evidence_done(&m);
+        wire_evidence_done(&n);
+        buf_free(&out);
+}
+
+static void keylime_evidence(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_evidence m;
+        (void)state;
+        assert_ok(wire_evidence_decode(view_str(KL_EVIDENCE), &m, &err), &err);
+        assert_int_equal(m.n, 3);
+        assert_int_equal(m.item[1].entries.len, 3);
+        assert_view(VIEW_BUF(&m.item[2].entries), "10 00 ima-ng sha256:00 boot_aggregate\n");
+        assert_int_equal(m.item[0].time_message.len, 0);
+        wire_evidence_done(&m);
+}
+
+static void outcomes(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_outcome m;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_outcome_decode(view_str(KL_ACK), &m, &err), &err);
+        assert_int_equal(m.stage, WIRE_EVALUATING);
+        assert_int_equal(m.evaluation, WIRE_PENDING);
+        assert_true(m.has_wait);
+        assert_int_equal(m.wait_s, 60);
+        assert_false(m.has_next);
+        assert_ok(wire_outcome_decode(view_str(AV_OUTCOME), &m, &err), &err);
+        assert_int_equal(m.stage, WIRE_COMPLETE);
+        assert_int_equal(m.evaluation, WIRE_FAIL);
+        assert_int_equal(m.wait_s, 0);
+        assert_true(m.has_next);
+        assert_int_equal(m.next.index, 8);
+        assert_int_equal(m.next.deadline_ms, 5000);
+        assert_int_equal(m.next.asks.n, 2);
+        assert_int_equal(m.next.asks.item[0].challenge_len, 32);
+        assert_ok(wire_outcome_encode(&m, "web-1", 7, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_OUTCOME);
+        buf_free(&out);
+}
+
+/* The echo that Keylime agents get, and the records of GET: written here, read by others. */
+static void records(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_capabilities offer;
+        struct wire_request asked;
+        struct wire_evidence evidence;
+        struct wire_outcome back;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &offer, &err), &err);
+        assert_ok(wire_request_decode(view_str(KL_REQUEST), &asked, &err), &err);
+        assert_ok(wire_evidence_decode(view_str(KL_EVIDENCE), &evidence, &err), &err);
+        struct wire_attestation m = {
+                .host = "web-1",
+                .index = 3,
+                .stage = WIRE_EVALUATING,
+                .evaluation = WIRE_INCONCLUSIVE,
+                .failure_reason = "policy_violation",
+                .received_at_ms = T0,
+                .expires_at_ms = T0,
+                .evidence_at_ms = T0,
+                .completed_at_ms = T0,
+                .asks = &asked.asks,
+                .offer = &offer,
+                .evidence = &evidence,
+        };
+        assert_ok(wire_attestation_ack_encode(&m, 60, &out, &err), &err);
+        assert_ok(wire_outcome_decode(VIEW_BUF(&out), &back, &err), &err);
+        assert_int_equal(back.wait_s, 60);
+        assert_int_equal(back.stage, WIRE_EVALUATING);
+        char *text = buf_take_str(&out);
+        assert_non_null(text);
+        assert_non_null(strstr(text, "boot_aggregate"));
+        assert_non_null(strstr(text, "\"certification_key\""));
+        assert_null(strstr(text, "\"evaluation\""));
+        free(text);
+        assert_ok(wire_attestation_encode(&m, &out, &err), &err);
+        text = buf_take_str(&out);
+        assert_non_null(text);
+        assert_non_null(strstr(text, "\"evaluation\":\"pending\""));
+        assert_non_null(strstr(text, "policy_violation"));
+        free(text);
+        const struct wire_attestation list[] = {m, m};
+        assert_ok(wire_attestations_encode(list, 2, "web-1", &out, &err), &err);
+        buf_reset(&out);
+        assert_ok(wire_attestations_encode(NULL, 0, "web-1", &out, &err), &err);
+        buf_free(&out);
+        wire_capabilities_done(&offer);
+        wire_evidence_done(&evidence);
+}
+
+static int encode_all(void *ctx, struct err *err)
+{
+        struct wire_attestation *m = ctx;
+        struct buf out = {0};
+        struct wire_request request = {.host = "web-1", .asks = *m->asks, .key = &m->offer->quote};
+        int r = wire_attestation_ack_encode(m, 60, &out, err);
+        if (r == 0)
+                r = wire_attestations_encode(m, 1, "web-1", &out, err);
+        if (r == 0)
+                r = wire_capabilities_encode(m->offer, &out, err);
+        if (r == 0)
+                r = wire_evidence_encode(m->evidence, &out, err);
+        if (r == 0)
+                r = wire_request_encode(&request, &out, err);
+        buf_free(&out);
+        return r;
+}
+
+static void encoders_out_of_memory(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_capabilities offer;
+        struct wire_request asked;
+        struct wire_evidence evidence;
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &offer, &err), &err);
+        assert_ok(wire_request_decode(view_str(KL_REQUEST), &asked, &err), &err);
+        assert_ok(wire_evidence_decode(view_str(AV_EVIDENCE), &evidence, &err), &err);
+        struct wire_attestation m = {
+                .host = "web-1", .asks = &asked.asks, .offer = &offer, .evidence = &evidence};
+        oom_each(encode_all, &m);
+        wire_capabilities_done(&offer);
+        wire_evidence_done(&evidence);
+}
+
+static int encode_session(void *ctx, struct err *err)
+{
+        struct wire_session_proof *p = ctx;
+        struct wire_session_challenge c = {
+                .id = UUID_A, .host = "web-1", .challenge_len = 16, .verifier_id = UUID_V};
+        struct wire_session_result m = {.id = UUID_A, .host = "web-1"};
+        struct buf out = {0};
+        int r = wire_session_proof_encode(p, &out, err);
+        if (r == 0)
+                r = wire_session_challenge_encode(&c, &out, err);
+        if (r == 0)
+                r = wire_session_request_encode("web-1", &out, err);
+        if (r == 0)
+                r = wire_session_result_encode(&m, p, VIEW("0123456789abcdef", 16), &out, err);
+        buf_free(&out);
+        return r;
+}
+
+static void session_out_of_memory(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_proof p;
+        (void)state;
+        assert_ok(wire_session_proof_decode(view_str(KL_SESSION_PROOF), &p, &err), &err);
+        oom_each(encode_session, &p);
+        wire_session_proof_done(&p);
+}
+
+static void locations(void **state)
+{
+        uint64_t index = 0;
+        char path[WIRE_HOST_MAX + 64];
+        (void)state;
+        assert_true(wire_location_index("/v3.0/agents/web-1/attestations/12", &index));
+        assert_int_equal(index, 12);
+        assert_true(wire_location_index("/3/agents/web-1/attestations/0", &index));
+        assert_int_equal(index, 0);
+        assert_false(wire_location_index("/v3.0/agents/web-1/attestations/latest", &index));
+        assert_false(wire_location_index("", &index));
+        assert_false(wire_location_index("/v3.0/x/99999999999999999999", &index));
+        wire_attestation_path("web-1", UINT64_MAX, path);
+        assert_string_equal(path, "/v3.0/agents/web-1/attestations/18446744073709551615");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(keylime_session),
+                cmocka_unit_test(challenge_round_trip),
+                cmocka_unit_test(proof_round_trip),
+                cmocka_unit_test(session_results),
+                cmocka_unit_test(token_with_a_line_break),
+                cmocka_unit_test(keylime_capabilities),
+                cmocka_unit_test(keylime_request),
+                cmocka_unit_test(request_round_trip),
+                cmocka_unit_test(evidence_round_trip),
+                cmocka_unit_test(keylime_evidence),
+                cmocka_unit_test(outcomes),
+                cmocka_unit_test(records),
+                cmocka_unit_test(encoders_out_of_memory),
+                cmocka_unit_test(session_out_of_memory),
+                cmocka_unit_test(locations),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
