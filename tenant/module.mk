@@ -6,8 +6,13 @@ tenant_libtenant_la_SOURCES = \
 	tenant/api.c tenant/api.h \
 	tenant/commands.c \
 	tenant/completion.c \
+	tenant/evidence.c \
+	tenant/load.c tenant/load.h \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
+	tenant/policy.c \
+	tenant/policy_diff.c tenant/policy_diff.h \
+	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/settings.c tenant/settings.h
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)

@@ -2,4 +2,7 @@
 /* TABLE(x) for every file of commands: x_commands is its table. Included by commands.h and commands.c; no
  * guard.
  */
+TABLE(policy)
+TABLE(policy_remote)
+TABLE(evidence)
 TABLE(completion)

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * avow evidence: looking into a bundle, and appraising it again with nobody's help. The appraisal is the
+ * verifier's own code; what differs is what an auditor has in hand. So beside the verdict stands what was
+ * checked and what was not, and whose word stands for the latter.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "crypto/trust.h"
+#include "evidence/cel.h"
+#include "policy/appraise.h"
+#include "tenant/api.h"
+#include "tenant/command.h"
+#include "tenant/commands.h"
+#include "tenant/load.h"
+#include "tenant/output.h"
+
+#define RECORDS_MAX 1000000
+
+struct verify_options {
+        struct option_list policies;
+        const char *ak_ca, *at;
+};
+
+static const struct option_row verify_rows[] = {
+        {"policy", "FILE", "the policy to judge by; older versions that still held may follow, newest first",
+         OPTION_LIST, offsetof(struct verify_options, policies)},
+        {"ak-ca", "FILE", "who issues AK certificates: the registrar's AK CA", OPTION_TEXT,
+         offsetof(struct verify_options, ak_ca)},
+        {"at", "TIME", "judge by the policy as it held then (default: when the evidence arrived)",
+         OPTION_TEXT, offsetof(struct verify_options, at)},
+        {0},
+};
+
+/* Two lists of sentences. */
+struct scope {
+        json_t *checked, *unchecked;
+};
+
+static int say(json_t *list, const char *sentence)
+{
+        return json_array_append_new(list, json_string(sentence));
+}
+
+/* The AK certificate up to the CA given, when the evidence arrived. */
+static int check_ak_ca(const struct bundle *b, const char *ak_ca, bool *ret_good,
+                       char reason[TRUST_REASON_BYTES], struct err *err)
+{
+        AUTO(trust_free_p) struct trust *trust = NULL;
+        AUTO(cert_free_p) struct cert *cert = NULL;
+        int r;
+
+        *ret_good = false;
+        r = trust_new(&trust, err);
+        if (r < 0 || (r = trust_add_path(trust, ak_ca, err)) < 0)
+                return r;
+        if (!b->ak_certificate) {
+                (void)snprintf(reason, TRUST_REASON_BYTES,
+                               "the bundle holds no AK certificate"); /* it fits */
+                return 0;
+        }
+        r = cert_parse_pem(view_str(b->ak_certificate), &cert, err);
+        if (r < 0)
+                return err_wrap(err, "member 'ak_certificate'");
+        return trust_check(trust, cert, NULL, b->received_at_ms, ret_good, reason, err);
+}
+
+static int judge_ak_ca(const struct bundle *b, const char *ak_ca, struct verdict *v, struct scope *scope,
+                       struct err *err)
+{
+        char reason[TRUST_REASON_BYTES] = "";
+        struct finding f = {
+                .code = "ak-certificate",
+                .severity = SEVERITY_CRITICAL,
+                .log = "quote",
+                .entry = FINDING_NO_ENTRY,
+                .what = "the attestation key is not certified by the given CA",
+                .found = reason,
+                .remedy = "believe nothing in this bundle, unless you know the key from elsewhere",
+        };
+        bool good;
+        int r;
+
+        if (!ak_ca) {
+                return say(scope->unchecked, "whose key signed the quote (no --ak-ca): that it lives in a "
+                                             "genuine TPM and is this host's") < 0
+                               ? err_nomem(err)
+                               : 0;
+        }
+        r = check_ak_ca(b, ak_ca, &good, reason, err);
+        if (r < 0)
+                return r;
+        if (good)
+                return say(scope->checked,
+                           "the attestation key is certified by the given CA for this host, as a restricted "
+                           "signing key of a TPM") < 0
+                               ? err_nomem(err)
+                               : 0;
+        v->state = VERDICT_REFUSED;
+        return verdict_add(v, &f, err);
+}
+
+/* What the appraisal does and does not show, for a bundle that it got through. */
+static int describe_scope(const struct bundle *b, const struct policy_effective *e, const struct verdict *v,
+                          struct scope *scope, struct err *err)
+{
+        const struct policy *p = policy_effective_policy(e);
+        int r = 0;
+
+        if (v->state != VERDICT_REFUSED) {
+                r |= say(scope->checked,
+                         "the quote is signed by the bundle's attestation key over this challenge, for this "
+                         "host and verifier");
+                r |= say(scope->checked, "the PCR values are the quoted ones");
+                if (p->judges_log && b->has_cel)
+                        r |= say(scope->checked, "the measurement log was replayed to the quoted register");
+                if (b->time_message.len)
+                        r |= say(scope->checked, "the TPM's own time was signed with it");
+        }
+        r |= say(scope->unchecked,
+                 "that the challenge was new and unused, and when it was sent and answered: the verifier's "
+                 "word");
+        if (b->has_previous)
+                r |= say(scope->unchecked,
+                         "the earlier clock and counters ('previous'): the verifier's word");
+        if (p->judges_log)
+                r |= say(scope->unchecked,
+                         "names and paths in the log: the agent's claim, no signature covers them");
+        if (!digest_equal(&p->sha256, &b->policy_sha256))
+                r |= say(scope->unchecked,
+                         "the policy given is another text than the one that the verifier judged by");
+        if (b->has_ima || b->has_uefi)
+                r |= say(scope->unchecked,
+                         "the kernel's and the firmware's logs: this version does not appraise them");
+        return r < 0 ? err_nomem(err) : 0;
+}
+
+static json_t *policy_json(const struct policy *p)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+
+        if (!j || json_set_str(j, "name", p->name) < 0 || json_set_str(j, "source", p->source) < 0 ||
+            json_set_hex(j, "sha256", digest_view(&p->sha256)) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+static json_t *verify_document(const struct bundle *b, const struct policy_effective *e,
+                               const struct verdict *v, const struct scope *scope)
+{
+        AUTO(json_free_p) json_t *doc = output_document("evidence-verification");
+
+        if (!doc || json_set_str(doc, "host", b->host) < 0 ||
+            json_set_time(doc, "received_at", b->received_at_ms) < 0 ||
+            json_set_time(doc, "judged_for", policy_effective_at_ms(e)) < 0 ||
+            json_object_set_new(doc, "policy", policy_json(policy_effective_policy(e))) < 0 ||
+            json_object_set_new(doc, "verdict", verdict_to_json(v)) < 0 ||
+            json_set_str(doc, "recorded", verdict_state_name(b->verdict->state)) < 0 ||
+            json_object_set(doc, "checked", scope->checked) < 0 ||
+            json_object_set(doc, "not_checked", scope->unchecked) < 0)
+                return NULL;
+        return TAKE(doc);
+}
+
+static void print_sentences(const char *title, const json_t *list)
+{
+        size_t i;
+        json_t *sentence;
+
+        if (json_array_size(list))
+                (void)printf("\n%s:\n", title);
+        json_array_foreach ((json_t *)(uintptr_t)list, i, sentence)
+                (void)printf("  - %s\n", json_string_value(sentence));
+}
+
+static int print_verdict(const struct bundle *b, const struct policy_effective *e, const struct verdict *v,
+                         const struct scope *scope, struct err *err)
+{
+        static const char *const words[] = {
+                [VERDICT_INCONCLUSIVE] = "INCONCLUSIVE: the evidence decides nothing",
+                [VERDICT_PASS] = "PASS",
+                [VERDICT_FAIL] = "FAIL: the host breaks the policy",
+                [VERDICT_REFUSED] = "REFUSED: the evidence is not authentic, and says nothing about the host",
+        };
+        AUTO(buf_free) struct buf findings = {0};
+        char time[CLOCK_TEXT_BYTES];
+
+        verdict_render(v, &findings);
+        if (!buf_ok(&findings))
+                return err_nomem(err);
+        (void)printf("Host:     %s\nEvidence: %s\nPolicy:   %s (%s)\nVerdict:  %s\n", b->host,
+                     clock_format(b->received_at_ms, time), policy_effective_policy(e)->name,
+                     policy_effective_policy(e)->source, words[v->state]);
+        if (!v->enforced)
+                (void)printf("          observed only: the policy does not enforce\n");
+        if (v->state != b->verdict->state)
+                (void)printf("          the verifier recorded: %s\n", verdict_state_name(b->verdict->state));
+        if (findings.len)
+                (void)printf("\n%.*s", (int)findings.len, (const char *)findings.p);
+        print_sentences("Checked", scope->checked);
+        print_sentences("Not checked", scope->unchecked);
+        return fflush(stdout) ? err_set(err, ERR_IO, 0, "standard output cannot be written") : 0;
+}
+
+static int answer_of(const struct verdict *v)
+{
+        switch (v->state) {
+        case VERDICT_PASS:
+                return ANSWER_DONE;
+        case VERDICT_FAIL:
+        case VERDICT_REFUSED:
+                return ANSWER_NO;
+        case VERDICT_INCONCLUSIVE:
+                break;
+        }
+        return ANSWER_UNDECIDED;
+}
+
+static int show_verification(const struct session *s, const struct bundle *b,
+                             const struct policy_effective *e, const struct verdict *v,
+                             const struct scope *scope, struct err *err)
+{
+        AUTO(json_free_p) json_t *doc = verify_document(b, e, v, scope);
+        int r = doc ? output_document_if_asked(s, doc, err) : err_nomem(err);
+
+        if (r == 0)
+                r = print_verdict(b, e, v, scope, err);
+        return r < 0 ? r : answer_of(v);
+}
+
+static int verify_with(const struct session *s, const struct verify_options *o, const struct bundle *b,
+                       struct scope *scope, struct err *err)
+{
+        AUTO(policy_effective_free_p) struct policy_effective *e = NULL;
+        AUTO(verdict_free_p) struct verdict *v = NULL;
+        int64_t at_ms = b->received_at_ms;
+        int r = 0;
+
+        if (o->at && clock_parse(view_str(o->at), &at_ms, err) < 0)
+                return err_wrap(err, "--at");
+        if (r == 0)
+                r = load_effective(o->policies.v, o->policies.n, at_ms, &e, err);
+        if (r < 0 || (r = appraise_bundle(b, e, &v, err)) < 0 ||
+            (r = judge_ak_ca(b, o->ak_ca, v, scope, err)) < 0 ||
+            (r = describe_scope(b, e, v, scope, err)) < 0)
+                return r;
+        return show_verification(s, b, e, v, scope, err);
+}
+
+static int run_verify(const struct session *s, const void *values, int n_args, char **args, struct err *err)
+{
+        const struct verify_options *o = values;
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        AUTO(json_free_p) json_t *checked = json_array();
+        AUTO(json_free_p) json_t *unchecked = json_array();
+        struct scope scope = {checked, unchecked};
+        int r;
+
+        (void)n_args;
+        if (!checked || !unchecked)
+                return err_nomem(err);
+        if (o->policies.n == 0)
+                return err_set(err, ERR_CONFIG, 0, "name the policy to judge by: --policy FILE");
+        r = load_bundle(args[0], &b, err);
+        return r < 0 ? r : verify_with(s, o, b, &scope, err);
+}
+
+/* --- show --- */
+
+static json_t *quote_json(const struct bundle *b)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+
+        if (!j || json_object_set_new(j, "asked", pcr_selection_to_json(&b->asked)) < 0 ||
+            json_object_set_new(j, "pcrs", pcr_values_to_json(&b->pcrs)) < 0 ||
+            json_set_hex(j, "challenge", VIEW_BUF(&b->challenge)) < 0 ||
+            json_set_bool(j, "immediate", b->immediate) < 0 ||
+            json_set_bool(j, "time", b->time_message.len > 0) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+static json_t *recorded_policy_json(const struct bundle *b)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+
+        if (!j || json_set_str(j, "name", b->policy_name) < 0 ||
+            json_set_int(j, "version", b->policy_version) < 0 ||
+            json_set_hex(j, "sha256", digest_view(&b->policy_sha256)) < 0)
+                return NULL;
+        return TAKE(j);
+}
+
+static json_t *show_document(const struct bundle *b, const struct cel_log *log)
+{
+        AUTO(json_free_p) json_t *doc = output_document("evidence-content");
+
+        if (!doc || json_set_str(doc, "host", b->host) < 0 ||
+            json_set_str(doc, "peer", b->peer == BUNDLE_PEER_AVOW ? "avow" : "keylime") < 0 ||
+            json_set_str(doc, "verifier", b->verifier_id) < 0 ||
+            json_set_time(doc, "issued_at", b->issued_at_ms) < 0 ||
+            json_set_time(doc, "received_at", b->received_at_ms) < 0 ||
+            json_object_set_new(doc, "quote", quote_json(b)) < 0 ||
+            json_object_set_new(doc, "policy", recorded_policy_json(b)) < 0 ||
+            json_object_set_new(doc, "verdict", verdict_to_json(b->verdict)) < 0 ||
+            json_set_str(doc, "ak_certificate", b->ak_certificate) < 0 ||
+            (log && json_object_set_new(doc, "cel", cel_to_json(log, 0)) < 0))
+                return NULL;
+        return TAKE(doc);
+}
+
+static void print_pcrs(const struct pcr_values *pcrs)
+{
+        char hex[2 * DIGEST_BYTES_MAX + 1];
+
+        for (unsigned i = 0; i < PCR_COUNT; i++)
+                if (pcrs->mask & 1u << i)
+                        (void)printf("  PCR %-2u %s %s\n", i, digest_name(pcrs->bank),
+                                     hex_write(hex, digest_view(&pcrs->v[i])));
+}
+
+static void print_record(const struct cel_record *rec, size_t n)
+{
+        char hex[2 * DIGEST_BYTES_MAX + 1];
+        struct str_shown type, runtime, path;
+
+        if (rec->ours)
+                (void)printf("  %3zu %s runtime %s, %s, %llu bytes\n", n, rec->kind,
+                             str_show(view_str(rec->runtime), &runtime), str_show(view_str(rec->path), &path),
+                             (unsigned long long)rec->size_bytes);
+        else
+                (void)printf("  %3zu by %s%s%s\n", n, str_show(view_str(rec->content_type), &type),
+                             rec->string ? ": " : "",
+                             rec->string ? str_show(view_str(rec->string), &path) : "");
+        for (size_t i = 0; i < rec->n_digests; i++)
+                (void)printf("      %s %s\n", digest_name(rec->digests[i].alg),
+                             hex_write(hex, digest_view(&rec->digests[i])));
+}
+
+static int print_bundle(const struct bundle *b, const struct cel_log *log, struct err *err)
+{
+        AUTO(buf_free) struct buf findings = {0};
+        char issued[CLOCK_TEXT_BYTES], received[CLOCK_TEXT_BYTES];
+
+        verdict_render(b->verdict, &findings);
+        if (!buf_ok(&findings))
+                return err_nomem(err);
+        (void)printf("Host:      %s\nPeer:      %s\nChallenge: sent %s%s\nReceived:  %s\n", b->host,
+                     b->peer == BUNDLE_PEER_AVOW ? "avow" : "keylime", clock_format(b->issued_at_ms, issued),
+                     b->immediate ? ", with a deadline of seconds" : "",
+                     clock_format(b->received_at_ms, received));
+        (void)printf("Policy:    %s, version %u\nVerdict:   %s (recorded; 'avow evidence verify' judges "
+                     "anew)\n%.*s",
+                     b->policy_name, b->policy_version, verdict_state_name(b->verdict->state),
+                     (int)findings.len, findings.len ? (const char *)findings.p : "");
+        (void)printf("\nQuoted:\n");
+        print_pcrs(&b->pcrs);
+        if (log)
+                (void)printf("\nMeasurement log, %zu records (names and paths are the agent's claims):\n",
+                             log->n);
+        for (size_t i = 0; log && i < log->n; i++)
+                print_record(&log->records[i], i);
+        return fflush(stdout) ? err_set(err, ERR_IO, 0, "standard output cannot be written") : 0;
+}
+
+static int run_show(const struct session *s, const void *values, int n_args, char **args, struct err *err)
+{
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        AUTO(cel_log_free_p) struct cel_log *log = NULL;
+        AUTO(json_free_p) json_t *doc = NULL;
+        int r = load_bundle(args[0], &b, err);
+
+        (void)values;
+        (void)n_args;
+        if (r == 0 && b->has_cel)
+                r = cel_parse(VIEW_BUF(&b->cel), RECORDS_MAX, &log, err);
+        if (r < 0)
+                return r;
+        doc = show_document(b, log);
+        r = doc ? output_document_if_asked(s, doc, err) : err_nomem(err);
+        if (r == 0)
+                r = print_bundle(b, log, err);
+        return r < 0 ? r : ANSWER_DONE;
+}
+
+/* --- save --- */
+
+struct save_options {
+        const char *number, *output;
+};
+
+static const struct option_row save_rows[] = {
+        {"number", "N", "which entry of the host's history (default: the latest)", OPTION_TEXT,
+         offsetof(struct save_options, number)},
+        {"output", "FILE", "where to (default: HOST.avow-evidence; never overwritten)", OPTION_TEXT,
+         offsetof(struct save_options, output)},
+        {0},
+};
+
+static int run_save(const struct session *s, const void *values, int n_args, char **args, struct err *err)
+{
+        const struct save_options *o = values;
+        AUTO(api_close_p) struct api *api = NULL;
+        AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        AUTO(mem_free_p) char *host = api_escape(args[0]);
+        AUTO(mem_free_p) char *number = api_escape(o->number ? o->number : "latest");
+        AUTO(mem_free_p) char *file = o->output ? str_dup(o->output) : str_fmt("%s.avow-evidence", args[0]);
+        AUTO(mem_free_p) char *path = NULL;
+        int r;
+
+        (void)n_args;
+        if (!str_valid_host_id(args[0]))
+                return err_set(err, ERR_CONFIG, 0, "%s is no host name", SHOW(args[0]));
+        path = host && number && file ? str_fmt("/avow/v1/hosts/%s/evidence/%s", host, number) : NULL;
+        if (!path)
+                return err_nomem(err);
+        r = api_open(s, API_VERIFIER, &api, err);
+        if (r < 0 ||
+            (r = api_send(api, &(struct api_request){.method = "GET", .path = path}, &answer, err)) < 0)
+                return r;
+        /* a bundle that cannot be read later is of no use: try now */
+        r = bundle_decode(http_fetched_response(answer)->body, &b, err);
+        if (r < 0) {
+                err->kind = ERR_PEER;
+                return err_wrap(err, "verifier: the bundle cannot be read");
+        }
+        r = file_create(file, http_fetched_response(answer)->body, 0644, err);
+        if (r < 0)
+                return r;
+        if (s->output == OUTPUT_TABLE)
+                (void)printf("%s\n", file);
+        return ANSWER_DONE;
+}
+
+const struct command evidence_commands[] = {
+        {"evidence", "save", "HOST", "Writes a host's evidence to a file, whole", save_rows,
+         sizeof(struct save_options), 1, 1, run_save},
+        {"evidence", "show", "FILE", "Shows what is in an evidence bundle", NULL, 0, 1, 1, run_show},
+        {"evidence", "verify", "FILE", "Appraises a bundle offline, as the verifier does", verify_rows,
+         sizeof(struct verify_options), 1, 1, run_verify},
+        {0},
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_TENANT_POLICY_REMOTE_H
+#define AVOW_TENANT_POLICY_REMOTE_H
+
+#include "policy/policy.h"
+#include "tenant/command.h"
+
+/*
+ * The policy that a person names: a file if there is one of that name (or it has a '/' or is "-"), else NAME
+ * or NAME@VERSION at the verifier. Return: 0; -ERR_CONFIG for a policy with errors or a name that neither
+ * has; -ERR_IO, -ERR_PEER.
+ */
+int policy_file_or_remote(const struct session *s, const char *name, struct policy **ret,
+                          struct err *err) MUST_USE;
+
+#endif
