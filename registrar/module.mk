@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+sbin_PROGRAMS += registrar/avow-registrar
 noinst_LTLIBRARIES += registrar/libregistrar.la
 registrar_libregistrar_la_SOURCES = \
 	registrar/ak_ca.c \
+	registrar/api_native.c \
+	registrar/api_v2.c \
 	registrar/candidates.c registrar/candidates.h \
 	registrar/enrol.c registrar/enrol.h \
+	registrar/registrar.c registrar/registrar.h \
 	registrar/settings.c registrar/settings.h
 registrar_libregistrar_la_LIBADD = lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
-	lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(JANSSON_LIBS)
+	lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS) $(JANSSON_LIBS)
+registrar_avow_registrar_SOURCES = registrar/main.c
+registrar_avow_registrar_LDADD = registrar/libregistrar.la

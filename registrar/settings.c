@@ -118,7 +118,7 @@ static const struct conf_key keys[] = {
          .help = "error, warning, info or debug"},
 };
 
-const struct conf_schema registrar_schema = {"registrar", keys, ARRAY_LEN(keys)};
+const struct conf_schema registrar_conf_schema = {"registrar", keys, ARRAY_LEN(keys)};
 
 const char *ek_policy_name(enum ek_policy policy)
 {
@@ -232,7 +232,7 @@ int settings_of(struct conf *conf, struct settings **ret, struct err *err)
 int settings_load(const char *file, char *const *env, struct settings **ret, struct err *err)
 {
         struct conf *conf = NULL;
-        int r = conf_load(&registrar_schema, file, false, env, &conf, err);
+        int r = conf_load(&registrar_conf_schema, file, false, env, &conf, err);
 
         return r < 0 ? r : settings_of(conf, ret, err);
 }

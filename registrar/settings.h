@@ -11,7 +11,7 @@
 #include "http/server.h"
 
 /* avow-registrar's configuration: the table of its keys, and their values in the types that the code uses. */
-extern const struct conf_schema registrar_schema;
+extern const struct conf_schema registrar_conf_schema;
 
 /* How much an EK certificate counts. Anything but required is a finding of the host (SR-9). */
 enum ek_policy {
