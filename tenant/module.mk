@@ -4,16 +4,22 @@ noinst_LTLIBRARIES += tenant/libtenant.la
 tenant_libtenant_la_SOURCES = \
 	tenant/command.h tenant/commands.h tenant/tables.h \
 	tenant/api.c tenant/api.h \
+	tenant/audit.c \
 	tenant/commands.c \
 	tenant/completion.c \
 	tenant/evidence.c \
+	tenant/evidence_save.c \
+	tenant/host.c tenant/host_add.c tenant/host_watch.c \
+	tenant/hosts.c tenant/hosts.h \
+	tenant/jwks.c tenant/jwks.h \
 	tenant/load.c tenant/load.h \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
 	tenant/policy.c \
 	tenant/policy_diff.c tenant/policy_diff.h \
 	tenant/policy_remote.c tenant/policy_remote.h \
-	tenant/settings.c tenant/settings.h
+	tenant/settings.c tenant/settings.h \
+	tenant/status.c
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
-tenant_libtenant_la_LIBADD = lib/http/libhttp.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

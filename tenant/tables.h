@@ -2,7 +2,13 @@
 /* TABLE(x) for every file of commands: x_commands is its table. Included by commands.h and commands.c; no
  * guard.
  */
+TABLE(host_add)
+TABLE(host)
+TABLE(host_watch)
+TABLE(status)
 TABLE(policy)
 TABLE(policy_remote)
+TABLE(evidence_save)
 TABLE(evidence)
+TABLE(audit)
 TABLE(completion)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_TENANT_JWKS_H
+#define AVOW_TENANT_JWKS_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "crypto/pubkey.h"
+
+/* The keys of a JWKS that can check ES256 signatures. */
+#define JWKS_KEYS_MAX 16
+
+struct jwks {
+        struct pubkey *keys[JWKS_KEYS_MAX];
+        size_t n;
+};
+
+/* Keys of other kinds are passed over; at least one must be left. Return: 0; -ERR_FORMAT, -ERR_LIMIT. */
+int jwks_parse(struct view text, struct jwks *ret, struct err *err) MUST_USE;
+void jwks_done(struct jwks *jwks);
+
+#endif
