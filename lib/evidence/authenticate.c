@@ -116,6 +116,16 @@ static int refuse_selection(struct verdict *v, const struct pcr_selection *asked
         return refuse(v, &bad_selection, e, f, err);
 }
 
+/* The signer's qualified name is in the algorithm of its name: so this part of the public area, too, is
+ * signed. */
+static bool names_signer(const struct tpm_attest *a, const struct tpm_public *ak)
+{
+        struct view n = a->qualified_signer;
+
+        return n.len == 2 + digest_size((enum digest_alg)ak->name_alg) && n.p[0] == ak->name_alg >> 8 &&
+               n.p[1] == (ak->name_alg & 0xff);
+}
+
 /*
  * A statement of TYPE signed by the AK over the challenge. Return: 1 with RET; 0 with a refusal in V; < 0.
  */
@@ -139,6 +149,8 @@ static int read_signed(const struct evidence *e, struct view message, struct vie
         }
         if (ret->type != want->type)
                 return refuse(v, refusals[1], attest_type_name(want->type), attest_type_name(ret->type), err);
+        if (!names_signer(ret, e->ak))
+                return refuse(v, refusals[1], NULL, "a signer whose name is in another algorithm", err);
         if (!equal_ct(ret->extra_data.p, ret->extra_data.len, want->extra_data.p, want->extra_data.len))
                 return refuse_bytes(v, refusals[2], want->extra_data, ret->extra_data, err);
         return 1;

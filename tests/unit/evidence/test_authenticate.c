@@ -293,6 +293,9 @@ static void other_statement(void **state)
         s.e.signature = VIEW_BUF(&s.signature);
         assert_refused(&s, "quote-malformed");
         answer(&s);
+        s.tpm.ak.name_alg = DIGEST_SHA384; /* not what the signer's name is in */
+        assert_refused(&s, "quote-malformed");
+        s.tpm.ak.name_alg = DIGEST_SHA256;
         s.tpm.clock.reset_count++;
         play_tpm_time(&s.tpm, CHALLENGE, &s.time_message, &s.time_signature);
         s.e.time_message = VIEW_BUF(&s.time_message);
