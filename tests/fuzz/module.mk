@@ -3,15 +3,24 @@
 # to fuzz_targets and say what it links, $(FUZZ_LIBS) last. Usually that brings a main that replays the corpus
 # in make check; with --enable-fuzz (clang) it is libFuzzer.
 fuzz_targets = \
+	tests/fuzz/fuzz_bundle \
+	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
+	tests/fuzz/fuzz_tpm \
 	tests/fuzz/fuzz_yaml
+EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_text_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 
 check_PROGRAMS += $(fuzz_targets)
-EXTRA_DIST += tests/fuzz/fuzz.h
+EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/corpus
 dist_check_SCRIPTS += tests/fuzz/replay-corpora.sh
 if FUZZ
 FUZZ_LIBS = $(FUZZ_ENGINE)
