@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 evidence_tests = \
 	tests/unit/evidence/test_authenticate \
+	tests/unit/evidence/test_bundle \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
@@ -14,9 +15,16 @@ tests_unit_evidence_libvectors_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 EVIDENCE_TEST_LIBS = tests/unit/evidence/libvectors.la tests/support/libplaytpm.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
 tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
-EXTRA_DIST += tests/vectors/boot
+# The walk over every bit of a real bundle
+check_PROGRAMS += tests/unit/evidence/bit_walk
+tests_unit_evidence_bit_walk_LDADD = lib/policy/libpolicy.la lib/evidence/libevidence.la \
+	lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(JANSSON_LIBS)
+dist_check_SCRIPTS += tests/unit/evidence/bit-walk.sh
+TESTS += tests/unit/evidence/bit-walk.sh
+EXTRA_DIST += tests/vectors/boot tests/vectors/bundle
