@@ -11,14 +11,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
+#include "policy/policy_impl.h"
 
 struct maker {
         const struct policy *p;
         int64_t now_ms;
         struct predictions *out;
         struct digest zero;
+        uint32_t *same;                     /* per file, the first file with its path: a library that two
+                                               runtimes share is measured once */
+        const struct policy_digest **there; /* per file, as `same` counts them: chosen, or NULL */
 };
+
+static void maker_done(struct maker *m)
+{
+        free(m->same);
+        free(m->there);
+}
+
+static int find_same(struct maker *m, struct err *err)
+{
+        AUTO(map_done) struct map paths;
+
+        map_init(&paths, NULL);
+        m->same = mem_zalloc(m->p->n_files + 1, sizeof(*m->same));
+        m->there = mem_zalloc(m->p->n_files + 1, sizeof(*m->there));
+        if (!m->same || !m->there)
+                return err_nomem(err);
+        for (uint32_t f = 0; f < m->p->n_files; f++) {
+                const char *path = m->p->files[f].path;
+                uintptr_t first = *path ? (uintptr_t)map_get(&paths, path) : 0;
+
+                m->same[f] = first ? (uint32_t)first - 1 : f;
+                if (*path && !first && map_put(&paths, path, (void *)((uintptr_t)f + 1)) < 0)
+                        return err_nomem(err);
+        }
+        return 0;
+}
 
 /* Copies STEPS and one more (NULL: none) as the next prediction, and computes its value. */
 static int add_history(struct maker *m, const struct policy_digest *const *steps, size_t n,
@@ -75,11 +106,12 @@ static bool collect(const struct maker *m, const size_t *digits, const struct po
         const size_t *of_files = digits + p->n_runtimes;
         size_t n = 0;
 
+        memset(m->there, 0, p->n_files * sizeof(const struct policy_digest *));
         for (size_t r = 0; r < p->n_runtimes; r++) {
                 const struct policy_runtime *runtime = &p->runtimes[r];
 
                 for (size_t f = runtime->first; f < runtime->first + runtime->n; f++) {
-                        const struct policy_digest *d = chosen(m, f, of_files[f]);
+                        const struct policy_digest *d = chosen(m, f, of_files[f]), **before;
 
                         if (digits[r] && of_files[f])
                                 return false;
@@ -87,7 +119,12 @@ static bool collect(const struct maker *m, const size_t *digits, const struct po
                                 continue;
                         if (!usable(m, d))
                                 return false;
-                        steps[n++] = d;
+                        before = &m->there[m->same[f]];
+                        if (*before && policy_order((*before)->bytes, d->bytes, p->digest_size) != 0)
+                                return false;
+                        if (!*before)
+                                steps[n++] = d;
+                        *before = d;
                 }
         }
         *ret_n = n;
@@ -170,14 +207,16 @@ int policy_predict(const struct policy *p, int64_t now_ms, struct predictions **
 {
         AUTO(predictions_free_p)
         struct predictions *out = mem_zalloc(1, sizeof(*out));
-        struct maker m = {.p = p, .now_ms = now_ms, .out = out};
+        AUTO(maker_done) struct maker m = {.p = p, .now_ms = now_ms, .out = out};
         int r;
 
         if (!out)
                 return err_nomem(err);
         digest_zero(p->bank, &m.zero);
         out->foreign = p->n_records > 0;
-        r = first_wave(&m, err);
+        r = find_same(&m, err);
+        if (r == 0)
+                r = first_wave(&m, err);
         for (size_t i = 0; r == 0 && i < out->n && !out->more; i++)
                 r = updates_of(&m, i, err);
         if (r < 0)

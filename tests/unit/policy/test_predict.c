@@ -101,6 +101,22 @@ static void optional_may_be_absent(void **state)
         assert_true(out->foreign);
 }
 
+/* A library that two runtimes share is measured once, and updated once. */
+static void shared_library(void **state)
+{
+        AUTO(policy_unref_p) struct policy *p = NULL;
+        AUTO(predictions_free_p)
+        struct predictions *out = predict(HEAD "runtimes:\n- {name: a, files: [{path: /a, digests: " A
+                                               "}, {path: /l, digests: [" C ", " D
+                                               "]}]}\n- {name: b, files: [{path: /b, digests: " B
+                                               "}, {path: /l, digests: [" C ", " D "]}]}\n",
+                                          &p);
+        static const char *const want[] = {"adb", "acb", "acbd"};
+
+        (void)state;
+        assert_values(out, want, 3);
+}
+
 static void ended_are_left_out(void **state)
 {
         AUTO(policy_unref_p)
@@ -194,6 +210,7 @@ int main(void)
                 cmocka_unit_test(one_of_each),
                 cmocka_unit_test(update_in_place),
                 cmocka_unit_test(optional_may_be_absent),
+                cmocka_unit_test(shared_library),
                 cmocka_unit_test(ended_are_left_out),
                 cmocka_unit_test(sha384),
                 cmocka_unit_test(no_runtime_at_all),
