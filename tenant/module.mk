@@ -17,6 +17,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/output.c tenant/output.h \
 	tenant/policy.c \
 	tenant/policy_diff.c tenant/policy_diff.h \
+	tenant/policy_draft.c tenant/policy_draft.h \
+	tenant/policy_make.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/settings.c tenant/settings.h \
 	tenant/status.c
