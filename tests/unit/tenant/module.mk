@@ -3,3 +3,7 @@ check_PROGRAMS += tests/unit/tenant/test_options tests/unit/tenant/test_output
 TESTS += tests/unit/tenant/test_options tests/unit/tenant/test_output
 tests_unit_tenant_test_options_LDADD = tenant/libtenant.la $(TEST_LIBS)
 tests_unit_tenant_test_output_LDADD = tenant/libtenant.la $(TEST_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/tenant/test_hosts
+TESTS += tests/unit/tenant/test_hosts tests/unit/tenant/test_commands.sh
+EXTRA_DIST += tests/unit/tenant/test_commands.sh tests/unit/tenant/commands.py
+tests_unit_tenant_test_hosts_LDADD = tenant/libtenant.la $(TEST_LIBS) $(JANSSON_LIBS)
