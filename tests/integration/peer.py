@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An attester of our own making, for tests: the push protocol spoken with Python's standard library and tpm2-tools, with none of
+avow's code in it. It is the independent witness that the protocol is what docs/protocol.md says, and the attacker of the adversary
+stories, who may bend any message before it is sent.
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import ssl
+import struct
+import subprocess
+import urllib.parse
+
+JSON = "application/json"
+JSON_API = "application/vnd.api+json"
+RS, LF = b"\x1e", b"\n"
+
+
+def run(*args, env=None, check=True, input=None):
+    p = subprocess.run(args, capture_output=True, env={**os.environ, **(env or {})}, input=input)
+    if check and p.returncode:
+        raise RuntimeError(f"{' '.join(args)}: {p.returncode}: {p.stderr.decode(errors='replace')[-400:]}")
+    return p
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+class Connection:
+    """One kept-alive HTTPS connection; cert may be None."""
+
+    def __init__(self, url, ca, cert=None, key=None):
+        self.url = urllib.parse.urlsplit(url)
+        self.context = ssl.create_default_context(cafile=ca)
+        self.context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+        if cert:
+            self.context.load_cert_chain(cert, key)
+        self.http = None
+
+    def request(self, method, path, body=None, type=JSON, headers=None, raw=False):
+        """Returns (status, document or text, headers)."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        head = dict(headers or {})
+        if data is not None:
+            head["Content-Type"] = type
+        for last in (False, True):
+            try:
+                if self.http is None:
+                    self.http = http.client.HTTPSConnection(self.url.hostname, self.url.port, context=self.context,
+                                                            timeout=30)
+                self.http.request(method, path, body=data, headers=head)
+                r = self.http.getresponse()
+                text = r.read()
+                break
+            except (http.client.HTTPException, OSError):
+                self.http = None
+                if last:
+                    raise
+        if raw:
+            return r.status, text, r.headers
+        try:
+            return r.status, json.loads(text) if text else None, r.headers
+        except ValueError:
+            return r.status, text.decode(errors="replace"), r.headers
+
+    def close(self):
+        if self.http:
+            self.http.close()
+            self.http = None
+
+
+class Tpm:
+    """Keys of an attester in a TPM reached by TCTI; everything through tpm2-tools. Files live in DIR."""
+
+    n_handles = 0
+
+    def __init__(self, tcti, dir, ak_options=("-G", "ecc", "-g", "sha256", "-s", "ecdsa"), ek="rsa"):
+        self.tcti, self.dir = tcti, dir
+        os.makedirs(dir, exist_ok=True)
+        self.tool("createek", "-G", ek, "-c", self.f("ek.ctx"), "-u", self.f("ek.pub"), "-f", "tss")
+        self.make_ak(ak_options)
+        nv = "0x01c00002" if ek == "rsa" else "0x01c0000a"
+        p = self.tool("nvread", nv, "-C", "o", "-o", self.f("ek.der"), check=False)
+        self.ek_der = open(self.f("ek.der"), "rb").read() if p.returncode == 0 else None
+
+    def f(self, name):
+        return os.path.join(self.dir, name)
+
+    def tool(self, name, *args, check=True):
+        return run("tpm2_" + name, *args, env={"TPM2TOOLS_TCTI": self.tcti}, check=check)
+
+    def flush(self):
+        self.tool("flushcontext", "-t", check=False)
+
+    def make_ak(self, options):
+        self.flush()
+        self.tool("createak", "-C", self.f("ek.ctx"), "-c", self.f("ak.ctx"), *options, "-u", self.f("ak.pub"), "-f", "tss",
+                  "-n", self.f("ak.name"), "-r", self.f("ak.priv"))
+        self.flush()
+        Tpm.n_handles += 1
+        self.handle = 0x81018000 + (os.getpid() * 64 + Tpm.n_handles) % 0x7000
+        self.tool("evictcontrol", "-C", "o", "-c", self.f("ak.ctx"), hex(self.handle))
+        self.flush()
+
+    def read(self, name):
+        return open(self.f(name), "rb").read()
+
+    @property
+    def ek_public(self):
+        return self.read("ek.pub")
+
+    @property
+    def ak_public(self):
+        return self.read("ak.pub")
+
+    def activate(self, blob):
+        open(self.f("blob"), "wb").write(blob)
+        self.flush()
+        self.tool("startauthsession", "--policy-session", "-S", self.f("session"))
+        self.tool("policysecret", "-S", self.f("session"), "-c", "e")
+        self.tool("activatecredential", "-c", self.f("ak.ctx"), "-C", self.f("ek.ctx"), "-i", self.f("blob"), "-o",
+                  self.f("cert"), "-P", "session:" + self.f("session"))
+        self.tool("flushcontext", self.f("session"))
+        self.flush()
+        return self.read("cert")
+
+    def certify_ak(self, qualifying):
+        """TPM2_Certify of the AK by itself, as a raw command: tpm2_certify takes no qualifying data."""
+        handle = struct.pack(">I", self.handle)
+        password = struct.pack(">IHBH", 0x40000009, 0, 0, 0)
+        body = (handle + handle + struct.pack(">I", 2 * len(password)) + 2 * password
+                + struct.pack(">H", len(qualifying)) + qualifying + struct.pack(">H", 0x0010))
+        open(self.f("command"), "wb").write(struct.pack(">HII", 0x8002, 10 + len(body), 0x148) + body)
+        code = retry = 0x922  # TPM_RC_RETRY: a key with DA protection is used for the first time
+        while code == retry:
+            self.tool("send", "-o", self.f("response"), self.f("command"))
+            response = self.read("response")
+            code = struct.unpack(">I", response[6:10])[0]
+        assert code == 0, f"TPM2_Certify: 0x{code:x}"
+        size = struct.unpack(">I", response[10:14])[0]
+        parameters = response[14:14 + size]
+        n = struct.unpack(">H", parameters[:2])[0]
+        return parameters[2:2 + n], parameters[2 + n:]
+
+    def quote(self, qualifying, pcrs):
+        """pcrs: "sha256:15". Returns message, signature, Keylime's PCR blob (tpm2-tools' own format)."""
+        self.tool("quote", "-c", self.f("ak.ctx"), "-l", pcrs, "-q", qualifying.hex(), "-g", "sha256", "-m", self.f("msg"),
+                  "-s", self.f("sig"), "-o", self.f("pcrs"))
+        self.flush()
+        return self.read("msg"), self.read("sig"), self.read("pcrs")
+
+    def time(self, qualifying):
+        self.tool("gettime", "-c", self.f("ak.ctx"), "-g", "sha256", "-q", qualifying.hex(), "--attestation", self.f("msg"),
+                  "-o", self.f("sig"))
+        self.flush()
+        return self.read("msg"), self.read("sig")
+
+    def extend(self, pcr, data):
+        """The digest of DATA into every bank."""
+        spec = ",".join(f"{a}={hashlib.new(a, data).hexdigest()}" for a in ("sha1", "sha256", "sha384"))
+        self.tool("pcrextend", f"{pcr}:{spec}")
+        return spec
+
+    def pcr(self, pcr, bank="sha256"):
+        self.tool("pcrread", f"{bank}:{pcr}", "-o", self.f("pcr.bin"))
+        return self.read("pcr.bin")
+
+
+def cel_record(data, runtime, path, before, timestamp=1000000, reset=1, banks=("sha1", "sha256", "sha384")):
+    """A record of the log, as an agent that measured DATA writes it."""
+    return RS + json.dumps({
+        "pcr": 15,
+        "digests": [{"hashAlg": a, "digest": hashlib.new(a, data).hexdigest()} for a in banks],
+        "content_type": "avow",
+        "content": {"kind": "measure", "runtime": runtime, "path": path, "size": len(data), "timestamp": timestamp,
+                    "pcr_before": before, "reset": reset, "restart": 0},
+    }, separators=(",", ":")).encode() + LF
+
+
+class Peer:
+    """An attester: registers, proves possession, attests. Every message goes through a method that a test may override."""
+
+    def __init__(self, name, tpm, registrar, verifier, ca, dir):
+        self.name, self.tpm, self.dir = name, tpm, dir
+        os.makedirs(dir, exist_ok=True)
+        self.cert, self.key = os.path.join(dir, "tls.crt"), os.path.join(dir, "tls.key")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
+            "-out", self.cert, "-subj", "/CN=" + name, "-days", "2")
+        self.registrar = Connection(registrar, ca)
+        self.verifier = Connection(verifier, ca, self.cert, self.key)
+        self.log = b""
+        self.n_records = 0
+        self.token = self.verifier_id = self.next = None
+        self.boot_time = "2026-01-01T00:00:00Z"
+
+    def spki_sha256(self):
+        pub = run("openssl", "x509", "-in", self.cert, "-noout", "-pubkey").stdout
+        der = run("openssl", "pkey", "-pubin", "-outform", "der", input=pub).stdout
+        return hashlib.sha256(der).digest()
+
+    # ---- the registrar ----
+
+    def registration(self):
+        return {"ek_tpm": b64(self.tpm.ek_public), "aik_tpm": b64(self.tpm.ak_public),
+                "ekcert": b64(self.tpm.ek_der) if self.tpm.ek_der else None, "mtls_cert": open(self.cert).read(),
+                "ip": None, "port": None}
+
+    def register(self, body=None):
+        return self.registrar.request("POST", f"/v2.6/agents/{self.name}", body or self.registration())
+
+    def activate(self, answer, tag=None):
+        if tag is None:
+            secret = self.tpm.activate(base64.b64decode(answer["results"]["blob"]))
+            tag = hmac.new(base64.b64encode(secret), self.name.encode(), "sha384").hexdigest()
+        return self.registrar.request("PUT", f"/v2.6/agents/{self.name}", {"auth_tag": tag})
+
+    def enrol(self):
+        status, answer, _ = self.register()
+        assert status == 200, (status, answer)
+        status, answer, _ = self.activate(answer)
+        assert status == 200, (status, answer)
+
+    # ---- sessions ----
+
+    def qualifying(self, purpose, challenge, host=None):
+        return hashlib.sha256(f"avow/{purpose}/v1".encode() + self.verifier_id.encode() + (host or self.name).encode()
+                              + challenge).digest()
+
+    def session_request(self, name=None):
+        return self.verifier.request("POST", "/v3.0/sessions", {"data": {"type": "session", "attributes": {
+            "agent_id": name or self.name,
+            "authentication_supported": [{"authentication_class": "pop", "authentication_type": "tpm_pop"}]}}}, JSON_API)
+
+    def session_proof(self, answer, spki=None, name=None):
+        """The PATCH for a challenge; returns (status, document)."""
+        data = answer["data"]
+        self.verifier_id = answer["meta"]["avow"]["verifier_id"]
+        challenge = base64.b64decode(
+            data["attributes"]["authentication_requested"][0]["chosen_parameters"]["challenge"])
+        message, signature = self.tpm.certify_ak(
+            self.qualifying("session", challenge + (spki or self.spki_sha256()), name))
+        status, doc, _ = self.verifier.request("PATCH", f"/v3.0/sessions/{data['id']}", {"data": {
+            "type": "session", "id": data["id"], "attributes": {"agent_id": name or self.name, "authentication_provided": [{
+                "authentication_class": "pop", "authentication_type": "tpm_pop",
+                "data": {"message": b64(message), "signature": b64(signature)}}]}}}, JSON_API)
+        return status, doc
+
+    def session(self):
+        status, answer, _ = self.session_request()
+        assert status == 200, (status, answer)
+        status, doc = self.session_proof(answer)
+        assert status == 200 and doc["data"]["attributes"]["evaluation"] == "pass", (status, doc)
+        self.token = doc["data"]["attributes"]["token"]
+
+    # ---- attestations ----
+
+    def headers(self):
+        return {"Authorization": "Bearer " + self.token}
+
+    def measure(self, data, runtime="wasmtime", path="/opt/wasmtime"):
+        """Log, then extend, as an agent does."""
+        before = {a: self.tpm.pcr(15, a).hex() for a in ("sha1", "sha256", "sha384")}
+        self.log += cel_record(data, runtime, path, before, timestamp=1000000 + self.n_records)
+        self.n_records += 1
+        self.tpm.extend(15, data)
+
+    def capabilities(self):
+        name = self.tpm.read("ak.name")
+        return {"data": {"type": "attestation", "attributes": {
+            "evidence_supported": [
+                {"evidence_class": "certification", "evidence_type": "tpm_quote", "capabilities": {
+                    "component_version": "2.0", "hash_algorithms": ["sha256"], "signature_schemes": ["ecdsa"],
+                    "available_subjects": {a: list(range(24)) for a in ("sha1", "sha256", "sha384")},
+                    "certification_keys": [{
+                        "key_class": "asymmetric", "key_algorithm": "ecc", "key_size": 256, "server_identifier": "ak",
+                        "local_identifier": name.hex(), "public": b64(self.tpm.ak_public[2:]),
+                        "allowable_hash_algorithms": ["sha256"], "allowable_signature_schemes": ["ecdsa"]}]}},
+                {"evidence_class": "log", "evidence_type": "cel_log", "capabilities": {
+                    "entry_count": self.n_records, "supports_partial_access": True, "appendable": True,
+                    "formats": ["application/json-seq"]}}],
+            "system_info": {"boot_time": self.boot_time}}}, "meta": {"avow": {"version": 1}}}
+
+    def offer(self):
+        """POST the capabilities; keeps what is asked for."""
+        status, doc, headers = self.verifier.request("POST", f"/v3.0/agents/{self.name}/attestations", self.capabilities(),
+                                                     JSON_API, self.headers())
+        if status == 201:
+            self.next = {"index": int(headers["Location"].rsplit("/", 1)[1]),
+                         "evidence_requested": doc["data"]["attributes"]["evidence_requested"]}
+        return status, doc
+
+    def asked(self, kind):
+        return next(e["chosen_parameters"] for e in self.next["evidence_requested"] if e["evidence_type"] == kind)
+
+    def quote_pcrs(self):
+        bank, pcrs = next((b, p) for b, p in self.asked("tpm_quote")["selected_subjects"].items() if p)
+        return f"{bank}:{','.join(map(str, pcrs))}"
+
+    def quote_data(self):
+        qualifying = self.qualifying("heartbeat", base64.b64decode(self.asked("tpm_quote")["challenge"]))
+        message, signature, pcrs = self.tpm.quote(qualifying, self.quote_pcrs())
+        time_message, time_signature = self.tpm.time(qualifying)
+        return {"subject_data": b64(pcrs), "message": b64(message), "signature": b64(signature),
+                "avow": {"time_message": b64(time_message), "time_signature": b64(time_signature)}}
+
+    def log_data(self):
+        records = [RS + r for r in self.log.split(RS)[1:]]
+        wanted = records[self.asked("cel_log")["starting_offset"]:]
+        return {"entries": b"".join(wanted).decode(), "entry_count": len(wanted)}
+
+    def evidence(self):
+        makers = {"tpm_quote": ("certification", self.quote_data), "cel_log": ("log", self.log_data)}
+        collected = []
+        for e in self.next["evidence_requested"]:
+            kind = e["evidence_type"]
+            collected.append({"evidence_class": makers[kind][0], "evidence_type": kind, "data": makers[kind][1]()})
+        return {"data": {"type": "attestation", "attributes": {"evidence_collected": collected}}}
+
+    def send(self, body, index=None):
+        """PATCH evidence; follows meta.avow.next. Returns (status, evaluation or document)."""
+        path = f"/v3.0/agents/{self.name}/attestations/{self.next['index'] if index is None else index}"
+        status, doc, _ = self.verifier.request("PATCH", path, body, JSON_API, self.headers())
+        if status == 202:
+            self.next = doc["meta"]["avow"]["next"]
+            return status, doc["data"]["attributes"]["evaluation"], doc
+        return status, None, doc
+
+    def attest(self):
+        """One round, and further ones for as long as the verifier asks again at once. Returns the last evaluation."""
+        if self.next is None:
+            status, doc = self.offer()
+            assert status == 201, (status, doc)
+        for _ in range(6):
+            status, evaluation, doc = self.send(self.evidence())
+            assert status == 202, (status, doc)
+            if not doc["meta"]["avow"]["next"].get("deadline_ms"):
+                break
+        return evaluation
