@@ -51,7 +51,7 @@ static void put_text(struct buf *out, const json_t *v)
                 buf_str(out, "-");
                 return;
         case JSON_STRING:
-                buf_escaped(out, VIEW(json_string_value(v), json_string_length(v)));
+                buf_printable(out, VIEW(json_string_value(v), json_string_length(v)));
                 return;
         case JSON_TRUE:
         case JSON_FALSE:
