@@ -1,1 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+# Policies to start from, and their schema for editors.
+policiesdir = $(datadir)/avow/policies
+dist_policies_DATA = \
+	policies/examples/boot-pcrs.yaml \
+	policies/examples/node-fleet.yaml \
+	policies/examples/observe.yaml \
+	policies/examples/one-runtime.yaml \
+	policies/examples/systemd-host.yaml \
+	policies/avow-policy.schema.json

@@ -2,6 +2,7 @@
 policy_tests = \
 	tests/unit/policy/test_appraise \
 	tests/unit/policy/test_effective \
+	tests/unit/policy/test_examples \
 	tests/unit/policy/test_policy \
 	tests/unit/policy/test_predict \
 	tests/unit/policy/test_tpm_policy
@@ -14,3 +15,4 @@ tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_appraise_SOURCES = tests/unit/policy/test_appraise.c \
 	tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h
 tests_unit_policy_test_appraise_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
