@@ -6,6 +6,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
@@ -13,6 +14,7 @@ fuzz_targets = \
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
