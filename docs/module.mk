@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += docs/registrar-api.md docs/verifier-api.md
+dist_man_MANS += docs/man/avow-policy.5
