@@ -83,7 +83,7 @@ json_t *previous_to_json(const struct previous *p)
         json_t *j = json_object();
         json_t *offsets = json_object();
 
-        if (!j || !offsets || json_object_set_new(j, "offsets", offsets) < 0)
+        if (json_object_set_new(j, "offsets", offsets) < 0)
                 return NULL;
         if (json_set_int(offsets, "cel", (int64_t)p->cel_entries) < 0 ||
             json_set_int(j, "clock", (int64_t)p->clock.clock_ms) < 0 ||
@@ -180,7 +180,7 @@ json_t *continuation_to_json(const struct continuation *c)
         json_t *j = json_object();
         json_t *list = json_array();
 
-        if (!j || !list || json_object_set_new(j, "measured", list) < 0)
+        if (json_object_set_new(j, "measured", list) < 0)
                 return NULL;
         for (size_t i = 0; i < c->n_measured; i++)
                 if (json_array_append_new(list, measured_to_json(&c->measured[i])) < 0)

@@ -149,8 +149,8 @@ json_t *pcr_selection_to_json(const struct pcr_selection *sel)
         json_t *j = json_object();
         json_t *list = json_array();
 
-        if (!j || !list || !name || json_object_set_new(j, name, list) < 0)
-                return NULL; /* json_object_set_new() has dropped the list */
+        if (json_object_set_new(j, name, list) < 0)
+                return NULL; /* the list is dropped, also if one of them is NULL */
         for (unsigned i = 0; i < PCR_COUNT; i++)
                 if (sel->mask & 1u << i && json_array_append_new(list, json_integer(i)) < 0)
                         return NULL;
@@ -217,7 +217,7 @@ json_t *pcr_values_to_json(const struct pcr_values *values)
         json_t *j = json_object();
         json_t *map = json_object();
 
-        if (!j || !map || !name || json_object_set_new(j, name, map) < 0)
+        if (json_object_set_new(j, name, map) < 0)
                 return NULL;
         for (unsigned i = 0; i < PCR_COUNT; i++) {
                 char key[8];

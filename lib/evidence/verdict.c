@@ -245,7 +245,7 @@ json_t *verdict_to_json(const struct verdict *v)
         json_t *j = json_object();
         json_t *list = json_array();
 
-        if (!j || json_object_set_new(j, "findings", list) < 0)
+        if (json_object_set_new(j, "findings", list) < 0)
                 return NULL;
         for (size_t i = 0; i < v->n_findings; i++)
                 if (json_array_append_new(list, finding_to_json(&v->findings[i])) < 0)
