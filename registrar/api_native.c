@@ -27,9 +27,18 @@ struct call {
         struct registrar *r;
         struct http_request *req;
         int64_t limit;
+        char *ek, *serial; /* of a binding that is only tried */
 };
 
-DEFINE_AUTO(struct call, free)
+static void call_free(struct call *c)
+{
+        if (!c)
+                return;
+        free(c->ek);
+        free(c->serial);
+        free(c);
+}
+DEFINE_AUTO(struct call, call_free)
 
 static struct call *call_new(struct registrar *r, struct http_request *req)
 {
@@ -120,7 +129,8 @@ static json_t *host_json(const struct registrar_host *h, bool whole)
                 return NULL;
         if (!whole)
                 return TAKE(j);
-        if (json_object_set_new(j, "binding", h->bound ? binding_json(&h->binding) : json_null()) < 0 ||
+        if (json_set_str(j, "schema", "avow.registration/1") < 0 ||
+            json_object_set_new(j, "binding", h->bound ? binding_json(&h->binding) : json_null()) < 0 ||
             (h->active && set_identity(j, id) != 0))
                 return NULL;
         return TAKE(j);
@@ -130,7 +140,7 @@ static json_t *host_json(const struct registrar_host *h, bool whole)
 
 static void on_found(void *ctx, const struct registrar_result *result)
 {
-        AUTO(free_p) struct call *c = ctx;
+        AUTO(call_free_p) struct call *c = ctx;
         json_t *j;
 
         if (result->outcome == STORE_FAILED) {
@@ -163,7 +173,7 @@ static const char *name_of(struct http_request *req)
 
 static void on_show(struct http_request *req, void *ctx)
 {
-        AUTO(free_p) struct call *c = NULL;
+        AUTO(call_free_p) struct call *c = NULL;
         struct registrar *r = ctx;
         const char *name = name_of(req);
         struct err err = ERR_INIT;
@@ -180,7 +190,7 @@ static void on_show(struct http_request *req, void *ctx)
 
 static void on_listed(void *ctx, const struct registrar_result *result)
 {
-        AUTO(free_p) struct call *c = ctx;
+        AUTO(call_free_p) struct call *c = ctx;
         json_t *j, *list;
         int r = 0;
 
@@ -192,6 +202,7 @@ static void on_listed(void *ctx, const struct registrar_result *result)
         list = json_array();
         for (size_t i = 0; i < result->n_hosts; i++)
                 r |= json_array_append_new(list, host_json(&result->hosts[i], false));
+        r |= json_set_str(j, "schema", "avow.registrations/1");
         r |= json_object_set_new(j, "hosts", list);
         r |= json_set_str(j, "next",
                           (int64_t)result->n_hosts == c->limit ? result->hosts[result->n_hosts - 1].name
@@ -218,24 +229,24 @@ static bool number_of(struct http_request *req, const char *name, int64_t min, i
 
 static void on_list(struct http_request *req, void *ctx)
 {
-        AUTO(free_p) struct call *c = NULL;
+        AUTO(call_free_p) struct call *c = NULL;
         struct registrar *r = ctx;
-        const char *cursor = http_request_query(req, "cursor"), *ek = http_request_query(req, "ek_sha256");
+        const char *after = http_request_query(req, "after"), *ek = http_request_query(req, "ek_sha256");
         int64_t limit = LIST_DEFAULT;
         struct err err = ERR_INIT;
         int x;
 
         if (!number_of(req, "limit", 1, LIST_MAX, &limit))
                 return;
-        if (cursor && !str_valid_host_id(cursor)) {
-                http_answer_problem(req, 400, "cursor", "expected what an answer's \"next\" said");
+        if (after && !str_valid_host_id(after)) {
+                http_answer_problem(req, 400, "after", "expected what an answer's \"next\" said");
                 return;
         }
         if (!(c = call_new(r, req)))
                 return;
         c->limit = ek ? INT64_MAX : limit; /* hosts of one EK come whole */
         x = ek ? registrar_db_find_ek(r->db, NULL, ek, on_listed, c, &err)
-               : registrar_db_list(r->db, NULL, cursor, (size_t)limit, false, on_listed, c, &err);
+               : registrar_db_list(r->db, NULL, after, (size_t)limit, false, on_listed, c, &err);
         if (x < 0)
                 answer_failure(req, "listing hosts", &err);
         else
@@ -244,21 +255,26 @@ static void on_list(struct http_request *req, void *ctx)
 
 /* ---- bind ---- */
 
-static void on_bound(void *ctx, const struct registrar_result *result)
+static void answer_bound(struct http_request *req, const struct registrar_result *result)
 {
-        AUTO(free_p) struct call *c = ctx;
-
         if (result->outcome == STORE_FAILED)
-                answer_failure(c->req, "binding a host", result->err);
+                answer_failure(req, "binding a host", result->err);
         else if (result->outcome != STORE_OK)
                 http_answer_problem(
-                        c->req, 409, NULL,
+                        req, 409, NULL,
                         "the name belongs to another EK (%s); remove the host first if that is meant",
                         result->hosts && result->hosts->active ? result->hosts->identity.ek_sha256
                         : result->hosts && result->hosts->binding.ek_sha256 ? result->hosts->binding.ek_sha256
                                                                             : "bound otherwise");
         else
-                http_answer_json(c->req, 200, NULL, host_json(result->hosts, true));
+                http_answer_json(req, 200, NULL, host_json(result->hosts, true));
+}
+
+static void on_bound(void *ctx, const struct registrar_result *result)
+{
+        AUTO(call_free_p) struct call *c = ctx;
+
+        answer_bound(c->req, result);
 }
 
 static bool is_hex(const char *s, size_t min, size_t max)
@@ -268,12 +284,13 @@ static bool is_hex(const char *s, size_t min, size_t max)
         return n >= min && n <= max && strspn(s, "0123456789abcdef") == n;
 }
 
-/* Exactly one of the three ways. RET borrows from J. */
+/* Exactly one of the three ways; "manifest" says where a hash or serial number was read. RET borrows from J.
+ */
 static int read_binding(const json_t *j, struct binding *ret, struct err *err)
 {
-        static const char *const names[] = {"ek_sha256", "ek_cert_serial", "tofu"};
+        static const char *const names[] = {"ek_sha256", "ek_cert_serial", "tofu", "manifest"};
         const char *ek = NULL, *serial = NULL;
-        bool tofu = false;
+        bool tofu = false, manifest = false;
         int r = json_only(j, names, ARRAY_LEN(names), err);
 
         if (r >= 0)
@@ -282,20 +299,73 @@ static int read_binding(const json_t *j, struct binding *ret, struct err *err)
                 r = json_opt_str(j, "ek_cert_serial", &serial, err);
         if (r >= 0)
                 r = json_opt_bool(j, "tofu", &tofu, err);
+        if (r >= 0)
+                r = json_opt_bool(j, "manifest", &manifest, err);
         if (r < 0)
                 return r;
         if (!!ek + !!serial + tofu != 1)
                 return err_set(err, ERR_FORMAT, 0,
                                "expected one of ek_sha256, ek_cert_serial and tofu: true");
+        if (tofu && manifest)
+                return err_set(err, ERR_FORMAT, 0, "manifest: a manifest names a TPM, tofu none");
         if (ek && !is_hex(ek, 64, 64))
                 return err_set(err, ERR_FORMAT, 0, "ek_sha256: expected 64 lower-case hex digits");
         if (serial && !is_hex(serial, 2, SERIAL_DIGITS))
                 return err_set(err, ERR_FORMAT, 0, "ek_cert_serial: expected 2 to %d lower-case hex digits",
                                SERIAL_DIGITS);
-        ret->by = ek ? BOUND_EK : serial ? BOUND_SERIAL : BOUND_TOFU;
+        ret->by = tofu ? BOUND_TOFU : manifest ? BOUND_MANIFEST : ek ? BOUND_EK : BOUND_SERIAL;
         ret->ek_sha256 = (char *)ek;
         ret->ek_cert_serial = (char *)serial;
         return 0;
+}
+
+static bool is_dry_run(const struct http_request *req)
+{
+        const char *value = http_request_query(req, "dry_run");
+
+        return value && strcmp(value, "true") == 0;
+}
+
+/* Does the name belong to another TPM than BY's? What registrar_db_bind() would find. */
+static bool would_conflict(const struct registrar_host *h, const struct call *c)
+{
+        const char *ek = h->active ? h->identity.ek_sha256 : h->bound ? h->binding.ek_sha256 : NULL;
+        const char *serial = h->active  ? h->identity.ek_cert_serial
+                             : h->bound ? h->binding.ek_cert_serial
+                                        : NULL;
+
+        return (c->ek && ek && !str_equal(c->ek, ek)) ||
+               (c->serial && serial && !str_equal(c->serial, serial));
+}
+
+/* A dry run's answer: the host as it is, or what stands in the way. Nothing was changed. */
+static void on_bind_tried(void *ctx, const struct registrar_result *result)
+{
+        AUTO(call_free_p) struct call *c = ctx;
+        struct registrar_result tried = *result;
+
+        if (result->outcome == STORE_NOT_FOUND)
+                http_answer_json(c->req, 200, NULL,
+                                 json_pack("{s:s, s:s, s:s, s:b, s:s}", "schema", "avow.registration/1",
+                                           "name", http_request_param(c->req, "id"), "state", "new",
+                                           "registered", 0, "bound_by", "none"));
+        else if (result->outcome == STORE_OK && would_conflict(result->hosts, c))
+                tried.outcome = STORE_CONFLICT;
+        if (result->outcome != STORE_NOT_FOUND)
+                answer_bound(c->req, &tried);
+}
+
+static int try_binding(struct call *c, const char *name, const json_t *body, struct err *err)
+{
+        struct binding binding = {0};
+
+        if (read_binding(body, &binding, err) < 0)
+                return -(int)err->kind;
+        c->ek = binding.ek_sha256 ? str_dup(binding.ek_sha256) : NULL;
+        c->serial = binding.ek_cert_serial ? str_dup(binding.ek_cert_serial) : NULL;
+        if ((binding.ek_sha256 && !c->ek) || (binding.ek_cert_serial && !c->serial))
+                return err_nomem(err);
+        return registrar_db_get(c->r->db, NULL, name, on_bind_tried, c, err);
 }
 
 static int submit_binding(struct call *c, const char *name, const json_t *body, struct err *err)
@@ -318,7 +388,7 @@ static int submit_binding(struct call *c, const char *name, const json_t *body, 
 
 static void on_bind(struct http_request *req, void *ctx)
 {
-        AUTO(free_p) struct call *c = NULL;
+        AUTO(call_free_p) struct call *c = NULL;
         AUTO(json_free_p) json_t *body = NULL;
         const char *name = name_of(req);
         struct err err = ERR_INIT;
@@ -326,7 +396,7 @@ static void on_bind(struct http_request *req, void *ctx)
         if (!name || !(c = call_new(ctx, req)))
                 return;
         if (json_parse(http_request_body(req), WIRE_SMALL_BODY_MAX, &body, &err) < 0 ||
-            submit_binding(c, name, body, &err) < 0) {
+            (is_dry_run(req) ? try_binding(c, name, body, &err) : submit_binding(c, name, body, &err)) < 0) {
                 if (err.kind == ERR_FORMAT || err.kind == ERR_LIMIT)
                         http_answer_problem(req, 400, "body", "%s", err.text);
                 else
@@ -340,19 +410,21 @@ static void on_bind(struct http_request *req, void *ctx)
 
 static void on_removed(void *ctx, const struct registrar_result *result)
 {
-        AUTO(free_p) struct call *c = ctx;
+        AUTO(call_free_p) struct call *c = ctx;
 
         if (result->outcome == STORE_FAILED)
                 answer_failure(c->req, "removing a host", result->err);
         else if (result->outcome != STORE_OK)
                 http_answer_problem(c->req, 404, NULL, "no host of this name is registered or bound");
         else
-                http_answer(c->req, 204, NULL, VIEW_NONE);
+                http_answer_json(c->req, 200, NULL,
+                                 json_pack("{s:s, s:s}", "schema", "avow.removed/1", "name",
+                                           http_request_param(c->req, "id")));
 }
 
 static void on_remove(struct http_request *req, void *ctx)
 {
-        AUTO(free_p) struct call *c = NULL;
+        AUTO(call_free_p) struct call *c = NULL;
         AUTO(mem_free_p) char *actor = peer_actor(req);
         struct registrar *r = ctx;
         const char *name = name_of(req);
@@ -362,6 +434,13 @@ static void on_remove(struct http_request *req, void *ctx)
 
         if (!name || !(c = call_new(r, req)))
                 return;
+        if (is_dry_run(req)) {
+                if (registrar_db_get(r->db, NULL, name, on_removed, c, &err) < 0)
+                        answer_failure(req, "reading a host", &err);
+                else
+                        c = NULL; /* the store's until on_removed(), which says what would be removed */
+                return;
+        }
         candidates_drop(r->candidates, name);
         if (!actor || registrar_db_delete(r->db, NULL, name, &audit, on_removed, c, &err) < 0)
                 answer_failure(req, "removing a host", &err);
@@ -374,7 +453,7 @@ static void on_remove(struct http_request *req, void *ctx)
 static void on_exported(void *ctx, enum store_outcome outcome, struct view text, int64_t last_seq,
                         const struct err *err)
 {
-        AUTO(free_p) struct call *c = ctx;
+        AUTO(call_free_p) struct call *c = ctx;
 
         if (outcome != STORE_OK) {
                 answer_failure(c->req, "reading the audit log", err);
@@ -386,7 +465,7 @@ static void on_exported(void *ctx, enum store_outcome outcome, struct view text,
 
 static void on_audit(struct http_request *req, void *ctx)
 {
-        AUTO(free_p) struct call *c = NULL;
+        AUTO(call_free_p) struct call *c = NULL;
         struct registrar *r = ctx;
         int64_t after = 0, limit = AUDIT_MAX;
         struct err err = ERR_INIT;
@@ -416,7 +495,7 @@ static void on_audit_keys(struct http_request *req, void *ctx)
 
 /* ---- the table ---- */
 
-#define READERS (ROLE_ADMIN | ROLE_AUDITOR | ROLE_VERIFIER)
+#define READERS (ROLE_ADMIN | ROLE_AUDITOR | ROLE_TENANT | ROLE_POLICY_ADMIN | ROLE_VERIFIER)
 
 static const struct http_route routes[] = {
         {HTTP_GET, "/avow/v1/hosts", READERS, on_list, 0, HTTP_NATIVE, "list_hosts"},
@@ -424,7 +503,7 @@ static const struct http_route routes[] = {
         {HTTP_PUT, "/avow/v1/hosts/:id", ROLE_ADMIN, on_bind, WIRE_SMALL_BODY_MAX, HTTP_NATIVE, "bind_host"},
         {HTTP_DELETE, "/avow/v1/hosts/:id", ROLE_ADMIN, on_remove, 0, HTTP_NATIVE, "remove_host"},
         {HTTP_GET, "/avow/v1/audit", ROLE_ADMIN | ROLE_AUDITOR, on_audit, 0, HTTP_NATIVE, "read_audit"},
-        {HTTP_GET, "/avow/v1/audit/jwks.json", ROLE_PUBLIC, on_audit_keys, 0, HTTP_NATIVE, "read_audit_keys"},
+        {HTTP_GET, "/avow/v1/audit/keys", ROLE_PUBLIC, on_audit_keys, 0, HTTP_NATIVE, "read_audit_keys"},
 };
 
 int api_native_add(struct registrar *r, struct err *err)

@@ -3,7 +3,7 @@ sbin_PROGRAMS += registrar/avow-registrar
 noinst_LTLIBRARIES += registrar/libregistrar.la
 registrar_libregistrar_la_SOURCES = \
 	registrar/ak_ca.c \
-	registrar/api_native.c \
+	registrar/api_native.c registrar/api_status.c \
 	registrar/api_v2.c \
 	registrar/candidates.c registrar/candidates.h \
 	registrar/enrol.c registrar/enrol.h \

@@ -321,6 +321,8 @@ static int open_server(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = api_native_add(r, err);
         if (x >= 0)
+                x = api_status_add(r, err);
+        if (x >= 0)
                 x = listen_on(r, SOCKET_NAME_HTTPS, s->https, true, err);
         if (x >= 0 && s->http)
                 x = listen_on(r, SOCKET_NAME_HTTP, s->http, false, err);

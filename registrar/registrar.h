@@ -39,6 +39,7 @@ struct registrar {
         struct loop_watch *on_hup, *on_term, *on_int;
         struct loop_timer *tick, *watchdog;
         int64_t watchdog_ms; /* 0: none asked for */
+        int64_t started_ms;
         struct metric_series *registrations[REG_N], *activations[ACT_N];
         struct metric_series *n_candidates, *n_active, *n_bound, *n_tofu, *cert_end_s;
 };
@@ -58,6 +59,7 @@ int registrar_run(struct registrar *r, struct err *err) MUST_USE;
 /* The route tables. */
 int api_v2_add(struct registrar *r, struct err *err) MUST_USE;
 int api_native_add(struct registrar *r, struct err *err) MUST_USE;
+int api_status_add(struct registrar *r, struct err *err) MUST_USE;
 
 /* ---- shared by the handlers ---- */
 

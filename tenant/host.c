@@ -204,7 +204,6 @@ static int explain_new(const struct session *s, const char *name, struct err *er
 {
         AUTO(api_close_p) struct api *registrar = NULL;
         AUTO(json_free_p) json_t *b = NULL;
-        const char *state;
         int r = api_open(s, API_REGISTRAR, &registrar, err);
 
         if (r == 0)
@@ -213,9 +212,8 @@ static int explain_new(const struct session *s, const char *name, struct err *er
                 return r;
         if (!b)
                 return not_known(name);
-        state = host_text(b, "state");
         (void)printf("Host %s is new: %s\nNext: avow host add %s --policy POLICY\n", name,
-                     state && strcmp(state, "active") == 0
+                     json_is_true(json_object_get(b, "registered"))
                              ? "its TPM has proven itself to the registrar, but it is not enrolled at the "
                                "verifier."
                              : "its name is bound to a TPM, but no agent has registered under it yet.",

@@ -167,9 +167,7 @@ static void pause_ms(int64_t ms)
 
 static bool is_active(const json_t *host)
 {
-        const char *state = host_text(host, "state");
-
-        return state && strcmp(state, "active") == 0;
+        return json_is_true(json_object_get(host, "registered"));
 }
 
 /* Asks until a TPM has proven itself under the name, or WAIT_MS are over. */

@@ -56,8 +56,7 @@ static json_t *ek_of(const json_t *registrar)
 
 json_t *hosts_merge(const json_t *verifier, const json_t *registrar)
 {
-        const char *state = host_text(registrar, "state");
-        bool registered = state && strcmp(state, "active") == 0;
+        bool registered = json_is_true(json_object_get(registrar, "registered"));
         json_t *host = verifier
                                ? json_copy((json_t *)(uintptr_t)verifier)
                                : json_pack("{s:s, s:s?, s:s, s:s, s:n}", "name", host_text(registrar, "name"),

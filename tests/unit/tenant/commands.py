@@ -74,9 +74,9 @@ def host(name, state="pass", **more):
             "ek": {"sha256": "00", "class": "hardware", "bound_by": "ek", "findings": []}, "labels": {}, **more}
 
 
-def registered(name, state="active", by="ek"):
-    return {"name": name, "tenant": "default", "state": state, "bound_by": by, "ek_sha256": "00ff",
-            "ek_cert_serial": None, "ek_class": "hardware", "findings": []}
+def registered(name, proven=True, by="ek"):
+    return {"name": name, "tenant": "default", "state": "new", "registered": proven, "bound_by": by,
+            "ek_sha256": "00ff", "ek_class": "hardware"}
 
 
 class Case(unittest.TestCase):
@@ -153,7 +153,7 @@ class Add(Case):
         self.run_avow("host", "add", "web-1", "--policy", "p")
 
     def test_not_registered_yet(self):
-        self.registrar.routes[("PUT", "/avow/v1/hosts/web-1")] = 201, registered("web-1", "bound")
+        self.registrar.routes[("PUT", "/avow/v1/hosts/web-1")] = 201, registered("web-1", False)
         done = self.run_avow("host", "add", "web-1", "--tofu", "--policy", "p", expect=UNDECIDED)
         self.assertIn("--wait", done.stderr)
         self.assertEqual(self.posted, [])

@@ -80,7 +80,7 @@ static void test_pages(void **state)
 static void test_merge(void **state)
 {
         AUTO(json_free_p)
-        json_t *registrar = json_pack("{s:s, s:s, s:s, s:s}", "name", "a", "state", "active", "ek_sha256",
+        json_t *registrar = json_pack("{s:s, s:b, s:s, s:s}", "name", "a", "registered", 1, "ek_sha256",
                                       "00ff", "bound_by", "tofu");
         AUTO(json_free_p) json_t *verifier = json_pack("{s:s, s:s}", "name", "a", "state", "fail");
         AUTO(json_free_p) json_t *both = hosts_merge(verifier, registrar);
