@@ -112,34 +112,21 @@ void verdict_free(struct verdict *v)
         free(v);
 }
 
-static bool printable(const char *s)
-{
-        for (const char *p = s; *p; p++)
-                if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                        return false;
-        return str_valid_utf8(view_str(s));
-}
-
 /* A copy of at most FINDING_TEXT_BYTES_MAX bytes, fit to print and not cut inside a UTF-8 character. */
 static char *text_copy(const char *s)
 {
-        AUTO(buf_free)
-        struct buf escaped = {0};
-        AUTO(mem_free_p)
-        char *fit = NULL;
+        AUTO(buf_free) struct buf fit = {0};
+        AUTO(mem_free_p) char *text = NULL;
         size_t len;
 
-        if (!printable(s)) {
-                buf_escaped(&escaped, view_str(s));
-                fit = buf_take_str(&escaped);
-                if (!fit)
-                        return NULL;
-                s = fit;
-        }
-        len = strnlen(s, FINDING_TEXT_BYTES_MAX);
-        while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+        buf_printable(&fit, view_str(s));
+        text = buf_take_str(&fit);
+        if (!text)
+                return NULL;
+        len = strnlen(text, FINDING_TEXT_BYTES_MAX);
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
                 len--;
-        return str_ndup(s, len);
+        return str_ndup(text, len);
 }
 
 static int finding_copy(const struct finding *f, struct finding *ret)

@@ -37,8 +37,7 @@ enum severity {
 #define FINDING_NO_ENTRY       (-1)
 #define VERDICT_JSON_BYTES_MAX (4u * 1024 * 1024)
 
-/* Texts may be NULL, but for code and what. Peer's text in them is escaped by whoever puts it there
- * (str_escape), so that they can be printed as they are. */
+/* Texts may be NULL, but for code and what. What cannot be printed is escaped when a finding is added. */
 struct finding {
         const char *code; /* a word from docs/protocol.md: "log-not-replayed" */
         enum severity severity;

@@ -161,7 +161,8 @@ static void fit_to_print(void **state)
         struct err err = ERR_INIT;
 
         (void)state;
-        f.found = "\x1b[31mred\n\xff";
+        /* Escape sequences, also the eight-bit form, and what turns the direction of text around. */
+        f.found = "\x1b[31mred\n\xff\xc2\x9b\xe2\x80\xae";
         assert_ok(verdict_addf(v, &f, &err, "entry %d", 7), &err);
         assert_string_equal(v->findings[0].what, "entry 7");
         for (const char *p = v->findings[0].found; *p; p++)
