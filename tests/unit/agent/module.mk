@@ -10,3 +10,4 @@ tests_unit_agent_test_pcr_log_SOURCES = tests/unit/agent/test_pcr_log.c tests/un
 tests_unit_agent_test_pcr_log_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpm_pcr_extend
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
+include tests/unit/agent/net.mk
