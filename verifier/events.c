@@ -76,8 +76,8 @@ static char *make_text(int64_t id, const char *type, const char *host, const cha
 void events_emit(struct events *e, const char *type, const char *host, const char *state, const char *was,
                  const char *summary)
 {
-        int64_t id = e->last + 1;
-        char *text = make_text(id, type, host, state, was, summary);
+        int64_t id = e ? e->last + 1 : 0;
+        char *text = e ? make_text(id, type, host, state, was, summary) : NULL;
 
         if (!text)
                 return;

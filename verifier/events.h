@@ -17,7 +17,8 @@ void events_free(struct events *e);
 DEFINE_AUTO(struct events, events_free)
 
 /* TYPE is "host.state", "host.added", "host.removed" or "policy.changed"; others may be NULL. Being out of
- * memory loses the event: a follower that needs all reads the history. */
+ * memory loses the event: a follower that needs all reads the history. E NULL (the end of the program):
+ * nothing. */
 void events_emit(struct events *e, const char *type, const char *host, const char *state, const char *was,
                  const char *summary);
 

@@ -16,6 +16,7 @@
 
 struct hosts {
         struct map by_name;
+        uint64_t last_serial;
 };
 
 const char *host_shown_name(enum host_shown shown)
@@ -105,6 +106,7 @@ int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *from, 
         host = mem_zalloc(1, sizeof(*host));
         if (!host)
                 return err_nomem(err);
+        host->serial = ++h->last_serial;
         host->e = from->enrolment;
         host->s = from->state;
         *from = (struct verifier_host){.enrolment = {.keylime = false}};

@@ -54,6 +54,7 @@ struct host {
         struct ruleset *rules; /* NULL: the policy is not there */
         struct continuation *cont;
         struct challenge challenge;
+        uint64_t serial;         /* tells it from another host of its name, before or after */
         bool busy;               /* evidence is being written */
         bool wants_log;          /* it can send a cel_log */
         int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */

@@ -1,7 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += verifier/libverifier.la
 verifier_libverifier_la_SOURCES = \
+	verifier/attest.c verifier/attest.h \
+	verifier/challenges.c verifier/challenges.h \
+	verifier/enrol.c verifier/enrol.h \
+	verifier/events.c verifier/events.h \
+	verifier/evidence.c \
 	verifier/hosts.c verifier/hosts.h \
+	verifier/hosts_routes.c \
+	verifier/load.c \
+	verifier/policies_routes.c \
+	verifier/policy_test.c verifier/policy_test.h \
+	verifier/record.c \
+	verifier/records_routes.c \
+	verifier/reply.c verifier/reply.h \
 	verifier/rules.c verifier/rules.h \
+	verifier/session_routes.c \
 	verifier/sessions.c verifier/sessions.h \
-	verifier/settings.c verifier/settings.h
+	verifier/settings.c verifier/settings.h \
+	verifier/status_routes.c \
+	verifier/v2_routes.c \
+	verifier/verifier.c verifier/verifier.h \
+	verifier/view.c verifier/view.h \
+	verifier/watch.c
+sbin_PROGRAMS += verifier/avow-verifier
+verifier_avow_verifier_SOURCES = verifier/main.c
+verifier_avow_verifier_LDADD = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la \
+	lib/wire/libwire.la lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la \
+	lib/base/libbase.la $(SQLITE_LIBS) $(CURL_LIBS) $(EVENT_LIBS) $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) -lpthread

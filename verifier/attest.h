@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_VERIFIER_ATTEST_H
+#define AVOW_VERIFIER_ATTEST_H
+
+#include "policy/appraise.h"
+#include "verifier/verifier.h"
+#include "wire/evidence.h"
+
+/* What the files about attestations share. */
+
+/* One piece of evidence on its way. Borrowed members live as long as the round. */
+struct round {
+        struct verifier *v;
+        struct http_request *req;
+        char name[WIRE_HOST_MAX + 1];
+        uint64_t serial; /* of the host: it may be gone, or another of its name there, when all is written */
+        struct challenge challenge; /* that it answers */
+        int64_t received_at_ms;     /* wall clock */
+        struct wire_evidence evidence;
+        struct pcr_values pcrs;
+        struct appraisal_result result;
+        struct digest qualifying;
+        struct policy_version policy; /* the newest in force when it was judged; a reference */
+        char *policy_name;            /* NULL: a tpm_policy */
+        bool durable;
+        struct host_state state; /* as it will be */
+};
+void round_free(struct round *r);
+DEFINE_AUTO(struct round, round_free)
+
+/* How long a token lives from now on; how long a challenge that is not immediate does. */
+int64_t session_lifetime_ms(const struct verifier *v, const struct host *host);
+int64_t challenge_lifetime_ms(const struct verifier *v, const struct host *host);
+
+/* PATCH …/attestations/:index. */
+void attest_on_evidence(struct http_request *req, void *ctx);
+
+/* Appraises: fills the round's result. Return: 0; -ERR_CONFIG, -ERR_NOMEM, -ERR_CRYPTO. */
+int round_appraise(struct round *r, struct host *host, struct err *err) MUST_USE;
+
+/*
+ * Makes the new state and hands it to the database with the bundle and the log; the host is changed when that
+ * is sure: at once for a heartbeat, in DONE for a verdict that changed. DONE is called later in both cases.
+ * Return: 0; -kind with nothing changed.
+ */
+int round_record(struct round *r, struct host *host, verifier_done_fn done, struct err *err) MUST_USE;
+/* Takes the round's state over into the host. */
+void round_apply(struct round *r, struct host *host);
+
+#endif

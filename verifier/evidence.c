@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PATCH …/attestations/:index: evidence arrives and becomes a verdict.
+ *
+ * What is not authentic is refused: counted, recorded, the challenge stays out, and nothing about the host
+ * changes (SR-4). What cannot be decided is asked for again, at once. A verdict that changed is on the disk
+ * before it is answered; a heartbeat is answered while it waits to be written. The answer to an avow agent
+ * carries the next challenge, so the next round is one request.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "crypto/random.h"
+#include "evidence/pcr_blob.h"
+#include "evidence/qualify.h"
+#include "verifier/attest.h"
+#include "verifier/challenges.h"
+#include "verifier/reply.h"
+#include "wire/attestation.h"
+
+/* One audit record in so long about refused evidence of a host: whoever holds a token must not fill the disk.
+ */
+#define REFUSAL_TOLD_MS 60000
+
+void round_free(struct round *r)
+{
+        if (!r)
+                return;
+        wire_evidence_done(&r->evidence);
+        appraisal_result_done(&r->result);
+        policy_unref(r->policy.policy);
+        free(r->policy_name);
+        host_state_free(&r->state);
+        free(r);
+}
+
+/* ---- appraisal ---- */
+
+/* How the host came to its key, as findings that stay visible in every verdict. Spec: SR-9. */
+static int note_binding(const struct host *host, struct verdict *v, struct err *err)
+{
+        static const struct finding tofu = {
+                .code = "bound-on-first-use",
+                .severity = SEVERITY_WARNING,
+                .log = "enrolment",
+                .entry = FINDING_NO_ENTRY,
+                .what = "the name was bound to the first TPM that asked for it, not to one that somebody "
+                        "named",
+                .remedy = "compare the EK with the machine's ('tpm2_getekcertificate'), remove the host and "
+                          "add it "
+                          "again with that EK",
+        };
+        static const struct finding unbound = {
+                .code = "ek-not-verified",
+                .severity = SEVERITY_WARNING,
+                .log = "enrolment",
+                .entry = FINDING_NO_ENTRY,
+                .what = "no certificate that the registrar verified stands for this host's EK",
+                .remedy = "set ek.policy to 'required' at the registrar and register the host again",
+        };
+        AUTO(json_free_p) json_t *findings = NULL;
+        struct err ignored = ERR_INIT;
+
+        if (str_equal(host->e.bound_by, "tofu") && verdict_add(v, &tofu, err) < 0)
+                return -ERR_NOMEM;
+        if (host->e.ek_findings &&
+            json_parse(view_str(host->e.ek_findings), 65536, &findings, &ignored) == 0 &&
+            json_array_size(findings) > 0)
+                return verdict_add(v, &unbound, err);
+        return 0;
+}
+
+int round_appraise(struct round *r, struct host *host, struct err *err)
+{
+        const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
+        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_TPM_QUOTE);
+        const struct wire_ask *asked_log = wire_asks_find(&r->challenge.asks, WIRE_CEL_LOG);
+        const struct policy_effective *effective = NULL;
+        struct evidence e = {.ak = &host->ak,
+                             .message = VIEW_BUF(&quote->message),
+                             .signature = VIEW_BUF(&quote->signature),
+                             .pcrs = &r->pcrs,
+                             .time_message = VIEW_BUF(&quote->time_message),
+                             .time_signature = VIEW_BUF(&quote->time_signature)};
+        struct expectation x = {.qualifying = VIEW(asked->challenge, asked->challenge_len),
+                                .asked = {.bank = (enum digest_alg)asked->banks.bank[0].alg,
+                                          .mask = asked->banks.bank[0].pcrs},
+                                .want_time = !host->e.keylime,
+                                .immediate =
+                                        r->challenge.immediate ||
+                                        (host->e.keylime &&
+                                         r->received_at_ms - r->challenge.issued_at_ms <= HOST_DEADLINE_MS),
+                                .issued_at_ms = r->challenge.issued_at_ms,
+                                .received_at_ms = r->received_at_ms,
+                                .tolerance = {.base_ms = r->v->settings.tolerance_ms, .percent = 35}};
+        struct appraisal in = {.evidence = &e,
+                               .expectation = &x,
+                               .before = host->cont,
+                               .asked_again = r->challenge.full || host->s.asked_full};
+        int n;
+
+        if (!host->rules)
+                return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
+        n = ruleset_effective(host->rules, r->received_at_ms, &effective, err);
+        if (n >= 0 && !host->e.keylime) {
+                n = qualify_heartbeat(verifier_db_id(r->v->db), host->e.name, x.qualifying, &r->qualifying,
+                                      err);
+                x.qualifying = digest_view(&r->qualifying);
+        }
+        if (n < 0)
+                return n;
+        r->policy = *policy_effective_newest(effective);
+        (void)policy_ref(r->policy.policy);
+        if (ruleset_name(host->rules) && (r->policy_name = str_dup(ruleset_name(host->rules))) == NULL)
+                return err_nomem(err);
+        in.policy = effective;
+        in.has_log = log != NULL;
+        if (log) {
+                in.log = VIEW_BUF(&log->entries);
+                in.log_first = asked_log->starting_offset;
+        }
+        n = appraise(&in, &r->result, err);
+        if (n < 0 || r->result.verdict->state == VERDICT_REFUSED)
+                return n;
+        return note_binding(host, r->result.verdict, err);
+}
+
+/* ---- answers ---- */
+
+static int64_t interval_of(const struct verifier *v, const struct host *host)
+{
+        struct host_times times = verifier_times(v);
+
+        return host_interval_ms(host, &times);
+}
+
+static bool surprise(const struct round *r)
+{
+        struct err ignored = ERR_INIT;
+        uint32_t x = 1;
+
+        if (r->v->settings.surprise == 0 || r->challenge.immediate)
+                return false;
+        return random_below((uint32_t)r->v->settings.surprise, &x, &ignored) == 0 && x == 0;
+}
+
+/* The 202 to an avow agent, with the next challenge. FULL: the log once more from entry 0. */
+static void answer_native(struct round *r, struct host *host, enum wire_evaluation evaluation, bool now,
+                          bool full)
+{
+        struct wire_outcome m = {.stage = WIRE_COMPLETE, .evaluation = evaluation, .has_wait = true};
+        struct challenge_wish wish = {.immediate = now,
+                                      .full = full,
+                                      .boot_time_ms = r->challenge.boot_time_ms,
+                                      .lifetime_ms = challenge_lifetime_ms(r->v, host)};
+        struct err err = ERR_INIT;
+        struct buf body = {0};
+        int n;
+
+        m.wait_s = now ? 0 : (interval_of(r->v, host) + 999) / 1000;
+        if (challenge_new(host, &wish, clock_now_ms(), loop_now_ms(), &err) == 0) {
+                m.has_next = true;
+                m.next = (struct wire_next){.index = (uint64_t)host->challenge.index,
+                                            .expires_at_ms = host->challenge.expires_at_ms,
+                                            .deadline_ms = now ? HOST_DEADLINE_MS : 0,
+                                            .asks = host->challenge.asks};
+        } else {
+                log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
+        }
+        n = wire_outcome_encode(&m, host->e.name, (uint64_t)r->challenge.index, &body, &err);
+        reply_encoded(r->req, n, 202, WIRE_TYPE_JSON_API, &body);
+}
+
+/* The 202 to a Keylime agent: the evidence echoed, no verdict yet, as it expects. */
+static void answer_keylime(struct round *r, const struct host *host, bool now)
+{
+        struct wire_attestation m = {.host = host->e.name,
+                                     .index = (uint64_t)r->challenge.index,
+                                     .stage = WIRE_EVALUATING,
+                                     .evaluation = WIRE_PENDING,
+                                     .boot_time_ms = r->challenge.boot_time_ms,
+                                     .received_at_ms = r->challenge.issued_at_ms,
+                                     .expires_at_ms = r->challenge.expires_at_ms,
+                                     .evidence_at_ms = r->received_at_ms,
+                                     .asks = &r->challenge.asks,
+                                     .evidence = &r->evidence};
+        struct err err = ERR_INIT;
+        struct buf body = {0};
+        int n = wire_attestation_ack_encode(&m, now ? 0 : (interval_of(r->v, host) + 999) / 1000, &body,
+                                            &err);
+
+        reply_encoded(r->req, n, 202, WIRE_TYPE_JSON_API, &body);
+}
+
+static void answer(struct round *r, struct host *host, enum wire_evaluation evaluation, bool now, bool full)
+{
+        if (host->e.keylime)
+                answer_keylime(r, host, now);
+        else
+                answer_native(r, host, evaluation, now, full);
+}
+
+/* ---- outcomes ---- */
+
+/* Spec: SR-4, SR-13 (a Keylime peer's token dies). */
+static void refuse(struct round *r, struct host *host, struct session *session)
+{
+        const struct verdict *verdict = r->result.verdict;
+        const char *what = verdict && verdict->n_findings ? verdict->findings[0].what : "malformed";
+        const char *code = verdict && verdict->n_findings ? verdict->findings[0].code : "evidence-malformed";
+        AUTO(mem_free_p) char *detail = str_fmt("{\"code\":\"%s\"}", code);
+        struct audit_entry entry = {.time_ms = r->received_at_ms,
+                                    .tenant = host->e.tenant,
+                                    .actor = http_request_peer(r->req)->address,
+                                    .action = "evidence.refused",
+                                    .object = host->e.name,
+                                    .detail = detail};
+        struct err err = ERR_INIT;
+
+        host->n_refused++;
+        metric_inc(r->v->counters.refused);
+        log_with(LOG_LEVEL_WARNING, LOG_FIELDS({"AVOW_HOST", host->e.name}, {"AVOW_FINDING", code}),
+                 "evidence in the name of host %s from %s is refused: %s", SHOW(host->e.name),
+                 http_request_peer(r->req)->address, what);
+        if (loop_now_ms() - host->refusal_told_ms > REFUSAL_TOLD_MS &&
+            verifier_db_audit(r->v->db, &entry, NULL, NULL, &err) == 0)
+                host->refusal_told_ms = loop_now_ms();
+        if (session_by_address(session))
+                sessions_drop(r->v->sessions, session);
+        reply_v3_error(r->req, 422, "evidence_refused", what);
+}
+
+static void count_verdict(struct verifier *v, enum verdict_state state)
+{
+        if (state == VERDICT_PASS)
+                metric_inc(v->counters.passed);
+        else if (state == VERDICT_FAIL)
+                metric_inc(v->counters.failed);
+        else
+                metric_inc(v->counters.inconclusive);
+}
+
+static void conclude(struct round *r, struct host *host)
+{
+        static const enum wire_evaluation evaluations[] = {[VERDICT_INCONCLUSIVE] = WIRE_INCONCLUSIVE,
+                                                           [VERDICT_PASS] = WIRE_PASS,
+                                                           [VERDICT_FAIL] = WIRE_FAIL};
+        enum verdict_state state = r->result.verdict->state;
+
+        count_verdict(r->v, state);
+        watch_host(r->v, host);
+        answer(r, host, evaluations[state], state == VERDICT_PASS && surprise(r), false);
+}
+
+/* A verdict that changed is on the disk, or could not be written. */
+static void on_recorded(void *ctx, enum store_outcome outcome, const struct err *err)
+{
+        AUTO(round_free_p) struct round *r = ctx;
+        struct host *host = hosts_find(r->v->hosts, r->name);
+
+        if (host && host->serial != r->serial)
+                host = NULL;
+        if (!r->durable) { /* answered long ago */
+                if (err)
+                        log_err(err, "host %s: its heartbeat is not on the disk", SHOW(r->name));
+                return;
+        }
+        if (host)
+                host->busy = false;
+        if (err) {
+                reply_failure(r->req, err,
+                              "writing a verdict"); /* the challenge is still out: the same once more */
+        } else if (!host || outcome == STORE_NOT_FOUND) {
+                reply_v3_error(r->req, 404, "not_found", "This host is not enrolled any more.");
+        } else {
+                round_apply(r, host);
+                conclude(r, host);
+        }
+}
+
+static void judge(struct round *r, struct host *host, struct session *session)
+{
+        const enum appraisal_ask ask = r->result.ask;
+        struct err err = ERR_INIT;
+
+        if (r->result.verdict->state == VERDICT_REFUSED) {
+                refuse(r, host, session);
+                round_free(r);
+                return;
+        }
+        session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
+        if (ask != APPRAISAL_ASK_NOTHING && !(r->challenge.immediate && ask == APPRAISAL_ASK_NOW)) {
+                metric_inc(r->v->counters.asked_again);
+                host->challenge.out = false; /* single-use */
+                if (host->e.keylime)
+                        host->s.asked_full = ask == APPRAISAL_ASK_FULL_LOG;
+                answer(r, host, WIRE_INCONCLUSIVE, true, ask == APPRAISAL_ASK_FULL_LOG);
+                round_free(r);
+                return;
+        }
+        if (round_record(r, host, on_recorded, &err) < 0) {
+                reply_failure(r->req, &err, "recording evidence");
+                round_free(r);
+                return;
+        }
+        if (r->durable) {
+                host->busy = true;
+                return;
+        }
+        round_apply(r, host);
+        conclude(r, host); /* the round lives on until it is written */
+}
+
+/* ---- the request ---- */
+
+/* Is there a challenge that INDEX answers? Else answers with Keylime's words. */
+static bool find_challenge(struct http_request *req, const struct host *host)
+{
+        const char *index = http_request_param(req, "index");
+        const struct challenge *c = &host->challenge;
+        struct err err = ERR_INIT;
+        int64_t n = c->index;
+
+        if (!str_equal(index, "latest") && str_parse_int(view_str(index), 1, INT64_MAX, &n, &err) < 0)
+                n = INT64_MAX;
+        if (n > host->s.index)
+                reply_v3_error(req, 404, "not_found", "No such attestation.");
+        else if (n < c->index)
+                reply_v3_error(req, 403, "old_attestation", "A newer challenge was given out.");
+        else if (!c->out || n != c->index)
+                reply_v3_error(req, 403, c->index ? "evidence_immutable" : "challenges_expired",
+                               "This attestation waits for no evidence.");
+        else if (loop_now_ms() > c->expires_ms)
+                reply_v3_error(req, 403, "challenges_expired", "The challenge's time is over.");
+        else
+                return true;
+        return false;
+}
+
+/* The items that were asked for, in their order. */
+static bool answers_asks(const struct wire_evidence *e, const struct wire_asks *asks)
+{
+        if (e->n != asks->n)
+                return false;
+        for (size_t i = 0; i < e->n; i++)
+                if (e->item[i].type != asks->item[i].type)
+                        return false;
+        return true;
+}
+
+static int round_new(struct verifier *v, struct http_request *req, const struct host *host,
+                     struct round **ret, struct err *err)
+{
+        AUTO(round_free_p) struct round *r = mem_zalloc(1, sizeof(*r));
+        int n;
+
+        if (!r)
+                return err_nomem(err);
+        r->v = v;
+        r->req = req;
+        r->serial = host->serial;
+        r->challenge = host->challenge;
+        r->received_at_ms = http_request_at_ms(req);
+        (void)snprintf(r->name, sizeof(r->name), "%s", host->e.name);
+        n = wire_evidence_decode(http_request_body(req), &r->evidence, err);
+        if (n >= 0 && !answers_asks(&r->evidence, &host->challenge.asks))
+                n = err_set(err, ERR_FORMAT, 0,
+                            "evidence_collected is not what was asked for, in number and order");
+        if (n >= 0)
+                n = pcr_blob_parse(VIEW_BUF(&r->evidence.item[0].pcrs), &r->pcrs, err);
+        if (n < 0)
+                return n;
+        *ret = TAKE(r);
+        return 0;
+}
+
+void attest_on_evidence(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        struct session *session = NULL;
+        struct err err = ERR_INIT;
+        struct round *r = NULL;
+        struct host *host = reply_agent(v, req, &session);
+
+        if (!host || !reply_wants_type(req, WIRE_TYPE_JSON_API))
+                return;
+        if (host->busy || host->e.paused) {
+                http_answer_retry_after(req, 1000);
+                reply_v3_error(req, 503, "busy", "Evidence of this host is being judged, or it is paused.");
+                return;
+        }
+        if (!find_challenge(req, host))
+                return;
+        if (round_new(v, req, host, &r, &err) < 0) {
+                metric_inc(v->counters.refused);
+                reply_v3_error(req, err.kind == ERR_NOMEM ? 503 : 422, "malformed", err.text);
+                return;
+        }
+        if (round_appraise(r, host, &err) < 0) {
+                reply_failure(req, &err, "appraising evidence");
+                round_free(r);
+                return;
+        }
+        judge(r, host, session);
+}

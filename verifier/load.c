@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling the tables from the database: policies first, then hosts page by page, while the port answers
+ * already. A host that comes before its page is read by itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "verifier/verifier.h"
+
+#define PAGE 1000
+
+static int add_one(struct verifier *v, struct verifier_host *from, struct host **ret, struct err *err)
+{
+        struct host *host = NULL;
+        int r = hosts_add(v->hosts, v->rules, from, clock_now_ms(), loop_now_ms(), &host, err);
+
+        if (r < 0)
+                return r;
+        if (!host->rules)
+                log_warning("host %s has no policy that can be read: its evidence is refused until it has",
+                            SHOW(host->e.name));
+        host->shown = verifier_shown(v, host);
+        *ret = host;
+        return 0;
+}
+
+/* ---- all of them ---- */
+
+static void on_page(void *ctx, enum store_outcome outcome, struct verifier_host *hosts, size_t n,
+                    const struct err *e);
+
+static void next_page(struct verifier *v, const char *tenant, const char *name)
+{
+        struct err err = ERR_INIT;
+
+        if (verifier_db_page(v->db, tenant, name, PAGE, on_page, v, &err) < 0)
+                log_err(&err, "hosts are read one by one, as they come");
+}
+
+static void on_page(void *ctx, enum store_outcome outcome, struct verifier_host *hosts, size_t n,
+                    const struct err *e)
+{
+        struct verifier *v = ctx;
+        AUTO(mem_free_p) char *tenant = NULL;
+        AUTO(mem_free_p) char *name = NULL;
+
+        if (outcome == STORE_FAILED) {
+                log_err(e, "reading the hosts");
+                return;
+        }
+        if (n == PAGE) {
+                tenant = TAKE(hosts[n - 1].enrolment.tenant);
+                name = str_dup(hosts[n - 1].enrolment.name);
+        }
+        for (size_t i = 0; i < n; i++) {
+                struct err err = ERR_INIT;
+                struct host *host;
+
+                if (add_one(v, &hosts[i], &host, &err) < 0)
+                        log_err(&err, "a host cannot be used");
+        }
+        if (n == PAGE && tenant && name) {
+                next_page(v, tenant, name);
+                return;
+        }
+        v->loading = false;
+        log_info("%zu hosts, %zu policies", hosts_count(v->hosts), rules_count(v->rules));
+}
+
+/* Rows come ordered by name: each run of one name is a ruleset. */
+static void on_policies(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                        const struct err *e)
+{
+        struct verifier *v = ctx;
+
+        if (outcome == STORE_FAILED) {
+                log_err(e, "reading the policies");
+                return;
+        }
+        for (size_t i = 0, run; i < n; i += run) {
+                struct err err = ERR_INIT;
+
+                for (run = 1; i + run < n && str_equal(policies[i].name, policies[i + run].name); run++)
+                        ;
+                if (rules_replace(v->rules, policies[i].name, &policies[i], run, &err) < 0)
+                        log_err(&err, "a policy cannot be used");
+        }
+        v->rules_loaded = true;
+        next_page(v, NULL, NULL);
+}
+
+int load_start(struct verifier *v, struct err *err)
+{
+        v->loading = true;
+        return verifier_db_policies_in_force(v->db, NULL, NULL, clock_now_ms(), on_policies, v, err);
+}
+
+/* ---- one of them ---- */
+
+struct wanted {
+        struct verifier *v;
+        load_host_fn done;
+        void *ctx;
+};
+
+static void on_host(void *ctx, enum store_outcome outcome, struct verifier_host *hosts, size_t n,
+                    const struct err *e)
+{
+        AUTO(mem_free_p) struct wanted *w = ctx;
+        struct err err = ERR_INIT;
+        struct host *host = NULL;
+
+        if (outcome == STORE_FAILED)
+                w->done(w->ctx, NULL, e);
+        else if (n == 0)
+                w->done(w->ctx, NULL, NULL);
+        else if (add_one(w->v, &hosts[0], &host, &err) < 0)
+                w->done(w->ctx, NULL, &err);
+        else
+                w->done(w->ctx, host, NULL);
+}
+
+void load_host(struct verifier *v, const char *name, load_host_fn done, void *ctx)
+{
+        struct host *host = hosts_find(v->hosts, name);
+        struct err err = ERR_INIT;
+        struct wanted *w;
+
+        if (host || !v->loading) {
+                done(ctx, host, NULL);
+                return;
+        }
+        w = mem_zalloc(1, sizeof(*w));
+        if (w)
+                *w = (struct wanted){.v = v, .done = done, .ctx = ctx};
+        /* before the policies are there a host cannot be judged; this waits behind them in the same queue */
+        if (!w || verifier_db_get(v->db, NULL, name, on_host, w, &err) < 0) {
+                free(w);
+                (void)err_nomem(&err);
+                done(ctx, NULL, &err);
+        }
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /avow/v1/policies: push, list, show, versions, remove. docs/verifier-api.md has the shapes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "verifier/policy_test.h"
+#include "verifier/reply.h"
+#include "verifier/view.h"
+
+#define SOURCE_MAX 255
+
+/* A request that waits for the store. */
+struct pushing {
+        struct verifier *v;
+        struct http_request *req;
+        char *name;
+        int64_t version;             /* before */
+        struct stored_policy stored; /* of a push: what it became */
+};
+
+static void pushing_free(struct pushing *p)
+{
+        if (!p)
+                return;
+        free(p->name);
+        stored_policy_free(&p->stored);
+        free(p);
+}
+DEFINE_AUTO(struct pushing, pushing_free)
+
+static struct pushing *pushing_new(struct verifier *v, struct http_request *req)
+{
+        struct pushing *p = mem_zalloc(1, sizeof(*p));
+
+        if (p) {
+                p->v = v;
+                p->req = req;
+                p->name = str_dup(http_request_param(req, "name") ? http_request_param(req, "name") : "");
+        }
+        if (p && p->name)
+                return p;
+        pushing_free(p);
+        http_answer_problem(req, 503, NULL, "Out of memory.");
+        return NULL;
+}
+
+static size_t hosts_under(struct verifier *v, const char *name)
+{
+        struct ruleset *s = rules_find(v->rules, name);
+
+        return s ? ruleset_hosts(s) : 0;
+}
+
+static int set_policy(struct verifier *v, json_t *j, const struct stored_policy *p)
+{
+        int r = 0;
+
+        (void)v;
+        r |= json_set_int(j, "version", p->version);
+        r |= json_set_str(j, "sha256", p->sha256);
+        r |= json_set_str(j, "source", p->source);
+        r |= view_time(j, "created_at", p->created_at_ms);
+        r |= json_set_str(j, "created_by", p->actor);
+        return r;
+}
+
+/* ---- push ---- */
+
+static json_t *view_pushed(struct verifier *v, const struct stored_policy *p, bool unchanged, bool dry)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+        int r = 0;
+
+        r |= json_set_str(j, "schema", "avow.policy/1");
+        r |= json_set_str(j, "name", p->name);
+        r |= set_policy(v, j, p);
+        r |= json_set_bool(j, "unchanged", unchanged);
+        r |= json_set_int(j, "hosts", (int64_t)hosts_under(v, p->name));
+        if (dry)
+                r |= json_set_bool(j, "dry_run", true);
+        return r ? NULL : TAKE(j);
+}
+
+/* Hosts that were enrolled under a name whose policy was not there find it now. */
+static void bind_waiting(struct verifier *v, const char *name)
+{
+        struct err err = ERR_INIT;
+        struct host *host;
+        size_t pos = 0;
+
+        while ((host = hosts_next(v->hosts, &pos)) != NULL)
+                if (!host->rules && str_equal(host->e.policy, name) &&
+                    host_bind_rules(host, v->rules, &err) < 0)
+                        log_err(&err, "host %s", SHOW(host->e.name));
+}
+
+/* The versions in force, as the database has them now. */
+static void on_in_force(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                        const struct err *store_err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+        struct err err = ERR_INIT;
+        bool unchanged = p->stored.version == p->version;
+
+        if (outcome == STORE_FAILED) {
+                reply_failure(p->req, store_err, "reading a policy back");
+                return;
+        }
+        if (rules_replace(p->v->rules, p->name, policies, n, &err) < 0) {
+                reply_failure(p->req, &err, "using a policy");
+                return;
+        }
+        bind_waiting(p->v, p->name);
+        if (!unchanged) {
+                log_info("policy %s has version %lld, for %zu hosts", SHOW(p->name),
+                         (long long)p->stored.version, hosts_under(p->v, p->name));
+                events_emit(p->v->events, "policy.changed", NULL, NULL, NULL, p->name);
+        }
+        reply_json(p->req, unchanged ? 200 : 201, view_pushed(p->v, &p->stored, unchanged, false));
+}
+
+static void on_pushed(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                      const struct err *store_err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+        struct err err = ERR_INIT;
+
+        if (outcome == STORE_FAILED || n != 1) {
+                reply_failure(p->req, store_err ? store_err : &err, "writing a policy");
+                return;
+        }
+        p->stored = policies[0];
+        policies[0] = (struct stored_policy){.version = 0};
+        if (verifier_db_policies_in_force(p->v->db, NULL, p->name, clock_now_ms(), on_in_force, p, &err) < 0)
+                reply_failure(p->req, &err, "reading a policy back");
+        else
+                (void)TAKE(p);
+}
+
+static bool read_overlap(struct http_request *req, int64_t now_ms, int64_t *ret_until_ms)
+{
+        const char *text = http_request_query(req, "overlap");
+        struct err err = ERR_INIT;
+        int64_t ms = 0;
+
+        if (text && clock_parse_duration(view_str(text), &ms, &err) < 0) {
+                http_answer_problem(req, 400, "overlap", "%s", err.text);
+                return false;
+        }
+        *ret_until_ms = now_ms + ms;
+        return true;
+}
+
+/* The text's place in a message "SOURCE:LINE:COLUMN: …", for `where`. */
+static void refuse_policy(struct http_request *req, const struct err *err, const char *source)
+{
+        size_t len = strlen(source);
+        char where[SOURCE_MAX + 32] = "";
+
+        if (err->kind == ERR_NOMEM) {
+                http_answer_problem(req, 503, NULL, "Out of memory.");
+                return;
+        }
+        if (strncmp(err->text, source, len) == 0 && err->text[len] == ':') {
+                size_t n = len + 1 + strspn(err->text + len + 1, "0123456789:");
+
+                if (n > 0 && err->text[n - 1] == ':')
+                        n--;
+                (void)snprintf(where, sizeof(where), "%.*s", (int)n, err->text);
+        }
+        http_answer_problem(req, 400, where[0] ? where : NULL, "%s", err->text);
+}
+
+/* Parses and tries beside what is in force. Return: false with the answer given. */
+static bool check_policy(struct verifier *v, struct http_request *req, const char *name, const char *source,
+                         int64_t overlap_ms, int64_t now_ms, struct policy **ret)
+{
+        AUTO(policy_unref_p) struct policy *policy = NULL;
+        struct err err = ERR_INIT;
+
+        if (policy_parse(http_request_body(req), source, &policy, &err) < 0) {
+                refuse_policy(req, &err, source);
+                return false;
+        }
+        if (!str_equal(policy->name, name)) {
+                http_answer_problem(req, 400, source, "The text names its policy '%s', the request '%s'.",
+                                    policy->name, name);
+                return false;
+        }
+        if (rules_check_next(v->rules, name, policy, overlap_ms, now_ms, &err) < 0) {
+                http_answer_problem(req, err.kind == ERR_NOMEM ? 503 : 409, NULL, "%s", err.text);
+                return false;
+        }
+        *ret = TAKE(policy);
+        return true;
+}
+
+static void push(struct pushing *p, const char *source, int64_t now_ms, int64_t overlap_ms,
+                 const struct policy *policy)
+{
+        struct ruleset *had = rules_find(p->v->rules, p->name);
+        char sha256[2 * DIGEST_BYTES_MAX + 1];
+        struct buf actor = {0};
+        AUTO(mem_free_p) char *who = NULL;
+        AUTO(mem_free_p) char *detail = NULL;
+        struct stored_policy stored = {.name = p->name,
+                                       .sha256 = hex_write(sha256, digest_view(&policy->sha256)),
+                                       .source = (char *)(uintptr_t)source,
+                                       .created_at_ms = now_ms};
+        struct view body = http_request_body(p->req);
+        struct audit_entry entry = {.time_ms = now_ms, .action = "policy.push", .object = p->name};
+        struct err err = ERR_INIT;
+
+        if (had && ruleset_newest(had))
+                p->version = ruleset_newest(had)->version;
+        reply_actor(p->req, &actor);
+        entry.actor = stored.actor = who = buf_take_str(&actor);
+        entry.detail = detail =
+                str_fmt("{\"sha256\":\"%s\",\"overlap_ms\":%lld}", sha256, (long long)(overlap_ms - now_ms));
+        if (!who || !detail) {
+                http_answer_problem(p->req, 503, NULL, "Out of memory.");
+                pushing_free(p);
+                return;
+        }
+        if (reply_dry_run(p->req)) {
+                stored.version = p->version + 1;
+                reply_json(p->req, 200, view_pushed(p->v, &stored, false, true));
+                pushing_free(p);
+                return;
+        }
+        stored.text =
+                (struct buf){.p = (uint8_t *)(uintptr_t)body.p, .len = body.len, .cap = body.len}; /* lent */
+        if (verifier_db_policy_push(p->v->db, &stored, overlap_ms, &entry, on_pushed, p, &err) < 0) {
+                reply_failure(p->req, &err, "writing a policy");
+                pushing_free(p);
+        }
+}
+
+static void on_push(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        AUTO(policy_unref_p) struct policy *policy = NULL;
+        const char *name = http_request_param(req, "name"), *source = http_request_query(req, "source");
+        int64_t now_ms = clock_now_ms(), overlap_ms;
+        struct pushing *p;
+
+        if (!str_valid_name(name)) {
+                http_answer_problem(req, 400, NULL, "A policy's name is 1 to 64 of A-Z a-z 0-9 _ . -");
+                return;
+        }
+        if (!source || source[0] == '\0')
+                source = name;
+        if (strlen(source) > SOURCE_MAX) {
+                http_answer_problem(req, 400, "source", "Longer than %d characters.", SOURCE_MAX);
+                return;
+        }
+        if (!v->rules_loaded) {
+                http_answer_retry_after(req, 1000);
+                http_answer_problem(req, 503, NULL, "Policies are still being read from the database.");
+                return;
+        }
+        if (!read_overlap(req, now_ms, &overlap_ms) ||
+            !check_policy(v, req, name, source, overlap_ms, now_ms, &policy))
+                return;
+        p = pushing_new(v, req);
+        if (p)
+                push(p, source, now_ms, overlap_ms, policy);
+}
+
+/* ---- list, show ---- */
+
+static void on_listed(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                      const struct err *err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+        AUTO(json_free_p) json_t *j = json_object();
+        json_t *list = json_array();
+        int r = 0;
+
+        if (outcome == STORE_FAILED) {
+                json_decref(list);
+                reply_failure(p->req, err, "listing policies");
+                return;
+        }
+        r |= json_set_str(j, "schema", "avow.policies/1");
+        r |= json_object_set_new(j, "policies", list);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                json_t *one = json_object();
+
+                r |= json_array_append_new(list, one);
+                r |= json_set_str(one, "name", policies[i].name);
+                r |= set_policy(p->v, one, &policies[i]);
+                r |= json_set_int(one, "hosts", (int64_t)hosts_under(p->v, policies[i].name));
+        }
+        reply_json(p->req, 200, r ? NULL : TAKE(j));
+}
+
+static void on_versions(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                        const struct err *err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+        AUTO(json_free_p) json_t *j = json_object();
+        json_t *list = json_array();
+        int64_t now_ms = clock_now_ms();
+        int r = 0;
+
+        if (outcome != STORE_OK) {
+                json_decref(list);
+                if (outcome == STORE_FAILED)
+                        reply_failure(p->req, err, "reading a policy");
+                else
+                        http_answer_problem(p->req, 404, NULL, "There is no policy of this name.");
+                return;
+        }
+        r |= json_set_str(j, "schema", "avow.policy/1");
+        r |= json_set_str(j, "name", p->name);
+        r |= json_set_int(j, "hosts", (int64_t)hosts_under(p->v, p->name));
+        r |= json_object_set_new(j, "versions", list);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                json_t *one = json_object();
+
+                r |= json_array_append_new(list, one);
+                r |= set_policy(p->v, one, &policies[i]);
+                r |= view_time(one, "until", policies[i].until_ms == INT64_MAX ? 0 : policies[i].until_ms);
+                r |= json_set_bool(one, "in_force", policies[i].until_ms > now_ms);
+        }
+        reply_json(p->req, 200, r ? NULL : TAKE(j));
+}
+
+static void on_version(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                       const struct err *err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+        AUTO(json_free_p) json_t *j = json_object();
+        int r = 0;
+
+        if (outcome == STORE_FAILED) {
+                reply_failure(p->req, err, "reading a policy");
+                return;
+        }
+        if (n != 1) {
+                http_answer_problem(p->req, 404, NULL, "There is no such version.");
+                return;
+        }
+        r |= json_set_str(j, "schema", "avow.policy-version/1");
+        r |= json_set_str(j, "name", p->name);
+        r |= set_policy(p->v, j, &policies[0]);
+        r |= json_object_set_new(j, "text",
+                                 json_stringn((const char *)policies[0].text.p, policies[0].text.len));
+        reply_json(p->req, 200, r ? NULL : TAKE(j));
+}
+
+static void on_list(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        struct err err = ERR_INIT;
+
+        if (!p)
+                return;
+        if (verifier_db_policy_versions(v->db, NULL, NULL, on_listed, p, &err) < 0)
+                reply_failure(req, &err, "listing policies");
+        else
+                (void)TAKE(p);
+}
+
+static void on_show(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        struct err err = ERR_INIT;
+
+        if (!p)
+                return;
+        if (verifier_db_policy_versions(v->db, NULL, p->name, on_versions, p, &err) < 0)
+                reply_failure(req, &err, "reading a policy");
+        else
+                (void)TAKE(p);
+}
+
+static void on_show_version(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        const char *text = http_request_param(req, "version");
+        struct err err = ERR_INIT;
+        int64_t version = 0;
+
+        if (!p)
+                return;
+        if (!str_equal(text, "latest") && str_parse_int(view_str(text), 1, UINT32_MAX, &version, &err) < 0)
+                http_answer_problem(req, 404, NULL, "Expected a version's number, or latest.");
+        else if (verifier_db_policy_get(v->db, NULL, p->name, version, on_version, p, &err) < 0)
+                reply_failure(req, &err, "reading a policy");
+        else
+                (void)TAKE(p);
+}
+
+/* ---- remove ---- */
+
+static void on_removed(void *ctx, enum store_outcome outcome, const struct err *err)
+{
+        AUTO(pushing_free_p) struct pushing *p = ctx;
+
+        if (outcome == STORE_FAILED) {
+                reply_failure(p->req, err, "removing a policy");
+        } else if (outcome == STORE_CONFLICT) {
+                http_answer_problem(p->req, 409, NULL, "Hosts are enrolled under this policy.");
+        } else if (outcome == STORE_NOT_FOUND) {
+                http_answer_problem(p->req, 404, NULL, "There is no policy of this name.");
+        } else {
+                rules_remove(p->v->rules, p->name);
+                events_emit(p->v->events, "policy.changed", NULL, NULL, NULL, p->name);
+                reply_json(p->req, 200, json_pack("{s:s, s:s}", "schema", "avow.removed/1", "name", p->name));
+        }
+}
+
+static void on_remove(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        struct audit_entry entry = {.time_ms = clock_now_ms(), .action = "policy.remove"};
+        AUTO(mem_free_p) char *who = NULL;
+        struct buf actor = {0};
+        struct err err = ERR_INIT;
+
+        if (!p)
+                return;
+        reply_actor(req, &actor);
+        entry.actor = who = buf_take_str(&actor);
+        entry.object = p->name;
+        if (verifier_db_policy_remove(v->db, NULL, p->name, &entry, on_removed, p, &err) < 0)
+                reply_failure(req, &err, "removing a policy");
+        else
+                (void)TAKE(p);
+}
+
+#define READERS  (ROLE_ADMIN | ROLE_AUDITOR | ROLE_TENANT | ROLE_POLICY_ADMIN)
+#define WRITERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN)
+#define TESTERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN | ROLE_AUDITOR)
+#define TEXT_MAX POLICY_TEXT_BYTES_MAX
+
+static const struct http_route routes[] = {
+        {HTTP_GET, "/avow/v1/policies", READERS, on_list, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/policies/:name", READERS, on_show, 0, HTTP_NATIVE, NULL},
+        {HTTP_PUT, "/avow/v1/policies/:name", WRITERS, on_push, TEXT_MAX, HTTP_NATIVE, NULL},
+        {HTTP_DELETE, "/avow/v1/policies/:name", WRITERS, on_remove, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/policies/:name/versions/:version", READERS, on_show_version, 0, HTTP_NATIVE,
+         NULL},
+        {HTTP_POST, "/avow/v1/policies/:name/test", TESTERS, policy_test_on_request, TEXT_MAX, HTTP_NATIVE,
+         NULL},
+};
+
+int routes_policies(struct verifier *v, struct err *err)
+{
+        return http_server_add_routes(v->server, routes, ARRAY_LEN(routes), v, err);
+}

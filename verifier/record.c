@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What evidence leaves behind: the host's new state, the bundle that lets anybody judge it again, and the
+ * log's new bytes. Only what the quote covers is kept of a log: a record beyond it is sent again with the
+ * next evidence.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "evidence/bundle.h"
+#include "verifier/attest.h"
+
+#define RECORD_START 0x1e /* RFC 7464; never inside JSON */
+
+/* The bytes of the first N records. */
+static struct view first_records(struct view log, uint64_t n)
+{
+        for (size_t i = 0; i < log.len; i++)
+                if (log.p[i] == RECORD_START && n-- == 0)
+                        return VIEW(log.p, i);
+        return log;
+}
+
+/* The part of the log that came and is to be kept, and where it goes in RET. */
+static struct view log_to_keep(const struct round *r, const struct host *host, struct host_state *ret)
+{
+        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_CEL_LOG);
+        struct view kept;
+
+        if (!log)
+                return VIEW_NONE;
+        kept = VIEW_BUF(&log->entries);
+        if (r->result.next)
+                kept = first_records(kept, r->result.next->cel_entries - asked->starting_offset);
+        if (asked->starting_offset == 0) { /* whole: a log of its own */
+                ret->boot = host->s.boot + 1;
+                ret->cel_bytes = 0;
+        } else if (!r->result.next) {
+                return VIEW_NONE; /* a part that leads nowhere */
+        }
+        ret->cel_bytes += (int64_t)kept.len;
+        return kept;
+}
+
+static int put_view(struct buf *b, struct view v, struct err *err)
+{
+        buf_put_view(b, v);
+        return buf_ok(b) ? 0 : err_nomem(err);
+}
+
+static int dup_text(const char *from, char **ret, struct err *err)
+{
+        *ret = from ? str_dup(from) : NULL;
+        return from && !*ret ? err_nomem(err) : 0;
+}
+
+static int fill_bundle(const struct round *r, const struct host *host, struct bundle *b, struct err *err)
+{
+        const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
+        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_TPM_QUOTE);
+
+        b->peer = host->e.keylime ? BUNDLE_PEER_KEYLIME : BUNDLE_PEER_AVOW;
+        b->immediate = r->challenge.immediate;
+        b->asked = (struct pcr_selection){.bank = (enum digest_alg)asked->banks.bank[0].alg,
+                                          .mask = asked->banks.bank[0].pcrs};
+        b->issued_at_ms = r->challenge.issued_at_ms;
+        b->received_at_ms = r->received_at_ms;
+        b->tolerance = (struct clock_tolerance){.base_ms = r->v->settings.tolerance_ms, .percent = 35};
+        b->pcrs = r->pcrs;
+        b->has_previous = host->cont != NULL;
+        if (host->cont)
+                b->previous = host->cont->last;
+        b->has_cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG) != NULL;
+        b->policy_version = r->policy.version;
+        b->policy_sha256 = r->policy.policy->sha256;
+        if (dup_text(host->e.name, &b->host, err) < 0 ||
+            dup_text(host->e.ak_certificate, &b->ak_certificate, err) < 0 ||
+            dup_text(host->e.keylime ? NULL : verifier_db_id(r->v->db), &b->verifier_id, err) < 0 ||
+            dup_text(r->policy_name ? r->policy_name : "tpm_policy", &b->policy_name, err) < 0 ||
+            put_view(&b->ak, VIEW_BUF(&host->e.ak), err) < 0 ||
+            put_view(&b->challenge, VIEW(asked->challenge, asked->challenge_len), err) < 0 ||
+            put_view(&b->message, VIEW_BUF(&quote->message), err) < 0 ||
+            put_view(&b->signature, VIEW_BUF(&quote->signature), err) < 0 ||
+            put_view(&b->time_message, VIEW_BUF(&quote->time_message), err) < 0 ||
+            put_view(&b->time_signature, VIEW_BUF(&quote->time_signature), err) < 0)
+                return -ERR_NOMEM;
+        return 0;
+}
+
+/* The bundle without its log, which is put in again when somebody asks for it. */
+static int make_bundle(struct round *r, const struct host *host, struct buf *ret, struct err *err)
+{
+        AUTO(bundle_free_p) struct bundle *b = bundle_new();
+        int n;
+
+        if (!b)
+                return err_nomem(err);
+        n = fill_bundle(r, host, b, err);
+        if (n < 0)
+                return n;
+        b->verdict = r->result.verdict; /* lent */
+        n = bundle_encode(b, ret, err);
+        b->verdict = NULL;
+        return n < 0 ? err_wrap(err, "bundle of host '%s'", host->e.name) : 0;
+}
+
+static char *print_verdict(const struct verdict *v)
+{
+        AUTO(json_free_p) json_t *j = verdict_to_json(v);
+
+        return j ? json_print(j) : NULL;
+}
+
+static char *print_continuation(const struct continuation *c)
+{
+        AUTO(json_free_p) json_t *j = continuation_to_json(c);
+
+        return j ? json_print(j) : NULL;
+}
+
+/* The state after this evidence, all texts its own. */
+static int make_state(struct round *r, const struct host *host, struct err *err)
+{
+        const struct host_state *was = &host->s;
+        const struct verdict *v = r->result.verdict;
+        const struct continuation *cont = r->result.next ? r->result.next : host->cont;
+        struct host_state *s = &r->state;
+        char sha256[2 * DIGEST_BYTES_MAX + 1];
+        bool same = was->judged && was->verdict == (int)v->state && was->enforced == v->enforced;
+
+        *s = *was;
+        s->policy = s->policy_sha256 = s->continuation = NULL;
+        s->verdict_json = print_verdict(v);
+        if (cont)
+                s->continuation = print_continuation(cont);
+        (void)hex_write(sha256, digest_view(&r->policy.policy->sha256));
+        if (!s->verdict_json || (cont && !s->continuation) || dup_text(r->policy_name, &s->policy, err) < 0 ||
+            dup_text(sha256, &s->policy_sha256, err) < 0)
+                return err_nomem(err);
+        s->policy_version = r->policy.version;
+        s->index = r->challenge.index > was->index ? r->challenge.index : was->index;
+        s->n_evidence++;
+        s->judged = true;
+        s->verdict = (int)v->state;
+        s->enforced = v->enforced;
+        s->verdict_n = same ? was->verdict_n : s->n_evidence;
+        s->verdict_at_ms = same ? was->verdict_at_ms : r->received_at_ms;
+        s->evidence_at_ms = r->received_at_ms;
+        if (v->state == VERDICT_PASS)
+                s->pass_at_ms = r->received_at_ms;
+        s->boot_time_ms = r->challenge.boot_time_ms;
+        /* its log led nowhere: read it whole until it replays */
+        s->asked_full = !r->result.next && wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        /* another reason for the same verdict is a change worth keeping, and so is the first word under new
+         * rules */
+        r->durable = !same || (v->state != VERDICT_PASS && !str_equal(was->verdict_json, s->verdict_json)) ||
+                     !str_equal(was->policy_sha256, s->policy_sha256);
+        return 0;
+}
+
+static char *change_detail(const struct round *r, const struct host *host)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+        const struct verdict *v = r->result.verdict;
+        int n = 0;
+
+        n |= json_set_str(j, "was",
+                          host->s.judged ? verdict_state_name((enum verdict_state)host->s.verdict) : NULL);
+        n |= json_set_str(j, "is", verdict_state_name(v->state));
+        n |= json_set_bool(j, "enforced", v->enforced);
+        n |= json_set_int(j, "evidence", r->state.n_evidence);
+        n |= json_set_str(j, "policy", r->policy_name);
+        n |= json_set_int(j, "policy_version", r->policy.version);
+        if (v->n_findings)
+                n |= json_set_str(j, "finding", v->findings[0].code);
+        return n ? NULL : json_print(j);
+}
+
+int round_record(struct round *r, struct host *host, verifier_done_fn done, struct err *err)
+{
+        struct evidence_record record = {.tenant = host->e.tenant,
+                                         .name = host->e.name,
+                                         .at_ms = r->received_at_ms,
+                                         .limits = r->v->settings.history};
+        AUTO(mem_free_p) char *detail = NULL;
+        int n = make_state(r, host, err);
+
+        if (n >= 0)
+                n = make_bundle(r, host, &record.bundle, err);
+        if (n >= 0) {
+                record.cel = log_to_keep(r, host, &r->state);
+                record.state = r->state; /* lent: it is copied */
+                record.durable = r->durable;
+                if (r->durable) {
+                        detail = change_detail(r, host);
+                        record.audit = (struct audit_entry){.time_ms = r->received_at_ms,
+                                                            .tenant = host->e.tenant,
+                                                            .actor = "verifier",
+                                                            .action = "verdict.change",
+                                                            .object = host->e.name,
+                                                            .detail = detail};
+                        n = detail ? 0 : err_nomem(err);
+                }
+        }
+        if (n >= 0)
+                n = verifier_db_record(r->v->db, &record, done, r, err);
+        buf_free(&record.bundle);
+        return n;
+}
+
+void round_apply(struct round *r, struct host *host)
+{
+        int64_t index = host->s.index;
+
+        host_state_free(&host->s);
+        host->s = r->state;
+        r->state = (struct host_state){.judged = false};
+        if (host->s.index < index)
+                host->s.index = index;
+        free(host->s.continuation); /* held once, as a struct */
+        host->s.continuation = NULL;
+        if (r->result.next) {
+                continuation_free(host->cont);
+                host->cont = TAKE(r->result.next);
+        }
+        host->evidence_ms = loop_now_ms();
+        host->challenge.out = false; /* single-use */
+}

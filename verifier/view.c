@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts as JSON. What a host is and where it stands, each under one name for the list, the detail and the
+ * events. */
+#include "verifier/view.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+
+int view_time(json_t *j, const char *name, int64_t ms)
+{
+        return ms ? json_set_time(j, name, ms) : json_set_str(j, name, NULL);
+}
+
+/* Takes VALUE; NULL is a failure. */
+static int set_new(json_t *j, const char *name, json_t *value)
+{
+        return json_object_set_new(j, name, value);
+}
+
+/* JSON text from the database, or FALLBACK. */
+static json_t *parsed(const char *text, json_t *fallback)
+{
+        struct err err = ERR_INIT;
+        json_t *j = NULL;
+
+        if (!text || json_parse(view_str(text), VERDICT_JSON_BYTES_MAX, &j, &err) < 0)
+                return fallback;
+        json_decref(fallback);
+        return j;
+}
+
+/* The last verdict, or NULL if there is none. */
+static struct verdict *read_verdict(const struct host *host)
+{
+        AUTO(json_free_p) json_t *j = NULL;
+        struct err err = ERR_INIT;
+        struct verdict *v = NULL;
+
+        if (!host->s.verdict_json ||
+            json_parse(view_str(host->s.verdict_json), VERDICT_JSON_BYTES_MAX, &j, &err) < 0 ||
+            verdict_from_json(j, &v, &err) < 0)
+                return NULL;
+        return v;
+}
+
+static json_t *view_counts(const struct verdict *v)
+{
+        int n[SEVERITY_CRITICAL + 1] = {0};
+
+        for (size_t i = 0; v && i < v->n_findings; i++)
+                if ((size_t)v->findings[i].severity < ARRAY_LEN(n))
+                        n[v->findings[i].severity]++;
+        return json_pack("{s:i, s:i, s:i, s:i}", "critical", n[SEVERITY_CRITICAL], "error", n[SEVERITY_ERROR],
+                         "warning", n[SEVERITY_WARNING], "info", n[SEVERITY_INFO]);
+}
+
+static const char *summary(const struct verdict *v)
+{
+        const struct finding *worst = NULL;
+
+        for (size_t i = 0; v && i < v->n_findings; i++)
+                if (!worst || v->findings[i].severity > worst->severity)
+                        worst = &v->findings[i];
+        return worst ? worst->what : NULL;
+}
+
+static json_t *view_policy(const struct host *host)
+{
+        if (!host->s.judged)
+                return json_null();
+        return json_pack("{s:s, s:I, s:s?}", "name", host->s.policy ? host->s.policy : "tpm_policy",
+                         "version", (json_int_t)host->s.policy_version, "sha256", host->s.policy_sha256);
+}
+
+static json_t *view_policy_current(const struct host *host)
+{
+        const struct policy_version *newest = host->rules ? ruleset_newest(host->rules) : NULL;
+
+        if (!newest)
+                return json_null();
+        return json_pack("{s:s, s:I}", "name", host->e.policy ? host->e.policy : "tpm_policy", "version",
+                         (json_int_t)newest->version);
+}
+
+static json_t *view_ek(const struct host *host)
+{
+        return json_pack("{s:s?, s:s?, s:s?, s:o}", "sha256", host->e.ek_sha256, "class", host->e.ek_class,
+                         "bound_by", host->e.bound_by, "findings", parsed(host->e.ek_findings, json_array()));
+}
+
+/* Since when the shown state is so: of a verdict, its time; of silence, when it began to count. */
+static int64_t since_ms(const struct verifier *v, const struct host *host)
+{
+        enum host_shown shown = verifier_shown(v, host);
+
+        if (shown == HOST_ENROLLED || shown == HOST_PAUSED)
+                return host->e.enrolled_at_ms;
+        return shown == HOST_LATE || shown == HOST_LOST ? host->s.evidence_at_ms : host->s.verdict_at_ms;
+}
+
+static int set_state(const struct verifier *v, const struct host *host, json_t *j)
+{
+        int r = 0;
+
+        r |= json_set_str(j, "name", host->e.name);
+        r |= json_set_str(j, "tenant", host->e.tenant);
+        r |= json_set_str(j, "peer", host->e.keylime ? "keylime" : "avow");
+        r |= json_set_str(j, "state", host_shown_name(verifier_shown(v, host)));
+        r |= json_set_str(j, "trust", "trusted");
+        r |= json_set_bool(j, "enforced", !host->s.judged || host->s.enforced);
+        r |= view_time(j, "since", since_ms(v, host));
+        r |= json_set_bool(j, "paused", host->e.paused);
+        r |= set_new(j, "policy", view_policy(host));
+        r |= set_new(j, "policy_current", view_policy_current(host));
+        r |= view_time(j, "last_evidence", host->s.evidence_at_ms);
+        r |= view_time(j, "last_pass", host->s.pass_at_ms);
+        return r;
+}
+
+json_t *view_host(const struct verifier *v, const struct host *host, const char *schema)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+        AUTO(verdict_free_p) struct verdict *verdict = read_verdict(host);
+        struct host_times times = verifier_times(v);
+        char interval[CLOCK_TEXT_BYTES];
+        int r = 0;
+
+        if (schema)
+                r |= json_set_str(j, "schema", schema);
+        r |= set_state(v, host, j);
+        r |= json_set_str(j, "interval", clock_format_duration(host_interval_ms(host, &times), interval));
+        r |= json_set_int(j, "n_evidence", host->s.n_evidence);
+        r |= json_set_int(j, "n_refused", host->n_refused);
+        r |= set_new(j, "counts", view_counts(verdict));
+        r |= json_set_str(j, "summary", summary(verdict));
+        r |= set_new(j, "ek", view_ek(host));
+        r |= set_new(j, "labels", parsed(host->e.labels, json_object()));
+        r |= view_time(j, "enrolled_at", host->e.enrolled_at_ms);
+        r |= json_set_str(j, "enrolled_by", host->e.actor);
+        return r ? NULL : TAKE(j);
+}
+
+json_t *view_host_whole(const struct verifier *v, const struct host *host)
+{
+        AUTO(json_free_p) json_t *j = view_host(v, host, "avow.host/1");
+        struct err err = ERR_INIT;
+        struct tpm_name name;
+        int r = 0;
+
+        if (!j)
+                return NULL;
+        if (tpm_public_name(&host->ak, &name, &err) == 0)
+                r |= json_set_hex(j, "ak_name", tpm_name_view(&name));
+        r |= json_set_str(j, "ak_certificate", host->e.ak_certificate);
+        return r ? NULL : TAKE(j);
+}
+
+/* What stands in the way of a verdict, for a host that has none that counts. */
+static void describe_silence(const struct verifier *v, const struct host *host, struct buf *out)
+{
+        enum host_shown shown = verifier_shown(v, host);
+        char when[CLOCK_TEXT_BYTES];
+
+        if (!host->rules)
+                buf_fmt(out, "The policy '%s' is not there: push it ('avow policy push').\n",
+                        host->e.policy ? host->e.policy : "tpm_policy");
+        if (shown == HOST_ENROLLED)
+                buf_str(out, "No evidence has come yet. Is avow-agent running on the host, and does its "
+                             "verifier.url "
+                             "point here?\n");
+        if (shown == HOST_PAUSED)
+                buf_str(out, "Attestation is paused by an administrator.\n");
+        if (shown == HOST_LATE || shown == HOST_LOST)
+                buf_fmt(out,
+                        "No evidence since %s: the host, its agent or the network is down. What follows is "
+                        "the "
+                        "last verdict; it does not count any more.\n",
+                        clock_format(host->s.evidence_at_ms, when));
+        if (host->n_refused)
+                buf_fmt(out,
+                        "Evidence in its name was refused %lld times: it was not authentic, and says nothing "
+                        "about "
+                        "the host.\n",
+                        (long long)host->n_refused);
+}
+
+json_t *view_explain(const struct verifier *v, const struct host *host)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+        AUTO(verdict_free_p) struct verdict *verdict = read_verdict(host);
+        AUTO(mem_free_p) char *text = NULL;
+        struct buf words = {0};
+        int r = 0;
+
+        describe_silence(v, host, &words);
+        if (verdict)
+                verdict_render(verdict, &words);
+        text = buf_take_str(&words);
+        r |= json_set_str(j, "schema", "avow.explain/1");
+        r |= json_set_str(j, "host", host->e.name);
+        r |= set_state(v, host, j);
+        r |= set_new(j, "verdict", verdict ? verdict_to_json(verdict) : json_null());
+        r |= json_set_str(j, "text", text);
+        return r || !text ? NULL : TAKE(j);
+}
