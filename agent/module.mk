@@ -2,12 +2,23 @@
 # The halves are libraries, so that unit tests can link them: agent/libnet.la (net.mk), and the rest here.
 noinst_LTLIBRARIES += agent/libagent.la
 agent_libagent_la_SOURCES = \
+	agent/child.c agent/child.h \
 	agent/conf.c agent/conf.h \
+	agent/half.c agent/half.h agent/half_private.h \
+	agent/half_answer.c \
+	agent/identity.c agent/identity.h \
+	agent/inventory.c agent/inventory.h \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
-	agent/privsep.c agent/privsep.h
+	agent/privsep.c agent/privsep.h \
+	agent/watch.c agent/watch.h
 agent_libagent_la_LIBADD = lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)
 
 include agent/net.mk
+
+sbin_PROGRAMS += agent/avow-agent
+agent_avow_agent_SOURCES = agent/main.c
+agent_avow_agent_LDADD = agent/libnet.la agent/libagent.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
+	lib/tpm/libtpm.la lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS)

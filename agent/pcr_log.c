@@ -36,7 +36,7 @@ struct pcr_log {
         char *path;
         struct buf text;
         struct cel_log *list;
-        struct tpm_clock clock; /* when it was opened: reset and restart counts */
+        struct tpm_counters clock; /* when it was opened: reset and restart counts */
         bool explains, began;
 };
 
@@ -428,6 +428,18 @@ const struct cel_record *pcr_log_newest(const struct pcr_log *log, const char *p
                         return rec;
         }
         return NULL;
+}
+
+int pcr_log_leads_to(const struct pcr_log *log, const struct digest *value, struct err *err)
+{
+        AUTO(mem_free_p) const struct cel_record **p = pointers(log->list);
+        struct digest replayed;
+        int r;
+
+        if (!p)
+                return err_nomem(err);
+        r = pcr_replay(p, log->list->n, value->alg, &replayed, err);
+        return r < 0 ? r : digest_equal(&replayed, value);
 }
 
 bool pcr_log_explains(const struct pcr_log *log)

@@ -50,6 +50,9 @@ int pcr_log_measure(struct pcr_log *log, struct tpm *tpm, const char *runtime, c
 /* The newest record of ours for PATH in this boot, or NULL. */
 const struct cel_record *pcr_log_newest(const struct pcr_log *log, const char *path);
 
+/* Does the whole list lead to VALUE (in its bank)? For the value that was quoted. Return: 1, 0, < 0. */
+int pcr_log_leads_to(const struct pcr_log *log, const struct digest *value, struct err *err) MUST_USE;
+
 bool pcr_log_explains(const struct pcr_log *log);
 /* Did the last pcr_log_open() begin a new log? */
 bool pcr_log_began(const struct pcr_log *log);

@@ -140,7 +140,7 @@ static void flush_range(struct tpm *tpm, TPM2_HANDLE first)
 
 static int answer(struct tpm *tpm, const char *tcti, struct err *err)
 {
-        struct tpm_clock clock;
+        struct tpm_counters clock;
         int r = tpm_clock_read(tpm, &clock, err);
 
         if (r < 0 && rc_of_tpm((TSS2_RC)err->code) == TPM2_RC_INITIALIZE && !tpm_has_manager(tcti)) {
@@ -192,7 +192,7 @@ void tpm_free(struct tpm *tpm)
         free(tpm);
 }
 
-int tpm_clock_read(struct tpm *tpm, struct tpm_clock *ret, struct err *err)
+int tpm_clock_read(struct tpm *tpm, struct tpm_counters *ret, struct err *err)
 {
         AUTO(tpm_esys_free_p)
         TPMS_TIME_INFO *info = NULL;
@@ -201,10 +201,10 @@ int tpm_clock_read(struct tpm *tpm, struct tpm_clock *ret, struct err *err)
         TPM_CALL(rc, Esys_ReadClock(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &info));
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_err(err, rc, "TPM2_ReadClock");
-        *ret = (struct tpm_clock){.time_ms = info->time,
-                                  .clock_ms = info->clockInfo.clock,
-                                  .reset = info->clockInfo.resetCount,
-                                  .restart = info->clockInfo.restartCount,
-                                  .safe = info->clockInfo.safe == TPM2_YES};
+        *ret = (struct tpm_counters){.time_ms = info->time,
+                                     .clock_ms = info->clockInfo.clock,
+                                     .reset = info->clockInfo.resetCount,
+                                     .restart = info->clockInfo.restartCount,
+                                     .safe = info->clockInfo.safe == TPM2_YES};
         return 0;
 }

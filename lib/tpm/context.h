@@ -56,12 +56,12 @@ struct tpm_info {
 int tpm_info_read(struct tpm *tpm, struct tpm_info *ret, struct err *err) MUST_USE;
 
 /* TPM time. Spec: TPM 2.0 Part 2, TPMS_TIME_INFO. */
-struct tpm_clock {
+struct tpm_counters {
         uint64_t time_ms;  /* since the TPM was powered; nobody can set it */
         uint64_t clock_ms; /* over power cycles; the owner can move it forward */
         uint32_t reset, restart;
         bool safe;
 };
-int tpm_clock_read(struct tpm *tpm, struct tpm_clock *ret, struct err *err) MUST_USE;
+int tpm_clock_read(struct tpm *tpm, struct tpm_counters *ret, struct err *err) MUST_USE;
 
 #endif

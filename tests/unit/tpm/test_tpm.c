@@ -130,7 +130,7 @@ static void info_names_the_maker(void **state)
         struct err err = ERR_INIT;
         struct tpm *tpm = open_tpm();
         struct tpm_info info;
-        struct tpm_clock clock;
+        struct tpm_counters clock;
 
         (void)state;
         memset(&info, 0xaa, sizeof(info));

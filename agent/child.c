@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network half from outside. It is started by exec, not only fork: its address space never held the AK's
+ * auth value, and its layout is not ours. It keeps no descriptor but its socket and stderr. It ends when its
+ * socket does. Spec: style guide, daemons (OpenSSH's privilege separation).
+ */
+#include "agent/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define USER         "avow-agent"
+#define READ_BYTES   4096
+#define WAIT_STEP_MS 10
+
+/* After fork, in the child: only what is allowed there. */
+static void become(int fd, const char *config_file)
+{
+        char self[] = "/proc/self/exe";
+        const char *const argv[] = {"avow-agent", "--network-half", "-c", config_file, NULL};
+        sigset_t none;
+
+        (void)sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        (void)unsetenv("NOTIFY_SOCKET"); /* readiness and watchdog are the TPM half's */
+        (void)unsetenv("WATCHDOG_USEC");
+        (void)unsetenv("WATCHDOG_PID");
+        if (fd == CHILD_SOCKET_FD)
+                (void)fcntl(fd, F_SETFD, 0);
+        else if (dup2(fd, CHILD_SOCKET_FD) < 0)
+                _exit(126);
+        execv(self, (char *const *)argv);
+        _exit(126);
+}
+
+int child_start(struct child *c, const char *config_file, struct err *err)
+{
+        int fds[2];
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+                return err_errno(err, errno, "socketpair");
+        pid = fork();
+        if (pid == 0)
+                become(fds[1], config_file);
+        (void)close(fds[1]);
+        if (pid < 0) {
+                (void)close(fds[0]);
+                return err_errno(err, errno, "fork");
+        }
+        *c = (struct child){.pid = pid, .fd = fds[0], .told_state = PRIVSEP_N_STATES};
+        return 0;
+}
+
+short child_events(const struct child *c)
+{
+        if (c->fd < 0)
+                return 0;
+        /* No new request is read before the last answer is gone. */
+        return c->out.len > c->out_at ? POLLOUT : POLLIN;
+}
+
+static bool write_out(struct child *c)
+{
+        while (c->out.len > c->out_at) {
+                ssize_t n = send(c->fd, c->out.p + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return errno == EAGAIN;
+                c->out_at += (size_t)n;
+        }
+        buf_free(&c->out); /* an answer with a log is large, and memory is counted */
+        c->out = (struct buf){0};
+        c->out_at = 0;
+        return true;
+}
+
+/* Answers the first whole request. Return: 1 if there was one, 0, < 0 if it is none. */
+static int answer_one(struct child *c, struct half *h)
+{
+        struct privsep_frame request;
+        struct err err = ERR_INIT;
+        int used = privsep_frame_take(VIEW_BUF(&c->in), PRIVSEP_REQUEST_MAX, &request, &err);
+
+        if (used < 0)
+                log_err(&err, "network half");
+        if (used <= 0)
+                return used;
+        half_answer(h, &request, &c->out);
+        memmove(c->in.p, c->in.p + used, c->in.len - (size_t)used);
+        c->in.len -= (size_t)used;
+        return buf_ok(&c->out) ? 1 : -ERR_NOMEM;
+}
+
+static bool read_in(struct child *c)
+{
+        uint8_t bytes[READ_BYTES];
+        ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR;
+        if (n == 0)
+                return false;
+        buf_put(&c->in, bytes, (size_t)n);
+        return buf_ok(&c->in);
+}
+
+bool child_serve(struct child *c, struct half *h, short events)
+{
+        int r = 1;
+
+        if (events & (POLLIN | POLLHUP | POLLERR) && !read_in(c))
+                return false;
+        if (!write_out(c))
+                return false;
+        while (r == 1 && c->out.len == 0) {
+                r = answer_one(c, h);
+                if (r < 0 || !write_out(c))
+                        return false;
+        }
+        return true;
+}
+
+void child_tell(struct child *c, const struct half *h)
+{
+        AUTO(buf_free) struct buf body = {0};
+        struct privsep_event event = {.state = half_state(h), .log_entries = half_log_entries(h)};
+
+        if (c->fd < 0 || (c->told_state == event.state && c->told_entries == event.log_entries))
+                return;
+        privsep_event_put(&body, &event);
+        if (!buf_ok(&body))
+                return; /* told the next time */
+        privsep_frame_put(&c->out, &(struct privsep_frame){.type = PRIVSEP_EVENT, .body = VIEW_BUF(&body)});
+        c->told_state = event.state;
+        c->told_entries = event.log_entries;
+        (void)write_out(c); /* a broken socket shows at the next poll */
+}
+
+void child_hang_up(struct child *c)
+{
+        fd_close_p(&c->fd);
+        buf_free(&c->in);
+        buf_free(&c->out);
+        c->in = c->out = (struct buf){0};
+        c->out_at = 0;
+}
+
+void child_end(struct child *c, int timeout_ms)
+{
+        child_hang_up(c);
+        for (int waited = 0; c->pid > 0; waited += WAIT_STEP_MS) {
+                if (waitpid(c->pid, NULL, WNOHANG) == c->pid) {
+                        c->pid = 0;
+                        return;
+                }
+                if (waited == timeout_ms)
+                        (void)kill(c->pid, SIGKILL);
+                (void)nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
+        }
+}
+
+/* ---- in the network half */
+
+static int make_folder(const char *path, const struct passwd *user, struct err *err)
+{
+        int r = file_mkdirs(path, 0700, err);
+
+        if (r < 0)
+                return r;
+        if (user && lchown(path, user->pw_uid, user->pw_gid) < 0)
+                return err_errno(err, errno, "chown %s", SHOW(path));
+        if (chdir(path) < 0)
+                return err_errno(err, errno, "chdir %s", SHOW(path));
+        return 0;
+}
+
+static int become_user(const struct passwd *user, struct err *err)
+{
+        if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+            setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+                return err_errno(err, errno, "become user " USER);
+        if (setresuid(0, 0, 0) == 0)
+                return err_set(err, ERR_BUG, 0, "could become root again");
+        return 0;
+}
+
+int child_drop_rights(const struct agent_config *config, struct err *err)
+{
+        AUTO(mem_free_p) char *path = str_fmt("%s/net", config->state_dir);
+        const struct passwd *user = geteuid() == 0 ? getpwnam(USER) : NULL;
+        int r;
+
+        if (!path)
+                return err_nomem(err);
+        r = make_folder(path, user, err);
+        if (r >= 0 && user)
+                r = become_user(user, err);
+        if (r < 0)
+                return r;
+        if (geteuid() == 0)
+                log_warning("there is no user " USER ": the network half runs as root");
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return err_errno(err, errno, "no_new_privs");
+        return 0;
+}

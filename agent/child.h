@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_AGENT_CHILD_H
+#define AVOW_AGENT_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/half.h"
+#include "base/bytes.h"
+
+/* The network half as the TPM half sees it: a process, a socket, what is read from it and written to it. */
+struct child {
+        pid_t pid; /* 0: none */
+        int fd;    /* -1: none */
+        struct buf in, out;
+        size_t out_at;
+        enum privsep_state told_state;
+        uint32_t told_entries;
+};
+
+#define CHILD_NONE                                                                                           \
+        {                                                                                                    \
+                .fd = -1                                                                                     \
+        }
+
+/* The descriptor under which the network half finds its socket. */
+#define CHILD_SOCKET_FD 3
+
+/* Starts the program again as the network half (`avow-agent --network-half -c FILE`). Return: 0; -ERR_IO. */
+int child_start(struct child *c, const char *config_file, struct err *err) MUST_USE;
+
+/* What to poll the socket for. */
+short child_events(const struct child *c);
+/* Reads requests, answers them, writes. Return: false if the network half is to be ended: end of file, or
+ * bytes that are no request. */
+bool child_serve(struct child *c, struct half *h, short events) MUST_USE;
+/* Sends an event if state or log changed since the last one. */
+void child_tell(struct child *c, const struct half *h);
+
+/* Closes the socket, which asks the network half to end. */
+void child_hang_up(struct child *c);
+/* Waits up to TIMEOUT_MS for its end, then kills it. */
+void child_end(struct child *c, int timeout_ms);
+
+/*
+ * In the network half: takes the rights away. Makes state.dir/net for it, goes there, becomes the user
+ * avow-agent if this is root and there is one, and can gain no rights any more. Return: 0; -ERR_IO,
+ * -ERR_CONFIG.
+ */
+int child_drop_rights(const struct agent_config *config, struct err *err) MUST_USE;
+
+#endif

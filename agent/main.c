@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * avow-agent: the two processes and the loop of the TPM half.
+ *
+ * The TPM half is the main process: it tells systemd when it is ready, answers SIGHUP (reload), SIGTERM and
+ * SIGINT (end), and starts the network half anew should that ever end. It waits in one poll() for signals,
+ * requests and notices of changed files; the only thing that can hold it up is the TPM.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/half.h"
+#include "agent/inventory.h"
+#include "agent/net.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "config.h"
+
+#define SLOW_US        "180000000"
+#define END_MS         5000
+#define RESPAWN_MIN_MS 1000
+#define RESPAWN_MAX_MS 60000
+#define TURN_MAX_MS    60000
+
+struct agent {
+        const char *file;
+        struct half *half;
+        struct child child;
+        int signals;
+        bool end;
+        int64_t respawn_at_ms, respawn_step_ms, child_since_ms;
+        uint64_t watchdog_us;
+};
+
+/* A key on a slow TPM takes longer than systemd waits for start, reload, or the watchdog. */
+static void on_slow(const char *doing)
+{
+        (void)sd_notifyf(0,
+                         "EXTEND_TIMEOUT_USEC=" SLOW_US "\nWATCHDOG=1\nWATCHDOG_USEC=" SLOW_US "\nSTATUS=%s",
+                         doing);
+}
+
+static void feed_watchdog(const struct agent *a)
+{
+        if (a->watchdog_us)
+                (void)sd_notifyf(0, "WATCHDOG_USEC=%llu\nWATCHDOG=1", (unsigned long long)a->watchdog_us);
+}
+
+/* ---- the network half */
+
+static bool wants_network(const struct agent_config *config)
+{
+        return config->registrar.url || config->verifier.url;
+}
+
+static void start_child(struct agent *a, int64_t mono_ms)
+{
+        struct err err = ERR_INIT;
+
+        if (a->child.pid || mono_ms < a->respawn_at_ms || !wants_network(half_config(a->half)))
+                return;
+        if (child_start(&a->child, a->file, &err) < 0)
+                log_err(&err, "network half");
+        a->child_since_ms = mono_ms;
+}
+
+/* It ended, or has to. One that lived long is started at once, one that does not stay up ever later. */
+static void child_ended(struct agent *a, int64_t mono_ms)
+{
+        child_end(&a->child, END_MS);
+        if (mono_ms - a->child_since_ms > RESPAWN_MAX_MS || !a->respawn_step_ms)
+                a->respawn_step_ms = RESPAWN_MIN_MS;
+        else if (a->respawn_step_ms < RESPAWN_MAX_MS)
+                a->respawn_step_ms *= 2;
+        a->respawn_at_ms = mono_ms + a->respawn_step_ms;
+        log_warning("the network half ended; it is started again in %lld s",
+                    (long long)a->respawn_step_ms / 1000);
+}
+
+/* ---- signals */
+
+static void reload(struct agent *a)
+{
+        struct agent_config *config = NULL;
+        struct err err = ERR_INIT;
+        int r;
+
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_mono_ms() * 1000);
+        r = agent_config_load(a->file, &config, &err);
+        if (r >= 0)
+                r = half_reload(a->half, config, &err);
+        if (r < 0) {
+                log_err(&err, "reload refused, the old configuration stays");
+        } else {
+                log_set_level((enum log_level)half_config(a->half)->log_level);
+                log_info("configuration reloaded");
+                child_end(&a->child, END_MS); /* it reads the file anew */
+                a->respawn_at_ms = a->respawn_step_ms = 0;
+        }
+        (void)sd_notify(0, "READY=1");
+}
+
+static void on_signal(struct agent *a)
+{
+        struct signalfd_siginfo info;
+
+        while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                if (info.ssi_signo == SIGHUP)
+                        reload(a);
+                else if (info.ssi_signo != SIGCHLD)
+                        a->end = true;
+        }
+}
+
+/* Blocks them for poll() and gives them to a descriptor. SIGCHLD only wakes. */
+static int take_signals(struct agent *a, struct err *err)
+{
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGHUP);
+        (void)sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return err_errno(err, errno, "sigprocmask");
+        a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return a->signals < 0 ? err_errno(err, errno, "signalfd") : 0;
+}
+
+/* ---- the loop */
+
+static int timeout_of(const struct agent *a, int64_t due_ms, int64_t mono_ms)
+{
+        int64_t ms = due_ms < TURN_MAX_MS ? due_ms : TURN_MAX_MS;
+
+        if (a->watchdog_us && (int64_t)(a->watchdog_us / 3000) < ms)
+                ms = (int64_t)(a->watchdog_us / 3000);
+        if (!a->child.pid && a->respawn_at_ms > mono_ms && a->respawn_at_ms - mono_ms < ms)
+                ms = a->respawn_at_ms - mono_ms;
+        return (int)ms;
+}
+
+static void serve(struct agent *a)
+{
+        while (!a->end) {
+                int64_t mono_ms = clock_mono_ms(), due_ms = half_turn(a->half, mono_ms);
+                struct pollfd fds[3];
+
+                start_child(a, mono_ms);
+                child_tell(&a->child, a->half);
+                feed_watchdog(a);
+                fds[0] = (struct pollfd){.fd = a->signals, .events = POLLIN};
+                fds[1] = (struct pollfd){.fd = half_watch_fd(a->half), .events = POLLIN};
+                fds[2] = (struct pollfd){.fd = a->child.fd, .events = child_events(&a->child)};
+                if (poll(fds, ARRAY_LEN(fds), timeout_of(a, due_ms, mono_ms)) < 0 && errno != EINTR) {
+                        log_error("poll: %s", strerror(errno));
+                        return;
+                }
+                if (fds[2].revents && !child_serve(&a->child, a->half, fds[2].revents))
+                        child_ended(a, clock_mono_ms());
+                if (fds[0].revents)
+                        on_signal(a);
+        }
+}
+
+static int run_tpm_half(struct agent *a, struct agent_config *config, bool measure_only)
+{
+        struct err err = ERR_INIT;
+        int r = take_signals(a, &err);
+
+        if (r >= 0)
+                r = half_new(config, on_slow, &a->half, &err);
+        else
+                agent_config_free(config);
+        if (r >= 0)
+                r = half_start(a->half, &err);
+        if (r < 0) {
+                log_err(&err, "cannot start");
+                (void)sd_notifyf(0, "STATUS=%s", err.text);
+                return 1;
+        }
+        if (measure_only)
+                return 0;
+        if (!wants_network(half_config(a->half)))
+                log_warning("neither registrar.url nor verifier.url is set: runtimes are measured, nothing "
+                            "is reported");
+        (void)sd_watchdog_enabled(0, &a->watchdog_us);
+        (void)sd_notify(0, "READY=1\nSTATUS=measured");
+        serve(a);
+        (void)sd_notify(0, "STOPPING=1");
+        log_info("ending");
+        child_end(&a->child, END_MS);
+        return 0;
+}
+
+/* The main process. */
+static int tpm_half(const char *file, struct agent_config *config, bool measure_only)
+{
+        struct agent a = {.file = file, .child = CHILD_NONE, .signals = -1};
+        int status;
+
+#ifndef __SANITIZE_ADDRESS__             /* whose leak check traces the process */
+        (void)prctl(PR_SET_DUMPABLE, 0); /* nobody reads the AK's auth out of a core file or by ptrace */
+#endif
+        (void)setenv("TSS2_LOG", "all+none", 0); /* errors come to us as codes */
+        status = run_tpm_half(&a, config, measure_only);
+        half_free(a.half);
+        fd_close_p(&a.signals);
+        return status;
+}
+
+/* The other one. */
+static int network_half(struct agent_config *config)
+{
+        struct err err = ERR_INIT;
+        struct agent_net net = {.config = config, .fd = CHILD_SOCKET_FD, .dir = "."};
+        int status = 1;
+
+        (void)signal(SIGTERM, SIG_IGN);
+        (void)signal(SIGINT, SIG_IGN);
+        (void)signal(SIGHUP, SIG_IGN);
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)prctl(PR_SET_PDEATHSIG, 0);
+        if (child_drop_rights(config, &err) < 0)
+                log_err(&err, "network half");
+        else
+                status = agent_net_main(&net);
+        agent_config_free(config);
+        return status;
+}
+
+/* Prints what would be measured, touching neither TPM nor log. */
+static int check(struct agent_config *config)
+{
+        static const struct tpm_bank_set banks = {.n = 3, .v = {DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384}};
+        AUTO(inventory_free_p) struct inventory *inventory = NULL;
+        AUTO(buf_free) struct buf text = {0};
+        struct err err = ERR_INIT;
+        int r = inventory_new(config, &banks, &inventory, &err);
+
+        if (r >= 0)
+                r = inventory_describe(inventory, &text, &err);
+        if (r < 0)
+                log_err(&err, "check");
+        else
+                (void)fwrite(text.p, 1, text.len, stdout);
+        inventory_free(TAKE(inventory));
+        agent_config_free(config);
+        return r < 0 ? 1 : 0;
+}
+
+static const char usage[] =
+        "usage: avow-agent [-c FILE] [--check | --measure-only]\n"
+        "Measures the runtimes of this host into its TPM and proves them to a verifier.\n\n"
+        "  -c, --config FILE   configuration (default " AVOW_SYSCONFDIR "/agent.yaml)\n"
+        "      --check         read the configuration, print what would be measured, end\n"
+        "      --measure-only  measure what is not measured yet in this boot, end\n"
+        "      --version       print the version\n"
+        "  -h, --help          print this\n";
+
+static int print_usage(bool asked)
+{
+        (void)fputs(usage, asked ? stdout : stderr);
+        return asked ? 0 : 2;
+}
+
+enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE, MODE_NETWORK };
+
+static int run(const char *file, enum mode mode)
+{
+        struct agent_config *config = NULL;
+        struct err err = ERR_INIT;
+
+        if (agent_config_load(file, &config, &err) < 0) {
+                log_err(&err, "configuration");
+                return 2;
+        }
+        log_set_level((enum log_level)config->log_level);
+        if (mode == MODE_CHECK)
+                return check(config);
+        if (mode == MODE_NETWORK)
+                return network_half(config);
+        return tpm_half(file, config, mode == MODE_MEASURE);
+}
+
+int main(int argc, char **argv)
+{
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"check", no_argument, NULL, 'k'},
+                {"measure-only", no_argument, NULL, 'm'},
+                {"network-half", no_argument, NULL, 'n'},
+                {"version", no_argument, NULL, 'V'},
+                {"help", no_argument, NULL, 'h'},
+                {NULL, 0, NULL, 0},
+        };
+        const char *file = AVOW_SYSCONFDIR "/agent.yaml";
+        enum mode mode = MODE_RUN;
+        int c;
+
+        log_init("agent", LOG_LEVEL_INFO);
+        while ((c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
+                if (c == 'c')
+                        file = optarg;
+                else if (c == 'k')
+                        mode = MODE_CHECK;
+                else if (c == 'm')
+                        mode = MODE_MEASURE;
+                else if (c == 'n')
+                        mode = MODE_NETWORK;
+                else if (c == 'V')
+                        return puts("avow-agent " PACKAGE_VERSION) < 0;
+                else
+                        return print_usage(c == 'h');
+        }
+        return optind < argc ? print_usage(false) : run(file, mode);
+}
