@@ -155,21 +155,11 @@ static int judge_chain(struct work *w, struct err *err)
                 return fall_short(w, "ek-cert-untrusted", "the EK certificate does not chain to ek.roots",
                                   reason, err);
         cert_tpm_read(w->chain.v[0], &tpm);
-        free(id->ek_class);
         id->ek_class = str_dup(cert_tpm_class(&tpm));
-        return id->ek_class ? 0 : err_nomem(err);
-}
-
-static int keep_certificate(struct work *w, struct err *err)
-{
-        const struct cert *leaf = w->chain.v[0];
-        struct identity *id = &w->c->identity;
-        int r = copy(cert_der(leaf), &id->ek_cert, err);
-
-        if (r < 0)
-                return r;
-        id->ek_cert_serial = str_dup(cert_serial_hex(leaf));
-        return id->ek_cert_serial ? 0 : err_nomem(err);
+        /* Anybody can make a certificate with a given serial number: only a trusted one's may match a
+         * binding. */
+        id->ek_cert_serial = str_dup(cert_serial_hex(w->chain.v[0]));
+        return id->ek_class && id->ek_cert_serial ? 0 : err_nomem(err);
 }
 
 static int judge_certificate(struct work *w, struct err *err)
@@ -184,7 +174,7 @@ static int judge_certificate(struct work *w, struct err *err)
         /* A certificate for another key is no lesser proof but a false one: no policy lets it pass. */
         if (!cert_pubkey(w->chain.v[0]) || !pubkey_equal(cert_pubkey(w->chain.v[0]), w->ek_key))
                 return refuse(w, 403, "ekcert does not certify the key in ek_tpm");
-        r = keep_certificate(w, err);
+        r = copy(cert_der(w->chain.v[0]), &w->c->identity.ek_cert, err);
         if (r >= 0 && why && w->rules->malformed == CERT_MALFORMED_WARN)
                 r = note(w, "ek-cert-malformed", SEVERITY_WARNING, "the EK certificate is malformed", why,
                          "ask the TPM's maker for a corrected one", err);

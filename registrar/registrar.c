@@ -140,6 +140,14 @@ static int add_family(struct metrics *m, const char *name, const char *help, con
         return r;
 }
 
+static void on_metrics_read(void *ctx)
+{
+        struct registrar *r = ctx;
+
+        metric_set(r->n_candidates, (int64_t)candidates_expire(r->candidates, clock_now_ms()));
+        metric_set(r->cert_end_s, cert_not_after_ms(tls_server_cert(r->material.tls)) / 1000);
+}
+
 static int add_metrics(struct registrar *r, struct err *err)
 {
         struct metrics *m = ops_metrics(r->ops);
@@ -163,7 +171,7 @@ static int add_metrics(struct registrar *r, struct err *err)
                                ACT_N, r->activations, err);
         for (size_t i = 0; x >= 0 && i < ARRAY_LEN(gauges); i++)
                 x = metrics_add(m, METRIC_GAUGE, gauges[i].name, gauges[i].help, NULL, 0, gauges[i].ret, err);
-        return x;
+        return x < 0 ? x : metrics_on_read(m, on_metrics_read, r, err);
 }
 
 static void on_counts(void *ctx, const struct registrar_counts *counts, const struct err *err)
@@ -182,8 +190,7 @@ static void on_tick(void *ctx)
         struct registrar *r = ctx;
         struct err err = ERR_INIT;
 
-        metric_set(r->n_candidates, (int64_t)candidates_expire(r->candidates, clock_now_ms()));
-        metric_set(r->cert_end_s, cert_not_after_ms(tls_server_cert(r->material.tls)) / 1000);
+        (void)candidates_expire(r->candidates, clock_now_ms()); /* the number that is left is a metric */
         if (registrar_db_counts(r->db, on_counts, r, &err) < 0)
                 log_err(&err, "counting hosts");
         loop_timer_start(r->tick, TICK_MS);
