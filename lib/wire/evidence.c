@@ -40,14 +40,19 @@ static json_t *quote_to_json(const struct wire_evidence_item *item)
         return r == 0 ? TAKE(data) : NULL;
 }
 
+/* An empty buf has no bytes to point to. */
+static json_t *text_of(const struct buf *b)
+{
+        return json_stringn(b->len > 0 ? (const char *)b->p : "", b->len);
+}
+
 static json_t *log_to_json(const struct wire_evidence_item *item)
 {
         AUTO(json_free_p)
         json_t *data = json_object();
         int r;
         if (item->type == WIRE_IMA_LOG)
-                r = json_object_set_new(data, "entries",
-                                        json_stringn((const char *)item->entries.p, item->entries.len));
+                r = json_object_set_new(data, "entries", text_of(&item->entries));
         else
                 r = json_set_base64(data, "entries", VIEW_BUF(&item->entries));
         if (item->has_count)

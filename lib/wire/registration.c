@@ -298,7 +298,7 @@ int wire_registrar_record_encode(const struct wire_registrar_record *m, struct b
 {
         AUTO(json_free_p)
         json_t *results = json_object();
-        int r = json_set_str(results, "agent_id", m->host);
+        int r = m->host[0] != '\0' ? json_set_str(results, "agent_id", m->host) : 0;
         r |= set_bytes(results, "ek_tpm", &m->ek);
         r |= set_bytes(results, "ekcert", &m->ek_cert_der);
         r |= set_bytes(results, "aik_tpm", &m->ak);

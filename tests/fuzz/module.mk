@@ -10,6 +10,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
+	tests/fuzz/fuzz_wire \
 	tests/fuzz/fuzz_yaml
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
@@ -17,6 +18,7 @@ tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_text_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_LDADD = lib/base/libbase.la $(FUZZ_LIBS)

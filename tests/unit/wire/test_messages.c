@@ -222,6 +222,22 @@ static void keylime_evidence(void **state)
         wire_evidence_done(&m);
 }
 
+/* Nothing new since the last time: a log of no entries is a log. */
+static void empty_logs(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_evidence n, m = {.n = 2};
+        struct buf out = {0};
+        (void)state;
+        m.item[0].type = WIRE_IMA_LOG;
+        m.item[1].type = WIRE_CEL_LOG;
+        assert_ok(wire_evidence_encode(&m, &out, &err), &err);
+        assert_ok(wire_evidence_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_int_equal(n.item[0].entries.len + n.item[1].entries.len, 0);
+        wire_evidence_done(&n);
+        buf_free(&out);
+}
+
 static void outcomes(void **state)
 {
         struct err err = ERR_INIT;
@@ -393,6 +409,7 @@ int main(void)
                 cmocka_unit_test(evidence_round_trip),
                 cmocka_unit_test(keylime_evidence),
                 cmocka_unit_test(outcomes),
+                cmocka_unit_test(empty_logs),
                 cmocka_unit_test(records),
                 cmocka_unit_test(encoders_out_of_memory),
                 cmocka_unit_test(session_out_of_memory),
