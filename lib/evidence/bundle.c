@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "crypto/cert.h"
 #include "evidence/qualify.h"
 
@@ -90,6 +91,7 @@ int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak,
         struct cert *cert = NULL;
         AUTO(pubkey_free_p)
         struct pubkey *key = NULL;
+        AUTO(mem_free_p) char *pem = NULL;
         char attributes[64], host[128];
         int r;
 
@@ -104,8 +106,12 @@ int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak,
         }
         if (r == 0)
                 r = tpm_public_key(ak, &key, err);
+        if (r == 0)
+                r = cert_pem(cert, &pem, err);
         if (r < 0)
                 return r;
+        if (!str_equal(pem, b->ak_certificate))
+                return no(ret_fits, ret_why, "there is something beside it");
         if (!cert_pubkey(cert) || !pubkey_equal(cert_pubkey(cert), key))
                 return no(ret_fits, ret_why, "it is of another key");
         (void)snprintf(host, sizeof(host), "urn:avow:host:%s", b->host); /* a host id has at most 80 */
