@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,7 +16,6 @@
 #include "crypto/trust.h"
 #include "evidence/cel.h"
 #include "policy/appraise.h"
-#include "tenant/api.h"
 #include "tenant/command.h"
 #include "tenant/commands.h"
 #include "tenant/load.h"
@@ -391,61 +389,9 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
         return r < 0 ? r : ANSWER_DONE;
 }
 
-/* --- save --- */
-
-struct save_options {
-        const char *number, *output;
-};
-
-static const struct option_row save_rows[] = {
-        {"number", "N", "which entry of the host's history (default: the latest)", OPTION_TEXT,
-         offsetof(struct save_options, number)},
-        {"output", "FILE", "where to (default: HOST.avow-evidence; never overwritten)", OPTION_TEXT,
-         offsetof(struct save_options, output)},
-        {0},
-};
-
-static int run_save(const struct session *s, const void *values, int n_args, char **args, struct err *err)
-{
-        const struct save_options *o = values;
-        AUTO(api_close_p) struct api *api = NULL;
-        AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
-        AUTO(bundle_free_p) struct bundle *b = NULL;
-        AUTO(mem_free_p) char *host = api_escape(args[0]);
-        AUTO(mem_free_p) char *number = api_escape(o->number ? o->number : "latest");
-        AUTO(mem_free_p) char *file = o->output ? str_dup(o->output) : str_fmt("%s.avow-evidence", args[0]);
-        AUTO(mem_free_p) char *path = NULL;
-        int r;
-
-        (void)n_args;
-        if (!str_valid_host_id(args[0]))
-                return err_set(err, ERR_CONFIG, 0, "%s is no host name", SHOW(args[0]));
-        path = host && number && file ? str_fmt("/avow/v1/hosts/%s/evidence/%s", host, number) : NULL;
-        if (!path)
-                return err_nomem(err);
-        r = api_open(s, API_VERIFIER, &api, err);
-        if (r < 0 ||
-            (r = api_send(api, &(struct api_request){.method = "GET", .path = path}, &answer, err)) < 0)
-                return r;
-        /* a bundle that cannot be read later is of no use: try now */
-        r = bundle_decode(http_fetched_response(answer)->body, &b, err);
-        if (r < 0) {
-                err->kind = ERR_PEER;
-                return err_wrap(err, "verifier: the bundle cannot be read");
-        }
-        r = file_create(file, http_fetched_response(answer)->body, 0644, err);
-        if (r < 0)
-                return r;
-        if (s->output == OUTPUT_TABLE)
-                (void)printf("%s\n", file);
-        return ANSWER_DONE;
-}
-
 const struct command evidence_commands[] = {
-        {"evidence", "save", "HOST", "Writes a host's evidence to a file, whole", save_rows,
-         sizeof(struct save_options), 1, 1, run_save},
-        {"evidence", "show", "FILE", "Shows what is in an evidence bundle", NULL, 0, 1, 1, run_show},
-        {"evidence", "verify", "FILE", "Appraises a bundle offline, as the verifier does", verify_rows,
+        {"evidence", "show", "FILE", "Show what is in an evidence bundle", NULL, 0, 1, 1, run_show},
+        {"evidence", "verify", "FILE", "Appraise a bundle offline, as the verifier does", verify_rows,
          sizeof(struct verify_options), 1, 1, run_verify},
         {0},
 };

@@ -222,11 +222,11 @@ static int run_predict(const struct session *s, const void *values, int n_args, 
 }
 
 const struct command policy_commands[] = {
-        {"policy", "check", "FILE...", "Reads policies and says what is wrong with them", NULL, 0, 1, 1000,
+        {"policy", "check", "FILE...", "Read policies and say what is wrong with them", NULL, 0, 1, 1000,
          run_check},
-        {"policy", "diff", "OLD NEW", "Shows what changes for hosts; OLD and NEW are files or NAME[@VERSION]",
+        {"policy", "diff", "OLD NEW", "Show what changes for hosts; OLD and NEW are files or NAME[@VERSION]",
          NULL, 0, 2, 2, run_diff},
-        {"policy", "predict", "FILE|NAME", "Prints the register values that follow from a policy",
+        {"policy", "predict", "FILE|NAME", "Print the register values that follow from a policy",
          predict_rows, sizeof(struct predict_options), 1, 1, run_predict},
         {0},
 };

@@ -19,7 +19,7 @@
 #include "tenant/policy_draft.h"
 
 struct make_options {
-        const char *name, *description, *bank, *libs, *agent_config, *from_evidence, *output;
+        const char *name, *description, *bank, *libs, *agent_config, *from_evidence, *out;
         struct option_list fix_pcr;
 };
 
@@ -37,8 +37,8 @@ static const struct option_row make_rows[] = {
          offsetof(struct make_options, bank)},
         {"libs", "private|all|none", "which shared objects of RUNTIMEs (default: private)", OPTION_TEXT,
          offsetof(struct make_options, libs)},
-        {"output", "FILE", "where to (default: standard output; never overwritten)", OPTION_TEXT,
-         offsetof(struct make_options, output)},
+        {"out", "FILE", "where to (default: standard output; never overwritten)", OPTION_TEXT,
+         offsetof(struct make_options, out)},
         {0},
 };
 
@@ -149,8 +149,8 @@ static char *describe(const struct make_options *o, const struct bundle *b)
 
 static int give_out(const struct make_options *o, struct view text, struct err *err)
 {
-        if (o->output)
-                return file_create(o->output, text, 0644, err);
+        if (o->out)
+                return file_create(o->out, text, 0644, err);
         if (fwrite(text.p, 1, text.len, stdout) != text.len || fflush(stdout))
                 return err_set(err, ERR_IO, 0, "standard output cannot be written");
         return 0;
@@ -209,7 +209,7 @@ static int run_make(const struct session *s, const void *values, int n_args, cha
 }
 
 const struct command policy_make_commands[] = {
-        {"policy", "make", "[NAME=PATH...]", "Makes a policy from this host's runtimes or from evidence",
+        {"policy", "make", "[NAME=PATH...]", "Make a policy from this host's runtimes or from evidence",
          make_rows, sizeof(struct make_options), 0, 1000, run_make},
         {0},
 };

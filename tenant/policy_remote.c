@@ -418,12 +418,12 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
 }
 
 const struct command policy_remote_commands[] = {
-        {"policy", "list", "", "Lists the policies at the verifier", NULL, 0, 0, 0, run_list},
-        {"policy", "show", "NAME[@VERSION]", "Shows the versions of a policy, or one version's text",
+        {"policy", "list", "", "List the policies at the verifier", NULL, 0, 0, 0, run_list},
+        {"policy", "show", "NAME[@VERSION]", "Show the versions of a policy, or one version's text",
          show_rows, sizeof(struct show_options), 1, 1, run_show},
-        {"policy", "push", "FILE", "Makes a policy the newest version under its name", push_rows,
+        {"policy", "push", "FILE", "Make a policy the newest version under its name", push_rows,
          sizeof(struct push_options), 1, 1, run_push},
-        {"policy", "test", "FILE", "Tries a policy on recorded evidence", test_rows,
+        {"policy", "test", "FILE", "Try a policy on recorded evidence", test_rows,
          sizeof(struct test_options), 1, 1, run_test},
         {0},
 };
