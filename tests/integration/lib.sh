@@ -73,6 +73,16 @@ start() {
 	echo "$PID" >"$WORK/$name.pid"
 }
 
+# faked SPEC COMMAND...: with another time ("+40d", "@2020-01-01 00:00:00"). Not through faketime(1), which would
+# stand between start() and the process.
+faked() {
+	local spec=$1 lib
+	lib=$(ls /usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1 2>/dev/null | head -n 1)
+	[ -n "$lib" ] || skip "libfaketime is not installed"
+	shift
+	exec env LD_PRELOAD="$lib" FAKETIME="$spec" FAKETIME_DONT_FAKE_MONOTONIC=1 "$@"
+}
+
 # stop NAME [SIGNAL]: ends what start() started and waits for it; its exit status in $STATUS
 stop() {
 	local pid
@@ -294,3 +304,6 @@ host_register() {
 	TPM2TOOLS_TCTI=$(tpm_tcti "$tpm") python3 "$top_srcdir/tests/integration/register.py" --url "$REGISTRAR_URL" \
 		--ca "$WORK/pki/ca.pem" --name "$name" --state "$WORK/client-$tpm" "$@" 2>>"$WORK/register.log"
 }
+
+# steps TEXT: register.py's answer without the words, "register 200 activate 200"
+steps() { cut -d' ' -f1,2 | xargs; }
