@@ -80,7 +80,8 @@ static void answer_challenge(struct http_request *req, const struct host *host,
                                  .asks = host->challenge.asks,
                                  .boot_time_ms = caps->boot_time_ms,
                                  .received_at_ms = host->challenge.issued_at_ms,
-                                 .expires_at_ms = host->challenge.expires_at_ms};
+                                 .expires_at_ms = host->challenge.expires_at_ms,
+                                 .key = &caps->quote};
         struct err err = ERR_INIT;
         struct buf body = {0};
         int r;

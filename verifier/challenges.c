@@ -48,7 +48,8 @@ static int ask_quote(const struct host *host, const struct policy_effective *e, 
 static void ask_log(const struct host *host, const struct policy_effective *e, bool from_start,
                     struct wire_ask *ret)
 {
-        *ret = (struct wire_ask){.type = WIRE_CEL_LOG, .has_count = true, .entry_count = CEL_RECORDS_MAX};
+        *ret = (struct wire_ask){
+                .type = WIRE_CEL_LOG, .has_offset = true, .has_count = true, .entry_count = CEL_RECORDS_MAX};
         if (!from_start)
                 ret->starting_offset = appraisal_log_offset(host->cont, e);
 }
