@@ -332,12 +332,8 @@ int half_look(struct half *h, enum inventory_look look, int64_t mono_ms, struct 
         if (r < 0)
                 return r;
         say_problem(h);
-        if (r > 0) {
-                log_with(LOG_LEVEL_WARNING, LOG_FIELDS({"AVOW_EVENT", "re-measured"}),
-                         "%d file(s) of the runtimes changed and were measured again into PCR %u", r,
-                         h->config->tpm.pcr);
+        if (r > 0)
                 rewatch(h);
-        }
         return r;
 }
 

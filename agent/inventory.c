@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/closure.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define STABLE_MS 100
@@ -152,6 +153,23 @@ static bool logged(const struct pcr_log *log, const char *path, const struct mea
         return rec;
 }
 
+static void say_measured(const struct file *f, const struct measurement *m)
+{
+        char hex[2 * DIGEST_BYTES_MAX + 1] = "";
+        const char *bank = "";
+
+        for (size_t i = 0; i < m->n; i++)
+                if (m->digests[i].alg == DIGEST_SHA256 || !*bank) {
+                        bank = digest_name(m->digests[i].alg);
+                        (void)hex_write(hex, digest_view(&m->digests[i]));
+                }
+        log_with(f->known ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                 LOG_FIELDS({"AVOW_EVENT", f->known ? "re-measured" : "measured"},
+                            {"AVOW_RUNTIME", f->runtime}, {"AVOW_PATH", f->path}, {"AVOW_DIGEST", hex}),
+                 "runtime '%s': %s %s: %s:%s", f->runtime, SHOW(f->path),
+                 f->known ? "changed and was measured again" : "measured", bank, hex);
+}
+
 /* Return: 1 if it was measured now, 0 if the log had it, < 0. */
 static int record(struct file *f, const struct measurement *m, struct pcr_log *log, struct tpm *tpm,
                   struct err *err)
@@ -162,6 +180,7 @@ static int record(struct file *f, const struct measurement *m, struct pcr_log *l
                 r = pcr_log_measure(log, tpm, f->runtime, f->path, m, err);
                 if (r < 0)
                         return r;
+                say_measured(f, m);
                 r = 1;
         }
         f->measured = f->seen = m->mark;

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "config.h"
 
@@ -280,8 +281,10 @@ static int print_usage(bool asked)
 
 enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE, MODE_NETWORK };
 
-static int run(const char *file, enum mode mode)
+static int run(const char *name, enum mode mode)
 {
+        AUTO(mem_free_p) char *real = realpath(name, NULL); /* the network half works in another folder */
+        const char *file = real ? real : name;
         struct agent_config *config = NULL;
         struct err err = ERR_INIT;
 

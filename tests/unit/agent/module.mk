@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 agent_tests = \
 	tests/unit/agent/test_conf \
+	tests/unit/agent/test_half \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_privsep
 check_PROGRAMS += $(agent_tests)
@@ -11,3 +12,5 @@ tests_unit_agent_test_pcr_log_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpm_pcr_extend
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
 include tests/unit/agent/net.mk
+tests_unit_agent_test_half_SOURCES = tests/unit/agent/test_half.c tests/unit/tpm/swtpm.c
+tests_unit_agent_test_half_LDADD = agent/libagent.la $(TEST_LIBS)
