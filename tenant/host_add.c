@@ -254,6 +254,15 @@ static int enrol(const struct session *s, const struct add_values *v, const char
         return r;
 }
 
+/* A conflict is an answer: the name is another TPM's, or enrolled already. */
+static int refused(int r, const struct err *err)
+{
+        if (err->code != 409)
+                return r;
+        (void)fprintf(stderr, "avow: %s\n", err->text);
+        return ANSWER_NO;
+}
+
 static int run_add(const struct session *s, const void *values, int n_args, char **args, struct err *err)
 {
         const struct add_values *v = values;
@@ -268,7 +277,7 @@ static int run_add(const struct session *s, const void *values, int n_args, char
                 return err_set(err, ERR_CONFIG, 0, "--policy NAME is missing; 'avow policy list' shows them");
         r = bind_name(s, v, args[0], wait_ms, &registered, err);
         if (r < 0)
-                return r;
+                return refused(r, err);
         if (v->bind_only || (!is_active(registered) && !v->dry_run)) {
                 r = print_added(s, NULL, registered, err);
                 if (r < 0 || v->bind_only)
@@ -281,13 +290,9 @@ static int run_add(const struct session *s, const void *values, int n_args, char
                 return ANSWER_UNDECIDED;
         }
         r = enrol(s, v, args[0], &enrolled, err);
-        if (r < 0 && err->code == 409) {
-                (void)fprintf(stderr, "avow: %s\n", err->text);
-                return ANSWER_NO;
-        }
         if (r == 0)
                 r = print_added(s, enrolled, registered, err);
-        return r < 0 ? r : ANSWER_DONE;
+        return r < 0 ? refused(r, err) : ANSWER_DONE;
 }
 
 const struct command host_add_commands[] = {

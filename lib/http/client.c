@@ -323,12 +323,27 @@ static void collect(struct http_client *c)
         }
 }
 
+/* A callback of ours failed for want of memory: libcurl runs nothing on this multi handle any more. All calls
+ * end; the next one begins with a new handle. */
+static void abort_all(struct http_client *c)
+{
+        for (struct http_call_handle *h = c->calls; h != NULL; h = h->next) {
+                if (!h->finished)
+                        h->result = CURLE_OUT_OF_MEMORY;
+                h->finished = true;
+        }
+        c->rotated = true;
+        loop_timer_start(c->reap, 0);
+}
+
 static void act(struct http_client *c, curl_socket_t fd, int what)
 {
         int running;
+        CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
 
-        (void)curl_multi_socket_action(c->multi, fd, what, &running);
         collect(c);
+        if (code != CURLM_OK)
+                abort_all(c);
 }
 
 static void on_timeout(void *ctx)
@@ -612,6 +627,7 @@ int http_client_send(struct http_client *c, const struct http_call *call, http_d
         if (h->easy == NULL || !set_call(h, call) ||
             curl_easy_setopt(h->easy, CURLOPT_URL, call->url) != CURLE_OK ||
             curl_multi_add_handle(c->multi, h->easy) != CURLM_OK) {
+                c->rotated = true; /* a handle that failed once may be of no use: begin with a new one */
                 call_free(h);
                 return err_nomem(err);
         }

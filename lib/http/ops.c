@@ -52,8 +52,9 @@ static void on_ready(struct http_request *req, void *ctx)
                     0)
                         ready = false;
         }
-        if (json_object_set_new(doc, "ready", json_boolean(ready)) < 0 ||
-            json_object_set_new(doc, "checks", checks) < 0) {
+        /* The checks first: setting consumes them, also when it fails. */
+        if (json_object_set_new(doc, "checks", checks) < 0 ||
+            json_object_set_new(doc, "ready", json_boolean(ready)) < 0) {
                 json_decref(doc);
                 doc = NULL;
         }

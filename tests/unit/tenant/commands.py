@@ -170,6 +170,8 @@ class Add(Case):
         self.verifier.routes[("POST", "/avow/v1/hosts")] = problem(409, "enrolled already")
         self.assertIn("enrolled already", self.run_avow("host", "add", "web-1", "--tofu", "--policy", "p",
                                                         expect=NO).stderr)
+        self.registrar.routes[("PUT", "/avow/v1/hosts/web-1")] = problem(409, "another EK")
+        self.run_avow("host", "add", "web-1", "--ek-sha256", "x", "--policy", "p", expect=NO)
         self.registrar.routes[("PUT", "/avow/v1/hosts/web-1")] = problem(400, "no hex")
         self.run_avow("host", "add", "web-1", "--ek-sha256", "x", "--policy", "p", expect=MISUSE)
 
