@@ -5,6 +5,7 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
+	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_state \
@@ -19,6 +20,7 @@ tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la lib/base/libbase.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_text_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
