@@ -240,12 +240,12 @@ static int read_pair(struct conf *c, const struct yaml_node *key, const struct y
 
         if (!path || !below)
                 return err_nomem(err);
-        for (size_t i = 0; i < c->n_keys; i++) {
+        for (size_t i = 0; i < c->n_keys && !strchr(key->text, '.'); i++) {
                 if (str_equal(c->keys[i].path, path))
                         return conf_value_read(&c->keys[i], node, dir, &c->values[i], err);
                 group = group || str_starts(c->keys[i].path, below);
         }
-        if (!group || strchr(key->text, '.'))
+        if (!group) /* "tpm.tcti:" in one line too: two spellings could say two things */
                 return unknown_key(c, key, prefix, err);
         return node->kind == YAML_NULL ? 0 : conf_read_map(c, node, below, dir, err);
 }

@@ -19,7 +19,11 @@ void *mem_alloc(size_t size)
 
 void *mem_zalloc(size_t n, size_t size)
 {
-        return n && size ? calloc(n, size) : calloc(1, 1);
+        size_t total;
+
+        if (__builtin_mul_overflow(n, size, &total))
+                return NULL;
+        return calloc(1, total ? total : 1);
 }
 
 void *mem_resize(void *old, size_t n, size_t size)
