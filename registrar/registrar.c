@@ -37,10 +37,6 @@ static int load_roots(const struct settings *s, struct trust **ret, struct err *
                 r = trust_add_path(trust, s->ek_roots->items[i], err);
         if (r < 0)
                 return err_wrap(err, "ek.roots");
-        if (s->ek_policy == EK_REQUIRED && trust_count(trust) == 0)
-                return err_set(err, ERR_CONFIG, 0,
-                               "ek.roots: no certificate in '%s'; ek.policy required needs one",
-                               s->ek_roots->items[0]);
         *ret = TAKE(trust);
         return 0;
 }
@@ -107,6 +103,10 @@ static void warn(const struct material *m)
         if (s->ek_policy != EK_REQUIRED)
                 log_warning("ek.policy is %s: hosts are accepted without a certificate of their TPM's maker",
                             ek_policy_name(s->ek_policy));
+        if (s->ek_policy == EK_REQUIRED && trust_count(m->roots) == 0)
+                log_warning("ek.roots holds no certificate: put the CAs of your TPMs' makers there and "
+                            "reload, no "
+                            "host can register before");
         if (!s->tls_client_ca && s->n_grants == 0)
                 log_warning("neither tls.client_ca nor roles is set: nobody can administer this registrar");
         if (!m->has_ak_ca)
