@@ -390,16 +390,14 @@ static int look_at_clock(const struct evidence *e, const struct expectation *x,
         return r;
 }
 
-int evidence_authenticate(const struct evidence *e, const struct expectation *x, struct verdict *v,
-                          bool *ret_authentic, struct authenticated *ret, struct err *err)
+static int authenticate(const struct evidence *e, const struct expectation *x, struct verdict *v,
+                        bool *ret_authentic, struct authenticated *ret, struct err *err)
 {
         struct authenticated out = {.rebooted = false};
         struct tpm_attest quote, time;
         bool has_time = e->time_message.len > 0 || e->time_signature.len > 0;
         int r;
 
-        *ret_authentic = false;
-        memset(ret, 0, sizeof(*ret));
         r = check_quote(e, x, v, &quote, err);
         if (r <= 0)
                 return r;
@@ -416,4 +414,22 @@ int evidence_authenticate(const struct evidence *e, const struct expectation *x,
         *ret_authentic = true;
         *ret = out;
         return 0;
+}
+
+int evidence_authenticate(const struct evidence *e, const struct expectation *x, struct verdict *v,
+                          bool *ret_authentic, struct authenticated *ret, struct err *err)
+{
+        AUTO(pubkey_free_p) struct pubkey *key = NULL;
+        struct evidence with_key = *e;
+
+        *ret_authentic = false;
+        memset(ret, 0, sizeof(*ret));
+        if (!e->ak_key) { /* made once for both signatures */
+                int r = tpm_public_key(e->ak, &key, err);
+
+                if (r < 0)
+                        return err_wrap(err, "attestation key");
+                with_key.ak_key = key;
+        }
+        return authenticate(&with_key, x, v, ret_authentic, ret, err);
 }
