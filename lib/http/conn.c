@@ -29,7 +29,9 @@
 #define READ_HIGH_BYTES   (64u * 1024) /* what libevent may buffer ahead of us */
 #define DISCARD_MAX_BYTES (64u * 1024) /* of a refused body, for the sake of the connection */
 #define LINGER_MS         2000
-#define STREAM_MAX_BYTES  (1024u * 1024)
+#define ONE_RECORD_BYTES                                                                                     \
+        (14u * 1024) /* a body that goes out with its head, in one TLS record and one write */
+#define STREAM_MAX_BYTES (1024u * 1024)
 
 static void conn_run(struct conn *c);
 
@@ -150,9 +152,15 @@ void conn_answer(struct conn *c, int status, struct buf *head, struct view body)
         if (stays)
                 buf_fmt(head, "Content-Length: %zu\r\n", body.len);
         buf_str(head, "\r\n");
+        if (!stays || req->head.head_only)
+                body = VIEW_NONE;
+        if (body.len <= ONE_RECORD_BYTES) {
+                buf_put_view(head, body);
+                body = VIEW_NONE;
+        }
         c->state = CONN_ANSWER;
         if (!buf_ok(head) || evbuffer_add(out, head->p, head->len) < 0 ||
-            (stays && !req->head.head_only && body.len > 0 && evbuffer_add(out, body.p, body.len) < 0)) {
+            (body.len > 0 && evbuffer_add(out, body.p, body.len) < 0)) {
                 conn_kill(c);
                 conn_leave(c);
                 return;
