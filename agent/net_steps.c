@@ -430,6 +430,8 @@ static void enter_send(struct net *net)
 /* Said when it changes: the verdict is the verifier's to keep, this is for whoever reads the host's log. */
 static void note_verdict(struct net *net, enum wire_evaluation evaluation)
 {
+        if (net->native && evaluation == WIRE_PENDING)
+                return; /* it asks again before it judges */
         if (net->has_evaluation && net->evaluation == evaluation)
                 return;
         net->has_evaluation = true;

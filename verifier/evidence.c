@@ -299,7 +299,7 @@ static void judge(struct round *r, struct host *host, struct session *session)
                 host->challenge.out = false; /* single-use */
                 if (host->e.keylime)
                         host->s.asked_full = ask == APPRAISAL_ASK_FULL_LOG;
-                answer(r, host, WIRE_INCONCLUSIVE, true, ask == APPRAISAL_ASK_FULL_LOG);
+                answer(r, host, WIRE_PENDING, true, ask == APPRAISAL_ASK_FULL_LOG);
                 round_free(r);
                 return;
         }
