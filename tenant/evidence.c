@@ -246,7 +246,7 @@ static int verify_with(const struct session *s, const struct verify_options *o, 
                 return err_wrap(err, "--at");
         if (r == 0)
                 r = load_effective(o->policies.v, o->policies.n, at_ms, &e, err);
-        if (r < 0 || (r = appraise_bundle(b, e, &v, err)) < 0 ||
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, &v, err)) < 0 ||
             (r = judge_ak_ca(b, o->ak_ca, v, scope, err)) < 0 ||
             (r = describe_scope(b, e, v, scope, err)) < 0)
                 return r;

@@ -109,7 +109,7 @@ static int check_evidence(const struct bundle *b, struct policy *p, struct err *
         struct policy_version version = {p, 1, POLICY_NEVER};
         int r = policy_effective_new(&version, 1, b->received_at_ms, &e, err);
 
-        if (r < 0 || (r = appraise_bundle(b, e, &v, err)) < 0)
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, &v, err)) < 0)
                 return r;
         if (v->state == VERDICT_PASS)
                 return 0;

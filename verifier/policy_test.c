@@ -85,7 +85,8 @@ static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
                 return;
         }
         if (outcome == STORE_OK && host &&
-            (bundle_with_log(text, cel, &b, &err) < 0 || appraise_bundle(b, t->policy, &verdict, &err) < 0)) {
+            (bundle_with_log(text, cel, &b, &err) < 0 ||
+             appraise_bundle(b, t->policy, host->cont, &verdict, &err) < 0)) {
                 reply_failure(t->req, &err, "trying a policy");
                 testing_free(t);
                 return;

@@ -32,8 +32,9 @@ struct work {
         struct judging judging;
         struct authenticated auth;
         struct continuation *next;
+        const struct continuation *memory; /* what was judged in its time */
         bool offline;
-        const struct previous *previous; /* of a bundle */
+        const struct previous *previous; /* of a bundle, if there is no memory */
 
         /* The log. */
         struct cel_log *log;
@@ -233,7 +234,7 @@ static int note_replay(struct work *w, const struct cel_replay *replay, struct e
  */
 static int find_judged_before(struct work *w, size_t n_covered, struct err *err)
 {
-        const struct continuation *before = w->in->before;
+        const struct continuation *before = w->memory;
         struct cel_log prefix;
         struct cel_replay replay;
         int r;
@@ -305,10 +306,10 @@ static int read_row(struct work *w, size_t record, struct judge_row *ret, struct
         r = judge_ask(&w->judging, ret, err);
         if (r < 0)
                 return r;
-        ret->m.refused = ret->answer == POLICY_DENIED ||
-                         (ret->answer == POLICY_UNKNOWN &&
-                          (ret->m.entry >= w->n_judged_before ||
-                           (w->in->before && was_refused(w->in->before, ret->m.entry))));
+        ret->m.refused =
+                ret->answer == POLICY_DENIED ||
+                (ret->answer == POLICY_UNKNOWN &&
+                 (ret->m.entry >= w->n_judged_before || (w->memory && was_refused(w->memory, ret->m.entry))));
         return 0;
 }
 
@@ -539,7 +540,7 @@ static int appraise_any(struct work *w, struct err *err)
 int appraise(const struct appraisal *in, struct appraisal_result *ret, struct err *err)
 {
         AUTO(work_done)
-        struct work w = {.in = in, .out = ret};
+        struct work w = {.in = in, .out = ret, .memory = in->before};
         int r;
 
         *ret = (struct appraisal_result){0};
@@ -570,8 +571,8 @@ static int judge_certificate(struct work *w, const struct bundle *b, const struc
         return judge_find(&w->judging, VERDICT_REFUSED, &f, err);
 }
 
-int appraise_bundle(const struct bundle *b, const struct policy_effective *policy, struct verdict **ret,
-                    struct err *err)
+int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
+                    const struct continuation *memory, struct verdict **ret, struct err *err)
 {
         AUTO(appraisal_result_done)
         struct appraisal_result result = {0};
@@ -591,7 +592,9 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         struct work w = {.in = &in,
                          .out = &result,
                          .offline = true,
-                         .previous = b->has_previous ? &b->previous : NULL};
+
+                         .memory = memory,
+                         .previous = b->has_previous && !memory ? &b->previous : NULL};
         int r = bundle_evidence(b, &ak, &qualifying, &evidence, &expectation, err);
 
         if (r < 0)

@@ -55,12 +55,12 @@ int appraise(const struct appraisal *in, struct appraisal_result *ret, struct er
 
 /*
  * Appraises a bundle under POLICY, made for the time that is asked about (the bundle's received_at_ms, if
- * nothing else is). What rested on memory that no bundle holds, a superseded measurement that an older policy
- * allowed, is inconclusive here. Return: 0; -ERR_FORMAT for a bundle whose AK or ids are none; -ERR_NOMEM,
- * -ERR_CRYPTO.
+ * nothing else is). MEMORY is what a verifier remembers of the host, for what was judged in its time, or
+ * NULL: then a superseded measurement that no given policy knows is inconclusive, because no bundle can show
+ * that it was allowed. Return: 0; -ERR_FORMAT for a bundle whose AK or ids are none; -ERR_NOMEM, -ERR_CRYPTO.
  */
-int appraise_bundle(const struct bundle *b, const struct policy_effective *policy, struct verdict **ret,
-                    struct err *err) MUST_USE;
+int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
+                    const struct continuation *memory, struct verdict **ret, struct err *err) MUST_USE;
 
 /*
  * The entry from which the log has to be asked for in the next round, given what is remembered and the policy

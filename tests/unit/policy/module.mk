@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 policy_tests = \
 	tests/unit/policy/test_appraise \
-	tests/unit/policy/test_bits \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
 	tests/unit/policy/test_policy \
@@ -17,6 +16,3 @@ tests_unit_policy_test_appraise_SOURCES = tests/unit/policy/test_appraise.c \
 	tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h
 tests_unit_policy_test_appraise_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
-tests_unit_policy_test_bits_SOURCES = tests/unit/policy/test_bits.c \
-	tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h
-tests_unit_policy_test_bits_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
