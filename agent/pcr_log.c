@@ -274,6 +274,19 @@ static bool last_lacks_extend(const struct pcr_log *log, const struct digest *no
         return last->n_before > 0;
 }
 
+/* A TPM that lost power meanwhile has begun another boot: keys and list are started anew. */
+static int check_reset(const struct pcr_log *log, struct tpm *tpm, struct err *err)
+{
+        struct tpm_counters now;
+        int r = tpm_clock_read(tpm, &now, err);
+
+        if (r < 0)
+                return r;
+        if (now.reset != log->clock.reset || now.restart != log->clock.restart)
+                return err_set(err, ERR_TPM, TPM_CODE_RESET, "the TPM was reset");
+        return 0;
+}
+
 /* Makes list and register agree, if that can be done. */
 static int agree(struct pcr_log *log, struct tpm *tpm, struct err *err)
 {
@@ -283,6 +296,8 @@ static int agree(struct pcr_log *log, struct tpm *tpm, struct err *err)
 
         if (r >= 0)
                 r = leads_to(log, log->list->n, now, err);
+        if (r == 0 && check_reset(log, tpm, err) < 0)
+                r = -ERR_TPM;
         if (r == 0 && last_is_ours) {
                 r = leads_to(log, log->list->n - 1, now, err);
                 if (r == 0)

@@ -39,6 +39,9 @@ bool tpm_err_is_lost(const struct err *err);
 /* The TPM forgot a handle or session (reset, flushed by another): load keys again on the same connection. */
 bool tpm_err_is_stale(const struct err *err);
 
+/* TPM_RC_INITIALIZE: for those who find out by other means that the TPM was reset; it counts as stale. */
+#define TPM_CODE_RESET 0x100
+
 /* What a response code means, as words: "tpm:session(1):the authorization HMAC check failed". Borrowed from
  * RET (at least 160 bytes). */
 const char *tpm_rc_text(uint32_t rc, char *ret, size_t size);
