@@ -12,6 +12,7 @@ import os
 import ssl
 import struct
 import subprocess
+import time
 import urllib.parse
 
 JSON = "application/json"
@@ -286,8 +287,12 @@ class Peer:
 
     def offer(self):
         """POST the capabilities; keeps what is asked for."""
-        status, doc, headers = self.verifier.request("POST", f"/v3.0/agents/{self.name}/attestations", self.capabilities(),
-                                                     JSON_API, self.headers())
+        while True:
+            status, doc, headers = self.verifier.request("POST", f"/v3.0/agents/{self.name}/attestations",
+                                                         self.capabilities(), JSON_API, self.headers())
+            if status != 429:
+                break
+            time.sleep(int(headers["Retry-After"]))
         if status == 201:
             self.next = {"index": int(headers["Location"].rsplit("/", 1)[1]),
                          "evidence_requested": doc["data"]["attributes"]["evidence_requested"]}
@@ -310,7 +315,7 @@ class Peer:
     def log_data(self):
         records = [RS + r for r in self.log.split(RS)[1:]]
         wanted = records[self.asked("cel_log")["starting_offset"]:]
-        return {"entries": b"".join(wanted).decode(), "entry_count": len(wanted)}
+        return {"entries": b64(b"".join(wanted)), "entry_count": len(wanted)}
 
     def evidence(self):
         makers = {"tpm_quote": ("certification", self.quote_data), "cel_log": ("log", self.log_data)}
