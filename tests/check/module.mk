@@ -8,7 +8,8 @@ house_rules = \
 	tests/check/check-lengths.sh \
 	tests/check/check-spdx.sh \
 	tests/check/check-symbols.sh \
-	tests/check/rules-find-offenders.sh
+	tests/check/rules-find-offenders.sh \
+	tests/check/runner-counts.sh
 dist_check_SCRIPTS += $(house_rules)
 TESTS += $(house_rules)
 EXTRA_DIST += tests/check/common.sh tests/check/strip.awk tests/check/banned.allow
