@@ -73,13 +73,13 @@ static int refused(const struct api *api, const struct http_response *res, struc
                 return err_set(err, kind, res->status, "the %s answered with status %d", api->name,
                                res->status);
         if (p.where && *p.where) {
-                buf_escaped(&text, view_str(p.where));
+                buf_printable(&text, view_str(p.where));
                 buf_str(&text, ": ");
         }
-        buf_escaped(&text, view_str(p.title && *p.title ? p.title : "refused"));
+        buf_printable(&text, view_str(p.title && *p.title ? p.title : "refused"));
         if (p.detail && *p.detail) {
                 buf_str(&text, ": ");
-                buf_escaped(&text, view_str(p.detail));
+                buf_printable(&text, view_str(p.detail));
         }
         wire_problem_done(&p);
         words = buf_take_str(&text);

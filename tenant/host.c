@@ -187,6 +187,27 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
 
 /* ---- explain ---- */
 
+/* "web-1 is fail since …": what the findings below it are about. */
+static int print_headline(const json_t *doc, struct err *err)
+{
+        AUTO(mem_free_p) char *since = output_member_text(doc, "since");
+        AUTO(mem_free_p) char *last = output_member_text(doc, "last_evidence");
+        AUTO(mem_free_p) char *policy = output_member_text(doc, "policy.name");
+        AUTO(mem_free_p) char *version = output_member_text(doc, "policy.version");
+        AUTO(mem_free_p) char *state = output_member_text(doc, "state");
+        AUTO(mem_free_p) char *host = output_member_text(doc, "host");
+        const json_t *enforced = json_object_get(json_object_get(doc, "verdict"), "enforced");
+
+        if (!since || !last || !policy || !version || !state || !host)
+                return err_nomem(err);
+        (void)printf("%s is %s since %s\n", host, state, since);
+        if (json_is_object(json_object_get(doc, "policy")))
+                (void)printf("judged by policy '%s', version %s%s; last evidence %s\n", policy, version,
+                             json_is_false(enforced) ? " (observed, not enforced)" : "", last);
+        (void)printf("\n");
+        return 0;
+}
+
 /* The server's text: lines stay lines, everything else that is no plain character is escaped. */
 static void print_text(const char *text)
 {
@@ -194,7 +215,7 @@ static void print_text(const char *text)
                 size_t n = strcspn(text, "\n");
                 AUTO(buf_free) struct buf line = {0};
 
-                buf_escaped(&line, VIEW(text, n));
+                buf_printable(&line, VIEW(text, n));
                 (void)printf("%.*s\n", (int)line.len, line.p ? (const char *)line.p : "");
                 text += n + (text[n] == '\n');
         }
@@ -243,8 +264,13 @@ static int run_explain(const struct session *s, const void *values, int n_args, 
         r = output_document_if_asked(s, doc, err);
         if (r < 0)
                 return r;
-        if (r == 0)
-                print_text(host_text(doc, "text"));
+        if (r == 0) {
+                const char *text = host_text(doc, "text");
+
+                if (print_headline(doc, err) < 0)
+                        return -(int)err->kind;
+                print_text(text && *text ? text : "Nothing was found: its evidence meets its policy.");
+        }
         return (int)hosts_answer(host_text(doc, "state"), host_text(doc, "trust"));
 }
 
@@ -310,8 +336,9 @@ static int run_remove(const struct session *s, const void *values, int n_args, c
         if (r < 0)
                 return r;
         if (r == 0)
-                (void)printf("%s %s:%s%s\n", v->dry_run ? "Would remove" : "Removed", args[0],
-                             enrolment ? " enrolment" : "", binding ? " registration and binding" : "");
+                (void)printf("%s %s: %s%s%s\n", v->dry_run ? "Would remove" : "Removed", args[0],
+                             enrolment ? "enrolment" : "", enrolment && binding ? ", " : "",
+                             binding ? "registration and binding" : "");
         return ANSWER_DONE;
 }
 

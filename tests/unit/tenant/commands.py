@@ -214,7 +214,8 @@ class Show(Case):
         self.verifier.routes[("GET", "/avow/v1/hosts/a/explain")] = 200, {
             "host": "a", "state": "fail", "text": "one\ntwo \x1b]0;x\x07\n"}
         out = self.run_avow("host", "explain", "a", expect=NO).stdout
-        self.assertTrue(out.startswith("one\ntwo "))
+        self.assertTrue(out.startswith("a is fail since "))
+        self.assertIn("\none\ntwo ", out)
         self.assertNotIn("\x1b", out)
         self.verifier.routes[("GET", "/avow/v1/hosts/a")] = problem(500, "\x1b[31mred")
         self.assertNotIn("\x1b", self.run_avow("host", "show", "a", expect=UNDECIDED).stderr)
