@@ -63,8 +63,8 @@ struct command {
         int min_args, max_args;
         /*
          * Runs the command. VALUES is the filled value struct, ARGS the N_ARGS arguments.
-         * Return: an enum answer, or < 0 with err set: main prints it and answers 2 for CONFIG and FORMAT,
-         * else 3.
+         * Return: an enum answer, or < 0 with err set: main prints it and answers 2 for CONFIG and FORMAT, 1
+         * for what a server says it does not have (PEER with 404), else 3.
          */
         int (*run)(const struct session *s, const void *values, int n_args, char **args, struct err *err);
 };

@@ -106,6 +106,17 @@ static int judge_ak_ca(const struct bundle *b, const char *ak_ca, struct verdict
         return verdict_add(v, &f, err);
 }
 
+/* Did the log replay? What stands in the way of that is a finding. */
+static bool log_replayed(const struct verdict *v)
+{
+        static const char *const obstacles[] = {"log-missing", "log-malformed", "log-not-replayed"};
+
+        for (size_t i = 0; i < ARRAY_LEN(obstacles); i++)
+                if (verdict_find(v, obstacles[i]))
+                        return false;
+        return v->state == VERDICT_PASS || v->state == VERDICT_FAIL || verdict_find(v, "history-not-shown");
+}
+
 /* What the appraisal does and does not show, for a bundle that it got through. */
 static int describe_scope(const struct bundle *b, const struct policy_effective *e, const struct verdict *v,
                           struct scope *scope, struct err *err)
@@ -118,7 +129,7 @@ static int describe_scope(const struct bundle *b, const struct policy_effective 
                          "the quote is signed by the bundle's attestation key over this challenge, for this "
                          "host and verifier");
                 r |= say(scope->checked, "the PCR values are the quoted ones");
-                if (p->judges_log && b->has_cel)
+                if (p->judges_log && log_replayed(v))
                         r |= say(scope->checked, "the measurement log was replayed to the quoted register");
                 if (b->time_message.len)
                         r |= say(scope->checked, "the TPM's own time was signed with it");

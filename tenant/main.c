@@ -161,6 +161,8 @@ static int run_command(const struct session *s, const struct command *c, int arg
                 return answer;
         (void)fflush(stdout);
         (void)fprintf(stderr, "avow: %s\n", err.text);
+        if (err.kind == ERR_PEER && err.code == 404)
+                return ANSWER_NO; /* the server was there, and there is no such thing */
         return err.kind == ERR_CONFIG || err.kind == ERR_FORMAT || err.kind == ERR_LIMIT ? ANSWER_MISUSE
                                                                                          : ANSWER_UNDECIDED;
 }

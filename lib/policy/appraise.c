@@ -592,7 +592,6 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         struct work w = {.in = &in,
                          .out = &result,
                          .offline = true,
-
                          .memory = memory,
                          .previous = b->has_previous && !memory ? &b->previous : NULL};
         int r = bundle_evidence(b, &ak, &qualifying, &evidence, &expectation, err);

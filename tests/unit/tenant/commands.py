@@ -41,10 +41,14 @@ class Fake:
                 path, _, query = self.path.partition("?")
                 query = dict(urllib.parse.parse_qsl(query))
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fake.asked.append((self.command, path, query, json.loads(body) if body else None))
+                if body and self.headers.get("Content-Type") == "application/yaml":
+                    body = body.decode()
+                else:
+                    body = json.loads(body) if body else None
+                fake.asked.append((self.command, path, query, body))
                 found = fake.routes.get((self.command, path), problem(404, "no such thing"))
                 if callable(found):
-                    found = found(query, json.loads(body) if body else None)
+                    found = found(query, body)
                 status, doc, *headers = found
                 data = doc if isinstance(doc, bytes) else json.dumps(doc).encode()
                 self.send_response(status)
@@ -413,6 +417,88 @@ class Save(Case):
             self.assertEqual(f.read(), '{"n":7}')
         self.run_avow("evidence", "save", "b", expect=NO)
         self.run_avow("evidence", "save", "a", "--number", "x", expect=MISUSE)
+
+
+class Policies(Case):
+    TEXT = "format: avow-policy/1\nname: edge\nruntimes:\n- {name: n, digests: %s}\n"
+
+    def setUp(self):
+        super().setUp()
+        self.old = self.TEXT % (64 * "a")
+        self.new = self.file("new.yaml", self.TEXT % (64 * "b"))
+        at = {"created_at": "2026-11-21T20:00:00.000Z", "created_by": "ann", "source": "old.yaml"}
+        routes = self.verifier.routes
+        routes[("GET", "/avow/v1/policies")] = 200, {
+            "schema": "avow.policies/1", "policies": [{"name": "edge", "version": 2, "sha256": "ab", "hosts": 3, **at}]}
+        routes[("GET", "/avow/v1/policies/edge")] = 200, {
+            "schema": "avow.policy/1", "name": "edge", "hosts": 3,
+            "versions": [{"version": 2, "sha256": "ab", "until": None, "in_force": True, **at}]}
+        for version in ("latest", "1"):
+            routes[("GET", f"/avow/v1/policies/edge/versions/{version}")] = 200, {
+                "schema": "avow.policy-version/1", "name": "edge", "version": 2, "sha256": "ab", "text": self.old, **at}
+        routes[("PUT", "/avow/v1/policies/edge")] = 201, {
+            "schema": "avow.policy/1", "name": "edge", "version": 3, "sha256": "cd", "unchanged": False, "hosts": 3, **at}
+        self.verdict(0)
+
+    def verdict(self, newly_failing):
+        would = "fail" if newly_failing else "pass"
+        findings = [{"code": "digest-not-allowed", "severity": "error", "what": "that file is another"}]
+        self.verifier.routes[("POST", "/avow/v1/policies/edge/test")] = 200, {
+            "schema": "avow.policy-test/1", "newly_failing": newly_failing, "untested": [], "results": [
+                {"host": "web-1", "now": "pass", "would": would,
+                 "verdict": {"state": would, "enforced": True, "dropped": 0,
+                             "findings": findings if newly_failing else []}}]}
+
+    def pushes(self):
+        return [a for a in self.verifier.asked if a[0] == "PUT"]
+
+    def test_list_and_show(self):
+        self.assertIn("old.yaml", self.run_avow("policy", "list").stdout)
+        self.assertIn("ann", self.run_avow("policy", "show", "edge").stdout)
+        self.assertEqual(self.run_avow("policy", "show", "--text", "edge").stdout, self.old)
+        self.assertEqual(self.run_avow("policy", "show", "edge@1").stdout, self.old)
+        self.run_avow("policy", "show", "edgy", expect=NO)
+
+    def test_diff_with_the_verifiers(self):
+        out = self.run_avow("policy", "diff", "edge", self.new, expect=NO).stdout
+        self.assertIn("+ digest n: " + 64 * "b", out)
+        self.run_avow("policy", "diff", "edge@1", "edge")
+
+    def test_push(self):
+        out = self.run_avow("policy", "push", self.new).stdout
+        self.assertIn("3", out)
+        [(_, _, query, body)] = self.pushes()
+        self.assertEqual(query["overlap"], "0s")
+        self.assertEqual(body, self.TEXT % (64 * "b"))
+
+    def test_push_that_would_fail_hosts(self):
+        self.verdict(1)
+        done = self.run_avow("policy", "push", self.new, expect=NO)
+        self.assertIn("that file is another", done.stdout)
+        self.assertIn("--force", done.stderr)
+        self.assertEqual(self.pushes(), [])
+        self.run_avow("policy", "push", "--force", self.new)
+        self.run_avow("policy", "push", "--overlap", "24h", self.new)
+        self.assertEqual([p[2]["overlap"] for p in self.pushes()], ["0s", "24h"])
+
+    def test_push_of_a_new_policy(self):
+        del self.verifier.routes[("POST", "/avow/v1/policies/edge/test")]
+        self.run_avow("policy", "push", "--dry-run", self.new)
+        self.assertEqual(self.pushes()[0][2]["dry_run"], "true")
+
+    def test_push_refused(self):
+        self.verifier.routes[("PUT", "/avow/v1/policies/edge")] = problem(400, "edge.yaml:3:1: no such key")
+        self.assertIn("edge.yaml:3:1", self.run_avow("policy", "push", self.new, expect=MISUSE).stderr)
+        self.run_avow("policy", "push", "--overlap", "soon", self.new, expect=MISUSE)
+        broken = self.file("broken.yaml", "format: avow-policy/1\n")
+        self.assertIn("broken.yaml:1:1", self.run_avow("policy", "push", broken, expect=MISUSE).stderr)
+
+    def test_test(self):
+        self.run_avow("policy", "test", self.new)
+        self.verdict(1)
+        self.assertIn("that file is another", self.run_avow("policy", "test", self.new, expect=NO).stdout)
+        self.run_avow("policy", "test", "--host", "web-1", self.new, expect=NO)
+        self.assertEqual(self.verifier.asked[-1][2]["host"], "web-1")
 
 
 if __name__ == "__main__":
