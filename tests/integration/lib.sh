@@ -80,6 +80,7 @@ faked() {
 	lib=$(ls /usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1 2>/dev/null | head -n 1)
 	[ -n "$lib" ] || skip "libfaketime is not installed"
 	shift
+	export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 	exec env LD_PRELOAD="$lib" FAKETIME="$spec" FAKETIME_DONT_FAKE_MONOTONIC=1 "$@"
 }
 
