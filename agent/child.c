@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network half from outside. It is started by exec, not only fork: its address space never held the AK's
- * auth value, and its layout is not ours. It keeps no descriptor but its socket and stderr. It ends when its
- * socket does. Spec: style guide, daemons (OpenSSH's privilege separation).
+ * The network half from outside. It is another program: its address space never held the AK's auth value, it
+ * does not load the TPM's libraries, and we do not load those that speak HTTP. It keeps no descriptor but its
+ * socket and stderr. It ends when its socket does. Spec: style guide, daemons (OpenSSH's privilege
+ * separation).
  */
 #include "agent/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,15 +25,31 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define USER         "avow-agent"
+#define PROGRAM      "avow-agent-net"
 #define READ_BYTES   4096
 #define WAIT_STEP_MS 10
 
-/* After fork, in the child: only what is allowed there. */
-static void become(int fd, const char *config_file)
+/* The program: beside ours (as built), or where it is installed. NULL: no memory. */
+static char *program_path(void)
 {
-        char self[] = "/proc/self/exe";
-        const char *const argv[] = {"avow-agent", "--network-half", "-c", config_file, NULL};
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
+        char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
+        char *path;
+
+        if (slash) {
+                path = str_fmt("%.*s/" PROGRAM, (int)(slash - self), self);
+                if (!path || access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        return str_dup(AVOW_LIBEXECDIR "/" PROGRAM);
+}
+
+/* After fork, in the child: only what is allowed there. */
+static void become(const char *path, int fd, const char *config_file)
+{
+        const char *const argv[] = {PROGRAM, "-c", config_file, NULL};
         sigset_t none;
 
         (void)sigemptyset(&none);
@@ -47,20 +62,25 @@ static void become(int fd, const char *config_file)
                 (void)fcntl(fd, F_SETFD, 0);
         else if (dup2(fd, CHILD_SOCKET_FD) < 0)
                 _exit(126);
-        execv(self, (char *const *)argv);
+        execv(path, (char *const *)argv);
         _exit(126);
 }
 
 int child_start(struct child *c, const char *config_file, struct err *err)
 {
+        AUTO(mem_free_p) char *path = program_path();
         int fds[2];
         pid_t pid;
 
+        if (!path)
+                return err_nomem(err);
+        if (access(path, X_OK) < 0)
+                return err_errno(err, errno, "%s", path);
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
                 return err_errno(err, errno, "socketpair");
         pid = fork();
         if (pid == 0)
-                become(fds[1], config_file);
+                become(path, fds[1], config_file);
         (void)close(fds[1]);
         if (pid < 0) {
                 (void)close(fds[0]);
@@ -178,49 +198,4 @@ void child_end(struct child *c, int timeout_ms)
                         (void)kill(c->pid, SIGKILL);
                 (void)nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
         }
-}
-
-/* ---- in the network half */
-
-static int make_folder(const char *path, const struct passwd *user, struct err *err)
-{
-        int r = file_mkdirs(path, 0700, err);
-
-        if (r < 0)
-                return r;
-        if (user && lchown(path, user->pw_uid, user->pw_gid) < 0)
-                return err_errno(err, errno, "chown %s", SHOW(path));
-        if (chdir(path) < 0)
-                return err_errno(err, errno, "chdir %s", SHOW(path));
-        return 0;
-}
-
-static int become_user(const struct passwd *user, struct err *err)
-{
-        if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-            setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-                return err_errno(err, errno, "become user " USER);
-        if (setresuid(0, 0, 0) == 0)
-                return err_set(err, ERR_BUG, 0, "could become root again");
-        return 0;
-}
-
-int child_drop_rights(const struct agent_config *config, struct err *err)
-{
-        AUTO(mem_free_p) char *path = str_fmt("%s/net", config->state_dir);
-        const struct passwd *user = geteuid() == 0 ? getpwnam(USER) : NULL;
-        int r;
-
-        if (!path)
-                return err_nomem(err);
-        r = make_folder(path, user, err);
-        if (r >= 0 && user)
-                r = become_user(user, err);
-        if (r < 0)
-                return r;
-        if (geteuid() == 0)
-                log_warning("there is no user " USER ": the network half runs as root");
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return err_errno(err, errno, "no_new_privs");
-        return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "agent/half.h"
+#include "agent/rights.h"
 #include "base/bytes.h"
 
 /* The network half as the TPM half sees it: a process, a socket, what is read from it and written to it. */
@@ -24,10 +25,7 @@ struct child {
                 .fd = -1                                                                                     \
         }
 
-/* The descriptor under which the network half finds its socket. */
-#define CHILD_SOCKET_FD 3
-
-/* Starts the program again as the network half (`avow-agent --network-half -c FILE`). Return: 0; -ERR_IO. */
+/* Starts avow-agent-net with the same configuration. Return: 0; -ERR_IO, -ERR_NOMEM. */
 int child_start(struct child *c, const char *config_file, struct err *err) MUST_USE;
 
 /* What to poll the socket for. */
@@ -42,12 +40,5 @@ void child_tell(struct child *c, const struct half *h);
 void child_hang_up(struct child *c);
 /* Waits up to TIMEOUT_MS for its end, then kills it. */
 void child_end(struct child *c, int timeout_ms);
-
-/*
- * In the network half: takes the rights away. Makes state.dir/net for it, goes there, becomes the user
- * avow-agent if this is root and there is one, and can gain no rights any more. Return: 0; -ERR_IO,
- * -ERR_CONFIG.
- */
-int child_drop_rights(const struct agent_config *config, struct err *err) MUST_USE;
 
 #endif

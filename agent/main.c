@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * avow-agent: the two processes and the loop of the TPM half.
+ * avow-agent: the TPM half, which is the main process, and its loop.
  *
- * The TPM half is the main process: it tells systemd when it is ready, answers SIGHUP (reload), SIGTERM and
+ * It tells systemd when it is ready, answers SIGHUP (reload), SIGTERM and
  * SIGINT (end), and starts the network half anew should that ever end. It waits in one poll() for signals,
  * requests and notices of changed files; the only thing that can hold it up is the TPM.
  */
@@ -22,7 +22,6 @@
 #include "agent/child.h"
 #include "agent/half.h"
 #include "agent/inventory.h"
-#include "agent/net.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -224,26 +223,6 @@ static int tpm_half(const char *file, struct agent_config *config, bool measure_
         return status;
 }
 
-/* The other one. */
-static int network_half(struct agent_config *config)
-{
-        struct err err = ERR_INIT;
-        struct agent_net net = {.config = config, .fd = CHILD_SOCKET_FD, .dir = "."};
-        int status = 1;
-
-        (void)signal(SIGTERM, SIG_IGN);
-        (void)signal(SIGINT, SIG_IGN);
-        (void)signal(SIGHUP, SIG_IGN);
-        (void)signal(SIGPIPE, SIG_IGN);
-        (void)prctl(PR_SET_PDEATHSIG, 0);
-        if (child_drop_rights(config, &err) < 0)
-                log_err(&err, "network half");
-        else
-                status = agent_net_main(&net);
-        agent_config_free(config);
-        return status;
-}
-
 /* Prints what would be measured, touching neither TPM nor log. */
 static int check(struct agent_config *config)
 {
@@ -279,7 +258,7 @@ static int print_usage(bool asked)
         return asked ? 0 : 2;
 }
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE, MODE_NETWORK };
+enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE };
 
 static int run(const char *name, enum mode mode)
 {
@@ -295,21 +274,15 @@ static int run(const char *name, enum mode mode)
         log_set_level((enum log_level)config->log_level);
         if (mode == MODE_CHECK)
                 return check(config);
-        if (mode == MODE_NETWORK)
-                return network_half(config);
         return tpm_half(file, config, mode == MODE_MEASURE);
 }
 
 int main(int argc, char **argv)
 {
         static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'},
-                {"check", no_argument, NULL, 'k'},
-                {"measure-only", no_argument, NULL, 'm'},
-                {"network-half", no_argument, NULL, 'n'},
-                {"version", no_argument, NULL, 'V'},
-                {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
+                {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+                {"measure-only", no_argument, NULL, 'm'}, {"version", no_argument, NULL, 'V'},
+                {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
         };
         const char *file = AVOW_SYSCONFDIR "/agent.yaml";
         enum mode mode = MODE_RUN;
@@ -323,8 +296,6 @@ int main(int argc, char **argv)
                         mode = MODE_CHECK;
                 else if (c == 'm')
                         mode = MODE_MEASURE;
-                else if (c == 'n')
-                        mode = MODE_NETWORK;
                 else if (c == 'V')
                         return puts("avow-agent " PACKAGE_VERSION) < 0;
                 else

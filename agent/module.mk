@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# The halves are libraries, so that unit tests can link them: agent/libnet.la (net.mk), and the rest here.
+# The halves are libraries, so that unit tests can link them: agent/libnet.la (net.mk) and agent/libagent.la, and
+# what both need in agent/libboth.la.
+noinst_LTLIBRARIES += agent/libboth.la
+agent_libboth_la_SOURCES = \
+	agent/conf.c agent/conf.h \
+	agent/privsep.c agent/privsep.h
+agent_libboth_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la
 noinst_LTLIBRARIES += agent/libagent.la
 agent_libagent_la_SOURCES = \
 	agent/child.c agent/child.h \
-	agent/conf.c agent/conf.h \
 	agent/half.c agent/half.h agent/half_private.h \
 	agent/half_answer.c \
 	agent/identity.c agent/identity.h \
@@ -11,14 +16,19 @@ agent_libagent_la_SOURCES = \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
-	agent/privsep.c agent/privsep.h \
 	agent/watch.c agent/watch.h
-agent_libagent_la_LIBADD = lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
+agent_libagent_la_LIBADD = agent/libboth.la lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)
 
 include agent/net.mk
 
 sbin_PROGRAMS += agent/avow-agent
 agent_avow_agent_SOURCES = agent/main.c
-agent_avow_agent_LDADD = agent/libnet.la agent/libagent.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
-	lib/tpm/libtpm.la lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS)
+agent_avow_agent_LDADD = agent/libagent.la
+
+# A program of its own, so that the half with the TPM loads no HTTP and the other one no TPM stack.
+pkglibexec_PROGRAMS = agent/avow-agent-net
+agent_avow_agent_net_SOURCES = agent/net_main.c agent/rights.c agent/rights.h
+agent_avow_agent_net_LDADD = agent/libnet.la agent/libboth.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
+	lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS)
+AM_CPPFLAGS += -DAVOW_LIBEXECDIR='"$(pkglibexecdir)"'

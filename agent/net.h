@@ -6,8 +6,8 @@
 #include "base/macro.h"
 
 /*
- * The network half of the agent: it speaks HTTP with registrar and verifier, and holds no TPM. It runs in a
- * process of its own, with an address space that never held a TPM secret (exec, not only fork), as user
+ * The network half of the agent: it speaks HTTP with registrar and verifier, and holds no TPM. It is a
+ * program of its own (avow-agent-net), with an address space that never held a TPM secret, and runs as user
  * avow-agent if there is one, and without the right to gain privileges. What it needs from the TPM it asks
  * the TPM half for over FD (agent/privsep.h).
  *
