@@ -241,6 +241,13 @@ static bool out_of_tolerance(uint64_t by_ms, int64_t span_ms, struct clock_toler
         return by_ms > allowed;
 }
 
+static bool is_immediate(const struct expectation *x)
+{
+        int64_t out_ms = x->received_at_ms - x->issued_at_ms;
+
+        return x->immediate && out_ms >= 0 && out_ms <= IMMEDIATE_MS_MAX;
+}
+
 /* A note, or the reason to ask again. */
 static int clock_note(const struct expectation *x, const char *code, const char *what, long long found_ms,
                       long long expected_ms, struct verdict *v, struct authenticated *out, struct err *err)
@@ -261,7 +268,7 @@ static int clock_note(const struct expectation *x, const char *code, const char 
 
         (void)snprintf(found, sizeof(found), "%lld ms", found_ms); /* they fit */
         (void)snprintf(expected, sizeof(expected), "%lld ms", expected_ms);
-        if (!x->immediate) {
+        if (!is_immediate(x)) {
                 out->ask_again = true;
                 v->state = verdict_worse(v->state, VERDICT_INCONCLUSIVE);
         }

@@ -30,6 +30,10 @@ struct clock_tolerance {
 };
 #define CLOCK_TOLERANCE_DEFAULT ((struct clock_tolerance){5000, 35})
 
+/* The longest that an immediate challenge may have been out: its deadline of 5 s, and the wall clock's slew.
+ */
+#define IMMEDIATE_MS_MAX 6000
+
 struct evidence {
         const struct tpm_public *ak; /* the enrolled one */
         const struct pubkey *ak_key; /* its key if it is at hand, or NULL */
@@ -44,10 +48,11 @@ struct expectation {
         struct view qualifying;     /* what the quote's extraData must be */
         struct pcr_selection asked; /* PCR 16 alone may stand beside it */
         bool want_time;             /* evidence without TPM2_GetTime is refused */
-        bool immediate;             /* the challenge lived seconds: it proves freshness by itself, so clock
-                                       disagreement is a note and the clock's new value is believed */
-        int64_t issued_at_ms;       /* when the challenge was sent */
-        int64_t received_at_ms;     /* when the evidence arrived */
+        bool immediate;         /* the challenge lived seconds (the times below have to show it): it proves
+                                   freshness by itself, so clock disagreement is a note and the clock's new
+                                   value is believed */
+        int64_t issued_at_ms;   /* when the challenge was sent */
+        int64_t received_at_ms; /* when the evidence arrived */
         struct clock_tolerance tolerance;
         const struct previous *previous; /* the last authentic quote of this host, or NULL */
 };

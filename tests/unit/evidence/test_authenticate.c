@@ -393,6 +393,8 @@ static void quote_held_back(void **state)
         assert_asked_again(&s, "clock-disagrees");
         /* The immediate challenge proves freshness by itself, and the clock starts anew from there. */
         s.x.immediate = true;
+        assert_asked_again(&s, "clock-disagrees"); /* called immediate, but 30 s old */
+        s.x.issued_at_ms = s.x.received_at_ms - 5000;
         judge(&s);
         assert_true(s.authentic && !s.out.ask_again);
         assert_int_equal(s.v->state, VERDICT_PASS);
@@ -415,6 +417,7 @@ static void clock_set(void **state)
         next_round(&s, 30000, 5000);
         assert_asked_again(&s, "clock-set");
         s.x.immediate = true;
+        s.x.issued_at_ms = s.x.received_at_ms - 100;
         judge(&s);
         assert_true(!s.out.ask_again && s.out.next.time_offset_ms == 85000);
         scene_done(&s);
