@@ -64,7 +64,7 @@ static const char *summary(const struct verdict *v)
         for (size_t i = 0; v && i < v->n_findings; i++)
                 if (!worst || v->findings[i].severity > worst->severity)
                         worst = &v->findings[i];
-        return worst ? worst->what : NULL;
+        return worst && worst->severity > SEVERITY_INFO ? worst->what : NULL;
 }
 
 static json_t *view_policy(const struct host *host)

@@ -366,6 +366,18 @@ static int find_missing(const struct judging *j, const struct policy_runtime *ru
         return find_words(j, VERDICT_FAIL, &w, f, err);
 }
 
+/* Has a measurement failed already that claims to be of this file? Its finding says all, and it failed the
+ * host. */
+static bool failed_already(const struct policy *p, const struct policy_file *file,
+                           const struct judge_row *rows, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (rows[i].m.newest && !rows[i].m.foreign && rows[i].answer != POLICY_ALLOWED &&
+                    claimed_file(p, &rows[i].m) == file)
+                        return true;
+        return false;
+}
+
 int judge_required(const struct judging *j, const struct judge_row *rows, size_t n, struct err *err)
 {
         const struct policy *p = policy_effective_policy(j->policy);
@@ -391,7 +403,8 @@ int judge_required(const struct judging *j, const struct judge_row *rows, size_t
                 for (size_t f = runtime->first; f < runtime->first + runtime->n; f++) {
                         int r;
 
-                        if (s.files[0][f] || seen_as_older(&s, runtime, p->files[f].path))
+                        if (s.files[0][f] || seen_as_older(&s, runtime, p->files[f].path) ||
+                            failed_already(p, &p->files[f], rows, n))
                                 continue;
                         r = find_missing(j, runtime, &p->files[f], err);
                         if (r < 0)

@@ -287,6 +287,7 @@ static void patched_runtime(void **state)
         (void)round_trip(&s);
         EXPECT(&s, VERDICT_FAIL, "digest-not-allowed");
         f = verdict_find(s.r.verdict, "digest-not-allowed");
+        assert_null(verdict_find(s.r.verdict, "runtime-missing")); /* the one finding says it all */
         says(f->what, "/usr/bin/node");
         says(f->expected, A);
         says(f->expected, "line 7, 20.19.1");
