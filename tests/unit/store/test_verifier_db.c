@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verifier's data: enrolments, policies with overlap, evidence bounded by number and bytes, logs put
+ * together. */
+#include "store/verifier_db.h"
+
+#include <stdlib.h>
+
+#include "evidence/verdict.h"
+#include "pump.h"
+
+struct fixture {
+        char dir[TMPDIR_BYTES], url[64];
+        struct pump pump;
+        struct verifier_db *db;
+        int told;
+        enum store_outcome outcome;
+        enum err_kind kind;
+        size_t n;
+        struct verifier_host host;
+        int64_t ns[64], versions[8], untils[8];
+        char text[4096], log[4096];
+};
+
+static void open_db(struct fixture *f)
+{
+        struct err err = ERR_INIT;
+
+        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
+}
+
+static int setup(void **state)
+{
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        tmpdir_make(f->dir);
+        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
+        pump_init(&f->pump);
+        open_db(f);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *f = *state;
+
+        verifier_host_free(&f->host);
+        verifier_db_close(f->db);
+        pump_done(&f->pump);
+        tmpdir_remove(f->dir);
+        free(f);
+        return 0;
+}
+
+#define ASK(f, call)                                                                                         \
+        do {                                                                                                 \
+                struct err err_ = ERR_INIT, *err = &err_;                                                    \
+                (f)->told = 0;                                                                               \
+                assert_ok(call, err);                                                                        \
+                pump_until(&(f)->pump, &(f)->told, 1);                                                       \
+        } while (0)
+
+static void tell(struct fixture *f, enum store_outcome outcome, const struct err *err)
+{
+        f->told++;
+        f->outcome = outcome;
+        f->kind = err ? err->kind : ERR_NONE;
+}
+
+static void on_done(void *ctx, enum store_outcome outcome, const struct err *err)
+{
+        tell(ctx, outcome, err);
+}
+
+static void on_hosts(void *ctx, enum store_outcome outcome, struct verifier_host *hosts, size_t n,
+                     const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        verifier_host_free(&f->host);
+        f->n = n;
+        if (n) {
+                f->host = hosts[n - 1];
+                hosts[n - 1] = (struct verifier_host){.enrolment = {.keylime = false}};
+        }
+        tell(f, outcome, err);
+}
+
+static void on_policies(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                        const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        f->n = n;
+        for (size_t i = 0; i < n && i < 8; i++) {
+                f->versions[i] = policies[i].version;
+                f->untils[i] = policies[i].until_ms;
+        }
+        tell(f, outcome, err);
+}
+
+static void on_history(void *ctx, enum store_outcome outcome, const struct history_row *rows, size_t n,
+                       const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        f->n = n;
+        for (size_t i = 0; i < n && i < 64; i++)
+                f->ns[i] = rows[i].n;
+        tell(f, outcome, err);
+}
+
+static void on_evidence(void *ctx, enum store_outcome outcome, struct view bundle, struct view cel, int64_t n,
+                        const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        f->n = (size_t)n;
+        (void)snprintf(f->text, sizeof(f->text), "%.*s", (int)bundle.len,
+                       bundle.p ? (const char *)bundle.p : "");
+        (void)snprintf(f->log, sizeof(f->log), "%.*s", (int)cel.len, cel.p ? (const char *)cel.p : "");
+        tell(f, outcome, err);
+}
+
+static enum store_outcome push(struct fixture *f, const char *name, const char *sha256, int64_t now,
+                               int64_t overlap)
+{
+        struct stored_policy p = {.name = (char *)name,
+                                  .sha256 = (char *)sha256,
+                                  .text = {(uint8_t *)"text", 4, 4, false},
+                                  .created_at_ms = now};
+
+        ASK(f, verifier_db_policy_push(f->db, &p, overlap, NULL, on_policies, f, err));
+        return f->outcome;
+}
+
+static enum store_outcome add(struct fixture *f, const char *name, const char *policy)
+{
+        struct enrolment e = {.name = (char *)name,
+                              .policy = (char *)policy,
+                              .ak = {(uint8_t *)"AK", 2, 2, false},
+                              .labels = (char *)"{}",
+                              .enrolled_at_ms = 7};
+
+        ASK(f, verifier_db_add(f->db, &e, NULL, on_done, f, err));
+        return f->outcome;
+}
+
+static void hosts(void **state)
+{
+        struct fixture *f = *state;
+        char id[VERIFIER_ID_CHARS + 1];
+        struct enrolment change = {.name = (char *)"b", .interval_ms = 9, .paused = true};
+
+        memcpy(id, verifier_db_id(f->db), sizeof(id));
+        assert_int_equal(add(f, "a", "p"), STORE_NOT_FOUND); /* no such policy */
+        assert_int_equal(push(f, "p", "s1", 1, 1), STORE_OK);
+        assert_int_equal(add(f, "a", "p"), STORE_OK);
+        assert_int_equal(add(f, "a", "p"), STORE_CONFLICT);
+        assert_int_equal(add(f, "b", NULL), STORE_OK);
+        ASK(f, verifier_db_change(f->db, &change, NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        change.policy = (char *)"none";
+        ASK(f, verifier_db_change(f->db, &change, NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+
+        verifier_db_close(f->db); /* all of it survives, the id too */
+        open_db(f);
+        assert_string_equal(verifier_db_id(f->db), id);
+        ASK(f, verifier_db_get(f->db, NULL, "b", on_hosts, f, err));
+        assert_true(f->host.enrolment.paused);
+        assert_int_equal(f->host.enrolment.interval_ms, 9);
+        assert_view(VIEW_BUF(&f->host.enrolment.ak), "AK");
+        assert_false(f->host.state.judged);
+        ASK(f, verifier_db_page(f->db, NULL, NULL, 1, on_hosts, f, err));
+        assert_int_equal(f->n, 1);
+        assert_string_equal(f->host.enrolment.name, "a");
+        ASK(f, verifier_db_page(f->db, "default", "a", 10, on_hosts, f, err));
+        assert_int_equal(f->n, 1);
+        ASK(f, verifier_db_policy_remove(f->db, NULL, "p", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_CONFLICT);
+        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(f, verifier_db_policy_remove(f->db, NULL, "p", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+}
+
+static void overlaps(void **state)
+{
+        struct fixture *f = *state;
+
+        push(f, "p", "s1", 100, 100);
+        assert_int_equal(f->versions[0], 1);
+        assert_true(f->untils[0] == INT64_MAX);
+        push(f, "p", "s1", 150, 150); /* the same: no new version */
+        assert_int_equal(f->versions[0], 1);
+        push(f, "p", "s2", 200, 1000);
+        push(f, "p", "s3", 300, 500); /* comes nearer for the first, too */
+        assert_int_equal(f->versions[0], 3);
+        ASK(f, verifier_db_policies_in_force(f->db, NULL, "p", 499, on_policies, f, err));
+        assert_int_equal(f->n, 3);
+        assert_int_equal(f->versions[0], 3);
+        assert_int_equal(f->untils[1], 500);
+        assert_int_equal(f->untils[2], 500);
+        ASK(f, verifier_db_policies_in_force(f->db, NULL, NULL, 500, on_policies, f, err));
+        assert_int_equal(f->n, 1);
+        push(f, "p", "s4", 600, 9000); /* what has ended does not come back */
+        ASK(f, verifier_db_policies_in_force(f->db, NULL, "p", 700, on_policies, f, err));
+        assert_int_equal(f->n, 2);
+        ASK(f, verifier_db_policy_versions(f->db, NULL, "p", on_policies, f, err));
+        assert_int_equal(f->n, 4);
+        ASK(f, verifier_db_policy_get(f->db, NULL, "p", 0, on_policies, f, err));
+        assert_int_equal(f->versions[0], 4);
+        ASK(f, verifier_db_policy_get(f->db, NULL, "p", 9, on_policies, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        push(f, "o", "s1", 100, 100);
+        ASK(f, verifier_db_policy_versions(f->db, NULL, NULL, on_policies, f, err));
+        assert_int_equal(f->n, 2);
+}
+
+/* One piece of evidence: N-th, verdict, new log bytes. */
+static enum store_outcome record(struct fixture *f, int64_t n, int verdict, bool changed, const char *cel,
+                                 int64_t boot, int64_t cel_bytes, struct history_limits limits)
+{
+        struct evidence_record r = {
+                .name = "a",
+                .state = {.index = n,
+                          .n_evidence = n,
+                          .judged = true,
+                          .verdict = verdict,
+                          .boot = boot,
+                          .cel_bytes = cel_bytes,
+                          .verdict_json = (char *)"{}",
+                          .continuation = (char *)"{}"},
+                .durable = changed,
+                .at_ms = n,
+                .cel = view_str(cel),
+                .limits = limits,
+        };
+
+        buf_fmt(&r.bundle, "bundle %lld", (long long)n);
+        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        assert_null(r.bundle.p); /* taken over */
+        return f->outcome;
+}
+
+static const struct history_limits roomy = {.n_bundles = 3, .bytes = 1 << 20, .total_bytes = 1 << 30};
+
+static void evidence(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_int_equal(record(f, 1, VERDICT_PASS, true, "one,", 1, 4, roomy), STORE_NOT_FOUND);
+        add(f, "a", NULL);
+        assert_int_equal(record(f, 1, VERDICT_PASS, true, "one,", 1, 4, roomy), STORE_OK);
+        record(f, 2, VERDICT_PASS, false, "", 1, 4, roomy);
+        record(f, 3, VERDICT_PASS, false, "two,", 1, 8, roomy);
+        record(f, 4, VERDICT_FAIL, true, "bad", 1, 11, roomy);
+        for (int64_t n = 5; n <= 9; n++)
+                record(f, n, VERDICT_FAIL, false, "", 1, 11, roomy);
+        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        assert_int_equal(f->n, 5); /* 9 8 7, and the changes 4 and 1 */
+        assert_int_equal(f->ns[0], 9);
+        assert_int_equal(f->ns[3], 4);
+        assert_int_equal(f->ns[4], 1);
+        ASK(f, verifier_db_history(f->db, NULL, "a", 7, 1, on_history, f, err));
+        assert_int_equal(f->n, 1);
+        assert_int_equal(f->ns[0], 4);
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 1, on_evidence, f, err));
+        assert_string_equal(f->text, "bundle 1");
+        assert_string_equal(f->log, "one,"); /* the log as it was then */
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 0, on_evidence, f, err));
+        assert_string_equal(f->text, "bundle 9");
+        assert_string_equal(f->log, "one,two,bad");
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 2, on_evidence, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        record(f, 10, VERDICT_PASS, true, "fresh", 2, 5, roomy); /* another boot */
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 10, on_evidence, f, err));
+        assert_string_equal(f->log, "fresh");
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 4, on_evidence, f, err));
+        assert_string_equal(f->log, "one,two,bad"); /* still there, for the change */
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_int_equal(f->host.state.n_evidence, 10);
+        assert_int_equal(f->host.state.boot, 2);
+        assert_string_equal(f->host.state.continuation, "{}");
+}
+
+static void bounded_by_bytes(void **state)
+{
+        struct fixture *f = *state;
+        const struct history_limits tight = {.n_bundles = 3, .bytes = 60, .total_bytes = 1 << 30};
+
+        add(f, "a", NULL);
+        for (int64_t n = 1; n <= 20; n++)
+                record(f, n, n % 2 ? VERDICT_PASS : VERDICT_FAIL, true, n == 1 ? "log" : "", 1, 3, tight);
+        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        assert_true(f->n < 8);
+        assert_int_equal(f->ns[0], 20);
+        for (size_t i = 1; i < f->n; i++)
+                assert_int_equal(f->ns[i] % 2, 0); /* what passed went first */
+}
+
+static void bounded_in_all(void **state)
+{
+        struct fixture *f = *state;
+        const struct history_limits tight = {.n_bundles = 100, .bytes = 1 << 20, .total_bytes = 100};
+
+        add(f, "a", NULL);
+        for (int64_t n = 1; n <= 30; n++)
+                record(f, n, VERDICT_PASS, false, "", 1, 0, tight);
+        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        assert_true(f->n < 20);
+        assert_int_equal(f->ns[0], 30);
+}
+
+static int record_once(void *ctx, struct err *err)
+{
+        struct fixture *f = ctx;
+        struct evidence_record r = {.name = "a",
+                                    .state = {.n_evidence = 1,
+                                              .judged = true,
+                                              .boot = 1,
+                                              .cel_bytes = 3,
+                                              .verdict_json = (char *)"{}"},
+                                    .durable = true,
+                                    .cel = view_str("log"),
+                                    .limits = roomy};
+        int n;
+
+        buf_str(&r.bundle, "bundle");
+        if (!buf_ok(&r.bundle)) {
+                buf_free(&r.bundle);
+                return -ERR_NOMEM;
+        }
+        f->told = 0;
+        n = verifier_db_record(f->db, &r, on_done, f, err);
+        if (n == 0)
+                pump_until(&f->pump, &f->told, 1);
+        buf_free(&r.bundle);
+        return n < 0 ? n : -(int)f->kind;
+}
+
+static void oom(void **state)
+{
+        struct fixture *f = *state;
+
+        add(f, "a", NULL);
+        oom_each(record_once, f);
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", 0, on_evidence, f, err));
+        assert_string_equal(f->log, "log");
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                T(hosts), T(overlaps), T(evidence), T(bounded_by_bytes), T(bounded_in_all), T(oom),
+        };
+
+        return cmocka_run_group_tests_name("verifier_db", tests, NULL, NULL);
+}
