@@ -5,6 +5,7 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
+	tests/fuzz/fuzz_crypto \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_policy \
@@ -16,6 +17,7 @@ fuzz_targets = \
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
