@@ -381,7 +381,7 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
         conn_enter(c);
         if (what & BEV_EVENT_CONNECTED) {
                 if (c->ssl != NULL)
-                        peer_certificate(c->server, c->ssl, &c->peer);
+                        peer_certificate(c->server, c->ssl, &c->peer, &c->cert_end_ms);
                 c->state = CONN_IDLE;
                 set_deadline(c, c->server->limits.idle_ms);
                 conn_run(c);
@@ -430,6 +430,17 @@ static void on_deadline(void *ctx)
         default:
                 conn_kill(c);
         }
+        conn_leave(c);
+}
+
+void conn_retire(struct conn *c)
+{
+        conn_enter(c);
+        c->close = true;
+        if (c->state == CONN_IDLE)
+                conn_finish(c);
+        else if (c->state == CONN_STREAM)
+                conn_kill(c);
         conn_leave(c);
 }
 

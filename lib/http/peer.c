@@ -19,6 +19,8 @@
 #include "crypto/tls.h"
 #include "http/server_impl.h"
 
+#define SKEW_MS (30 * INT64_C(1000)) /* contracts, Numbers: clocks of peers */
+
 void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_key[static 16])
 {
         memset(ret_key, 0, 16);
@@ -58,7 +60,7 @@ static void take_names(const struct cert *cert, struct http_peer *peer)
         (void)snprintf(peer->name, sizeof(peer->name), "%s", cert_cn(cert));
 }
 
-void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *peer)
+void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *peer, int64_t *ret_end_ms)
 {
         struct tls_peer shown = {0};
         struct err err = ERR_INIT;
@@ -71,6 +73,7 @@ void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *p
         if (peer->certificate)
                 memcpy(peer->spki_sha256, shown.spki_sha256.b, sizeof(peer->spki_sha256));
         if (peer->verified) {
+                *ret_end_ms = cert_not_after_ms(shown.cert) + SKEW_MS;
                 take_names(shown.cert, peer);
                 if (s->any_certificate_is_admin && peer->name[0] != '\0')
                         peer->roles |= ROLE_ADMIN;

@@ -27,6 +27,12 @@ struct http_request *request_new(struct conn *c)
         req->server->requests = req;
         req->peer = c->peer;
         req->at_ms = clock_now_ms();
+        /* A connection may outlive the certificate that it was opened with. A role that a key was granted
+         * ends with it too: the next connection finds out. */
+        if (req->peer.verified && req->at_ms > c->cert_end_ms) {
+                req->peer.verified = false;
+                req->peer.roles = 0;
+        }
         req->start_ms = loop_now_ms();
         (void)snprintf(req->id, sizeof(req->id), "%016llx", (unsigned long long)c->server->next_id++);
         return req;

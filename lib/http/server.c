@@ -129,6 +129,18 @@ static int accept_any(int ok, X509_STORE_CTX *store)
         return 1;
 }
 
+/* Whoever holds a role shows anew that it still has it: its CA may be gone, or its certificate revoked. */
+static void retire_roles(struct http_server *s)
+{
+        struct conn *next;
+
+        for (struct conn *c = s->conns; c != NULL; c = next) {
+                next = c->next;
+                if (c->peer.roles != 0)
+                        conn_retire(c);
+        }
+}
+
 int http_server_set_tls(struct http_server *s, SSL_CTX *ctx, struct err *err)
 {
         static const unsigned char session_context[] = "avow";
@@ -145,6 +157,7 @@ int http_server_set_tls(struct http_server *s, SSL_CTX *ctx, struct err *err)
         (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_free(s->tls);
         s->tls = ctx;
+        retire_roles(s);
         return 0;
 }
 

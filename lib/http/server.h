@@ -101,9 +101,10 @@ void http_server_observe(struct http_server *server, http_observe_fn fn, void *c
 
 /*
  * The TLS context for connections accepted from now on (a reference is taken); those that are open keep
- * theirs. Call it again to rotate certificates: http_server_set_tls(server, tls_server_ctx(tls), err). Sets
- * what a server needs on the context: session id context, no renegotiation, released buffers, a client
- * certificate asked for and not demanded.
+ * theirs, but those whose peer has a role end in good order, now or with the answer that is due, so that a
+ * role that was taken away is gone. Call it again to rotate: http_server_set_tls(server, tls_server_ctx(tls),
+ * err). Sets what a server needs on the context: session id context, no renegotiation, released buffers, a
+ * client certificate asked for and not demanded.
  */
 int http_server_set_tls(struct http_server *server, SSL_CTX *ctx, struct err *err) MUST_USE;
 

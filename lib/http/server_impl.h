@@ -35,7 +35,8 @@ struct conn {
         struct loop_timer *timer; /* the state's deadline */
         struct loop_watch *drain; /* in CONN_LINGER */
         struct http_peer peer;
-        uint8_t key[16]; /* whose connection it counts as */
+        int64_t cert_end_ms; /* of the peer's verified certificate: after it the peer is nobody */
+        uint8_t key[16];     /* whose connection it counts as */
         struct http_request *req;
         size_t scanned;   /* of the head, by http_head_end() */
         uint64_t discard; /* bytes of a refused request's body still to be thrown away */
@@ -110,12 +111,14 @@ void server_release(struct http_server *s, const uint8_t key[static 16]);
 /* The address as text, port, and the key to count connections by (IPv4; IPv6 /64). */
 void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_key[static 16]);
 /* Certificate, roles and tenant, after the handshake. */
-void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *peer);
+void peer_certificate(const struct http_server *s, SSL *ssl, struct http_peer *peer, int64_t *ret_end_ms);
 
 /* conn.c */
 /* Takes FD over, also on failure (it is closed then). */
 void conn_new(struct http_server *s, int fd, bool tls, const struct sockaddr *sa);
 void conn_free(struct conn *c);
+/* Ends a connection in good order: now if it is idle, else with its next answer. It may be freed. */
+void conn_retire(struct conn *c);
 /* HEAD is the status line and headers without the framing headers and the empty line; they are added. */
 void conn_answer(struct conn *c, int status, struct buf *head, struct view body);
 void conn_stream_start(struct conn *c, struct buf *head);

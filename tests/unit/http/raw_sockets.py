@@ -575,22 +575,24 @@ class Identity(Case):
             self.assertEqual(self.get("/who", again).json()["roles"], "admin")
             self.assertTrue(again.session_reused, version)
 
-    def test_rotation_keeps_connections(self):
-        context = self.context("admin")
-        old = self.connect_tls(context=context)
-        before = old.getpeercert(binary_form=True)
-        self.assertEqual(self.get("/calls", old).status, 200)
-        session = old.session
-        try:
-            make_cert(self.dir, "server", "IP:127.0.0.1", "ca")
-            self.server.process.send_signal(signal.SIGHUP)
-            self.eventually(lambda: self.connect_tls("admin").getpeercert(binary_form=True) != before)
-            self.assertEqual(self.get("/calls", old).status, 200)
-            new = self.connect_tls(context=context, session=session)
-            self.assertFalse(new.session_reused)  # an old session is no way past new certificates
-            self.assertEqual(self.get("/who", new).json()["roles"], "admin")
-        finally:
-            make_cert(self.dir, "server", "IP:127.0.0.1", "ca")
+    def test_rotation_keeps_strangers_and_asks_roles_again(self):
+        context = self.context("stranger")
+        agent, admin, waiting = self.connect_tls(context=context), self.connect_tls("admin"), self.connect_tls("admin")
+        before = agent.getpeercert(binary_form=True)
+        self.assertEqual(self.get("/calls", agent).status, 200)
+        self.assertEqual(self.get("/calls", admin).status, 200)
+        session = agent.session
+        waiting.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+        make_cert(self.dir, "server", "IP:127.0.0.1", "ca")
+        self.server.process.send_signal(signal.SIGHUP)
+        answer = read_answer(waiting.makefile("rb"))  # what was asked is answered, then the connection ends
+        self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"))
+        self.assertEqual(admin.recv(100), b"")
+        self.assertEqual(self.get("/calls", agent).status, 200)
+        new = self.connect_tls(context=context, session=session)
+        self.assertNotEqual(new.getpeercert(binary_form=True), before)
+        self.assertFalse(new.session_reused)  # an old session is no way past new certificates
+        self.assertEqual(self.get("/who", self.connect_tls("admin")).json()["roles"], "admin")
 
     def test_plain_http_on_the_tls_port_and_back(self):
         s = socket.create_connection(("127.0.0.1", self.server.tls_port), timeout=10)

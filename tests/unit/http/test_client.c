@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -364,6 +365,44 @@ static void test_listen_errors(void **state)
         assert_int_equal(http_server_listen(t->server, "127.0.0.1:0", true, &err), -ERR_BUG);
 }
 
+/* As systemd starts a program: descriptor 3 listens, the environment names it. In a child, whose descriptors
+ * are its own. */
+static int activated_child(void)
+{
+        const struct http_server_options options = {0};
+        struct http_server *server = NULL;
+        struct loop *loop = NULL;
+        struct err err = ERR_INIT;
+        char pid[16];
+        uint16_t port;
+        int fd = listener(&port), good;
+
+        (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        if (dup2(fd, 3) != 3 || setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
+            setenv("LISTEN_FDNAMES", "http", 1) < 0 || loop_new(&loop, &err) < 0 ||
+            http_server_new(loop, &options, &server, &err) < 0)
+                return 1;
+        good = http_server_listen_activated(server, "https", false, &err) == 0 &&
+               http_server_listen_activated(server, "http", false, &err) == 1 &&
+               http_server_port(server, false) == port && http_server_port(server, true) == 0;
+        http_server_free(server);
+        loop_free(loop);
+        return !good;
+}
+
+static void test_socket_activation(void **state)
+{
+        pid_t pid = fork();
+        int status = -1;
+
+        (void)state;
+        if (pid == 0)
+                _exit(activated_child());
+        assert_true(pid > 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -380,6 +419,7 @@ int main(void)
                 TEST(test_posts),
                 TEST(test_timers),
                 TEST(test_listen_errors),
+                cmocka_unit_test(test_socket_activation),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,36 @@ static void test_grant(void **state)
         assert_int_equal(ask(t, &own, "x/stranger", "auditor"), 0);
 }
 
+/* A certificate is good for 30 s beyond its end (clocks differ); a connection that was opened in time loses
+ * its role then, without a new handshake. */
+static void test_role_ends_with_certificate(void **state)
+{
+        struct test *t = *state;
+        const struct http_call call = {.method = "GET", .url = t->url, .timeout_ms = 5000};
+        AUTO(http_client_free_p) struct http_client *client = NULL;
+        struct http_client_options options = {.ca_pem = t->ca.cert_pem};
+        struct err err = ERR_INIT;
+        struct pair old = {0};
+        bool admin = false, ended = false;
+        int64_t end = loop_now_ms() + 20000;
+
+        issue(&old, CERT_KIND_CLIENT, NULL, "urn:avow:role:admin", &t->ca, -HOUR_MS, -27 * INT64_C(1000));
+        options.cert_pem = old.cert_pem;
+        options.key_pem = old.key_pem;
+        assert_int_equal(http_client_new(t->loop, &options, &client, &err), 0);
+        while (!ended && loop_now_ms() < end) {
+                AUTO(http_fetched_free_p) struct http_fetched *f = NULL;
+
+                assert_int_equal(http_client_fetch(client, &call, &f, &err), 0);
+                ended = view_equal(http_fetched_response(f)->body, view_str("nobody"));
+                admin = admin || !ended;
+                (void)usleep(100 * 1000);
+        }
+        assert_true(admin && ended);
+        assert_int_equal(http_server_connections(t->server), 1); /* the same one all the time */
+        pair_done(&old);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_servers_not_believed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_bad_own_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_grant, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_role_ends_with_certificate, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
