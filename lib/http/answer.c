@@ -39,7 +39,9 @@ static const struct {
         {431, "Request Header Fields Too Large", "limit"},
         {500, "Internal Server Error", "internal"},
         {501, "Not Implemented", "method"},
+        {502, "Bad Gateway", "upstream"},
         {503, "Service Unavailable", "unavailable"},
+        {504, "Gateway Timeout", "upstream"},
         {505, "HTTP Version Not Supported", "version"},
 };
 
