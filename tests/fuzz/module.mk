@@ -6,9 +6,11 @@ fuzz_targets = \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_crypto \
+	tests/fuzz/fuzz_elf \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_policy \
+	tests/fuzz/fuzz_privsep \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
@@ -23,6 +25,8 @@ tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_elf_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_privsep_LDADD = agent/libboth.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_text_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
