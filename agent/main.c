@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -199,6 +200,7 @@ static int run_tpm_half(struct agent *a, struct agent_config *config, bool measu
                 log_warning("neither registrar.url nor verifier.url is set: runtimes are measured, nothing "
                             "is reported");
         (void)sd_watchdog_enabled(0, &a->watchdog_us);
+        (void)malloc_trim(0); /* keys and digests at start want more than the years after */
         (void)sd_notify(0, "READY=1\nSTATUS=measured");
         serve(a);
         (void)sd_notify(0, "STOPPING=1");
