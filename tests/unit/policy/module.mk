@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 policy_tests = \
 	tests/unit/policy/test_appraise \
+	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
 	tests/unit/policy/test_policy \
@@ -12,7 +13,11 @@ tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
-tests_unit_policy_test_appraise_SOURCES = tests/unit/policy/test_appraise.c \
-	tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h
-tests_unit_policy_test_appraise_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+check_LTLIBRARIES += tests/unit/policy/libstory.la
+tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h \
+	tests/unit/policy/story.c tests/unit/policy/story.h
+tests_unit_policy_libstory_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+STORY_LIBS = tests/unit/policy/libstory.la lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
+tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
