@@ -16,18 +16,6 @@
 /* What is quoted under a policy that demands nothing: something has to be. */
 #define ANY_PCR (1u << 0)
 
-/* Do all versions in force judge the log? (Then it is asked for; appraisal decides the same way.) */
-static bool log_is_judged(const struct policy_effective *e)
-{
-        size_t n;
-        const struct policy_version *v = policy_effective_versions(e, &n);
-
-        for (size_t i = 0; i < n; i++)
-                if (!v[i].policy->judges_log)
-                        return false;
-        return true;
-}
-
 static int ask_quote(const struct host *host, const struct policy_effective *e, struct wire_ask *ret,
                      struct err *err)
 {
@@ -76,7 +64,7 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
         if (r < 0)
                 return r;
         c.asks.n = 1;
-        if (host->wants_log && log_is_judged(e))
+        if (host->wants_log && policy_effective_judges_log(e))
                 ask_log(host, e, wish->full || wish->from_start || host->s.asked_full,
                         &c.asks.item[c.asks.n++]);
         c.expires_ms = mono_ms + lifetime_ms;

@@ -163,6 +163,14 @@ uint32_t policy_effective_pcr_mask(const struct policy_effective *e)
         return e->pcr_mask;
 }
 
+bool policy_effective_judges_log(const struct policy_effective *e)
+{
+        for (size_t i = 0; i < e->n; i++)
+                if (!e->versions[i].policy->judges_log)
+                        return false;
+        return true;
+}
+
 enum policy_answer policy_effective_ask(const struct policy_effective *e, const uint8_t *bytes,
                                         const struct policy_version **ret_version,
                                         const struct policy_digest **ret_digest)

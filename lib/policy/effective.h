@@ -53,6 +53,10 @@ const struct policy_version *policy_effective_versions(const struct policy_effec
 /* Every PCR that a quote must contain: what any version needs. */
 uint32_t policy_effective_pcr_mask(const struct policy_effective *e);
 
+/* Is the measurement log judged? Only if all versions judge it: one that does not holds too, while it
+ * overlaps. */
+bool policy_effective_judges_log(const struct policy_effective *e);
+
 enum policy_answer {
         POLICY_UNKNOWN, /* no version in force knows the digest */
         POLICY_ALLOWED, /* by *ret_digest of *ret_version */

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += lib/policy/libpolicy.la
 lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/appraise.c lib/policy/appraise.h \
+	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/build.c lib/policy/build.h \
 	lib/policy/effective.c lib/policy/effective.h \
 	lib/policy/judge.c lib/policy/judge.h \
