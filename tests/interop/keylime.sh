@@ -3,7 +3,7 @@
 # Real Keylime 7.14.3 for the tests of this folder: installed once from the Python package index into a virtual
 # environment in the user's cache, configured from its own templates into the test's folder, on free ports.
 #
-# Sourced. keylime_install, then keylime_configure DIR, then keylime_start NAME and `keylime NAME ARG...`.
+# Sourced after tests/integration/lib.sh. keylime_install, then keylime_configure DIR, then keylime_start NAME and `keylime NAME ARG...`.
 
 keylime_version=7.14.3
 keylime_home=${XDG_CACHE_HOME:-$HOME/.cache}/avow/keylime-$keylime_version
@@ -41,10 +41,15 @@ keylime_install() {
 }
 
 # keylime PROGRAM ARG...: keylime_registrar, keylime_verifier, keylime_tenant with the test's configuration
-keylime() {
+keylime() (
+	keylime_exec "$@"
+)
+
+# The same in place of the shell, so that start() knows the program's own process.
+keylime_exec() {
 	local program=$1
 	shift
-	env KEYLIME_TEST=True KEYLIME_DIR="$keylime_dir" PATH="$keylime_home/bin:$PATH" \
+	exec "${keylime_prefix[@]}" env KEYLIME_TEST=True KEYLIME_DIR="$keylime_dir" PATH="$keylime_home/bin:$PATH" \
 		KEYLIME_VERIFIER_CONFIG="$keylime_dir/conf/verifier.conf" \
 		KEYLIME_REGISTRAR_CONFIG="$keylime_dir/conf/registrar.conf" \
 		KEYLIME_TENANT_CONFIG="$keylime_dir/conf/tenant.conf" \
@@ -59,17 +64,26 @@ keylime_set() {
 	grep -q "^$2 = " "$keylime_dir/conf/$1.conf" || sed -i "/^\[$1\]/a $2 = $3" "$keylime_dir/conf/$1.conf"
 }
 
-# A port that nobody listens on now.
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+# Three different free ports, outside of the ranges that others take theirs from.
+keylime_ports() {
+	python3 - <<-'END'
+		import random, socket
+		held = []
+		while len(held) < 3:
+		    s = socket.socket()
+		    try:
+		        s.bind(("127.0.0.1", random.randrange(10000, 19999)))
+		    except OSError:
+		        continue
+		    held.append(s)
+		print(*(s.getsockname()[1] for s in held))
+	END
 }
 
 # keylime_configure DIR: all configuration files, on free ports, in push mode
 keylime_configure() {
 	keylime_dir=$1
-	keylime_verifier_port=$(free_port)
-	keylime_registrar_port=$(free_port)
-	keylime_registrar_tls_port=$(free_port)
+	read -r keylime_verifier_port keylime_registrar_port keylime_registrar_tls_port < <(keylime_ports)
 	mkdir -p "$keylime_dir/conf" "$keylime_dir/tpm_cert_store"
 	"$keylime_home/bin/keylime_upgrade_config" --defaults --out "$keylime_dir/conf" \
 		--templates "$keylime_home/source/keylime-$keylime_version/templates" >"$keylime_dir/convert.log" 2>&1 || return 1
@@ -78,6 +92,7 @@ keylime_configure() {
 	keylime_set verifier registrar_port "$keylime_registrar_tls_port"
 	keylime_set verifier quote_interval 2
 	keylime_set verifier num_workers 1
+	keylime_set verifier shutdown_drain_timeout 1
 	keylime_set verifier enabled_revocation_notifications '[]'
 	keylime_set registrar port "$keylime_registrar_port"
 	keylime_set registrar tls_port "$keylime_registrar_tls_port"
@@ -86,19 +101,27 @@ keylime_configure() {
 	keylime_set tenant tpm_cert_store "$keylime_dir/tpm_cert_store"
 }
 
-# keylime_start NAME PORT: verifier or registrar, until it listens
+# keylime_start NAME PORT: verifier or registrar, until it listens; in a process group of its own, because they leave
+# children behind
+keylime_prefix=()
+keylime_groups=()
 keylime_start() {
-	local i
-	keylime "$1" >"$keylime_dir/$1.log" 2>&1 &
-	printf -v "keylime_$1_pid" '%s' "$!"
-	for ((i = 0; i < 300 * ${TEST_SCALE:-1}; i++)); do
-		if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
-			return 0
-		fi
-		kill -0 "$!" 2>/dev/null || break
-		sleep 0.1
-	done
-	echo "Keylime's $1 did not start:"
-	tail -n 40 "$keylime_dir/$1.log"
-	return 1
+	keylime_prefix=(setsid)
+	start "keylime-$1" keylime_exec "$1"
+	keylime_prefix=()
+	keylime_groups+=("$PID")
+	wait_port "$2" 60 || fail "Keylime's $1 does not start"
 }
+
+# keylime_stop NAME: at once; asked nicely, the verifier takes its time
+keylime_stop() {
+	kill -KILL -- "-$(cat "$WORK/keylime-$1.pid")" 2>/dev/null
+	stop "keylime-$1" KILL
+}
+
+keylime_cleanup() {
+	local status=$? group
+	for group in "${keylime_groups[@]}"; do kill -KILL -- "-$group" 2>/dev/null; done
+	return "$status"
+}
+trap 'keylime_cleanup; cleanup' EXIT

@@ -7,7 +7,7 @@ net_tests = \
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 EXTRA_DIST += tests/unit/agent/net_fake.h
-net_ldadd = agent/libnet.la agent/libagent.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
+net_ldadd = agent/libnet.la agent/libboth.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
 	lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_agent_test_net_convert_LDADD = $(net_ldadd)
 tests_unit_agent_test_net_flow_LDADD = $(net_ldadd)
