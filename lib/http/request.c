@@ -155,7 +155,8 @@ bool request_begin(struct http_request *req, struct view text, struct http_refus
                 return no_row(req, no);
         status = router_authorize(req->match.row->route, req->peer.roles, token_kind(&req->head));
         /* Where nobody can show a certificate, Keylime's servers say 400. Spec: keylime-wire 3.1. */
-        if (status == 403 && !req->peer.tls && req->match.row->route->family == HTTP_KEYLIME)
+        if (status == 403 && !req->peer.tls && req->match.row->route->family == HTTP_KEYLIME &&
+            !(req->match.row->route->roles & ROLE_BEARER))
                 status = 400;
         if (status != 0) {
                 *no = (struct http_refusal){status, NULL};
