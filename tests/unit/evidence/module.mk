@@ -27,4 +27,5 @@ tests_unit_evidence_bit_walk_LDADD = lib/policy/libpolicy.la lib/evidence/libevi
 	lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(JANSSON_LIBS)
 dist_check_SCRIPTS += tests/unit/evidence/bit-walk.sh
 TESTS += tests/unit/evidence/bit-walk.sh
-EXTRA_DIST += tests/vectors/boot tests/vectors/bundle
+EXTRA_DIST += tests/vectors/boot tests/vectors/bundle \
+	tests/vectors/ek/ecc384.pub tests/vectors/ek/ecc521.pub tests/vectors/ek/rsa3072.pub
