@@ -20,7 +20,7 @@
 struct candidates {
         struct candidates_limits limits;
         struct candidate **v; /* oldest first */
-        size_t n;
+        size_t n, bytes;
         struct map sources; /* address → size_t *: how many */
 };
 
@@ -61,6 +61,14 @@ void candidates_free(struct candidates *t)
         free(t);
 }
 
+static size_t bytes_of(const struct candidate *c)
+{
+        const struct identity *id = &c->identity;
+
+        return sizeof(*c) + id->ek.len + id->ek_cert.len + id->ak.len +
+               (id->mtls_cert ? strlen(id->mtls_cert) : 0) + (id->ek_findings ? strlen(id->ek_findings) : 0);
+}
+
 static size_t source_count(const struct candidates *t, const char *source)
 {
         const size_t *n = map_get(&t->sources, source);
@@ -91,6 +99,7 @@ static struct candidate *take_at(struct candidates *t, size_t i)
 
         memmove(t->v + i, t->v + i + 1, (t->n - i - 1) * sizeof(struct candidate *));
         t->n--;
+        t->bytes -= bytes_of(c);
         if (n && --*n == 0)
                 (void)map_remove(&t->sources, c->source); /* it is there */
         return c;
@@ -140,7 +149,7 @@ static void make_room(struct candidates *t, const struct candidate *c)
                 candidate_free(take_at(t, oldest_of(t, greediest(t, c->name), c->name)));
         if (source_count(t, c->source) >= t->limits.per_source)
                 candidate_free(take_at(t, oldest_of(t, c->source, NULL)));
-        if (t->n >= t->limits.total)
+        while (t->n >= t->limits.total || (t->n > 0 && t->bytes + bytes_of(c) > CANDIDATES_BYTES_MAX))
                 candidate_free(take_at(t, oldest_of(t, greediest(t, NULL), NULL)));
 }
 
@@ -153,6 +162,7 @@ int candidates_put_back(struct candidates *t, struct candidate *c, int64_t now_m
                 return err_nomem(err);
         }
         t->v[t->n++] = c;
+        t->bytes += bytes_of(c);
         return 0;
 }
 

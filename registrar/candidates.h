@@ -25,6 +25,8 @@ struct candidates_limits {
 };
 
 #define CANDIDATE_SOURCE_BYTES 46
+/* Certificates make some candidates large: all together they take no more memory than this. */
+#define CANDIDATES_BYTES_MAX (32u * 1024 * 1024)
 
 struct candidate {
         char name[WIRE_HOST_MAX + 1];

@@ -148,6 +148,31 @@ static void test_source_limit(void **state)
         candidates_free(t);
 }
 
+/* Large ones (an mtls_cert may have 64 KiB) are bounded by their bytes. */
+static void test_bytes(void **state)
+{
+        struct candidates *t = table(4096, 4096, 10);
+        struct err err = ERR_INIT;
+        char name[16];
+
+        (void)state;
+        add(t, "web-1", "owner", 7, NOW);
+        for (int i = 0; i < 1500; i++) {
+                struct candidate *c;
+
+                (void)snprintf(name, sizeof(name), "x-%d", i);
+                c = candidate(name, "flood", 1);
+                c->identity.mtls_cert = mem_alloc(65536);
+                assert_non_null(c->identity.mtls_cert);
+                memset(c->identity.mtls_cert, 'x', 65535);
+                c->identity.mtls_cert[65535] = '\0';
+                assert_ok(candidates_add(t, c, NOW, &err), &err);
+        }
+        assert_in_range(candidates_count(t), 400, 512);
+        assert_int_equal(take(t, "web-1", 7, NOW), CANDIDATE_TAKEN);
+        candidates_free(t);
+}
+
 static int run_oom(void *ctx, struct err *err)
 {
         const struct candidates_limits limits = {8, 8, 8, LIFETIME};
@@ -179,6 +204,7 @@ int main(void)
                 cmocka_unit_test(test_flood_of_a_name),
                 cmocka_unit_test(test_flood_of_the_table),
                 cmocka_unit_test(test_source_limit),
+                cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_oom),
         };
 
