@@ -7,7 +7,9 @@
  * different things here, and only the reader of its own file may forgive the first.
  *
  * Records of ours are read strictly, unknown members refused. Records of others are somebody else's format:
- * what replay and policy need is read (register, digests, systemd's text), the rest stays in `raw`.
+ * what replay and policy need is read where it is there (register, digests, systemd's text), the rest stays
+ * in `raw`. One of another kind (newer systemds also log into NV indexes) does not make the log unreadable;
+ * it does not replay either.
  *
  * Spec: RFC 7464 §2; TCG Canonical Event Log 1.0 §5.1 (field names); systemd's tpm2-measure.log.
  */
@@ -47,7 +49,8 @@ static int read_digests(const json_t *j, struct cel_record *rec, struct err *err
 {
         static const char *const names[] = {"hashAlg", "digest"};
         const json_t *list = NULL;
-        int r = json_get_array(j, "digests", FOREIGN_DIGESTS_MAX, &list, err);
+        int r = rec->ours ? json_get_array(j, "digests", FOREIGN_DIGESTS_MAX, &list, err)
+                          : json_opt_array(j, "digests", FOREIGN_DIGESTS_MAX, &list, err);
 
         for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
                 const json_t *e = json_array_get(list, i);
@@ -66,7 +69,7 @@ static int read_digests(const json_t *j, struct cel_record *rec, struct err *err
                 else if (rec->ours)
                         r = err_set(err, ERR_FORMAT, 0, "bank %s is not known", SHOW(alg));
         }
-        if (r >= 0 && !rec->n_digests)
+        if (r >= 0 && rec->ours && !rec->n_digests)
                 return err_set(err, ERR_FORMAT, 0, "no digest of a bank that is known");
         return r;
 }
@@ -165,8 +168,6 @@ static int read_content(const json_t *j, struct cel_record *rec, struct err *err
 {
         const json_t *content = json_object_get(j, "content");
 
-        if (!content)
-                return err_set(err, ERR_FORMAT, 0, "member 'content': missing");
         if (rec->ours)
                 return read_ours(content, rec, err);
         if (str_equal(rec->content_type, CEL_CONTENT_SYSTEMD) && json_is_object(content))
@@ -177,7 +178,7 @@ static int read_content(const json_t *j, struct cel_record *rec, struct err *err
 static int read_record(const json_t *j, struct cel_record *rec, struct err *err)
 {
         static const char *const names[] = {"pcr", "digests", "content_type", "content"};
-        int64_t pcr = 0;
+        int64_t pcr = -1;
         int r = read_text(j, "content_type", true, &rec->content_type, err);
 
         if (r < 0)
@@ -186,8 +187,9 @@ static int read_record(const json_t *j, struct cel_record *rec, struct err *err)
         if (rec->ours)
                 r = json_only(j, names, ARRAY_LEN(names), err);
         if (r >= 0)
-                r = json_get_int(j, "pcr", 0, PCR_COUNT - 1, &pcr, err);
-        rec->pcr = (unsigned)pcr;
+                r = rec->ours ? json_get_int(j, "pcr", 0, PCR_COUNT - 1, &pcr, err)
+                              : json_opt_int(j, "pcr", 0, PCR_COUNT - 1, &pcr, err);
+        rec->pcr = pcr < 0 ? CEL_NO_PCR : (unsigned)pcr;
         if (r >= 0)
                 r = read_digests(j, rec, err);
         if (r >= 0)

@@ -33,6 +33,8 @@
 #define CEL_CONTENT_SYSTEMD  "systemd"
 #define CEL_KIND_MEASURE     "measure"
 
+#define CEL_NO_PCR UINT32_MAX /* a record of others that names no register */
+
 struct cel_record {
         unsigned pcr;
         size_t n_digests;
