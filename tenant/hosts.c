@@ -15,8 +15,9 @@ static const struct {
         const char *word; /* a state or a trust state */
         enum answer answer;
 } answers[] = {
-        {"fail", ANSWER_NO},      {"lost", ANSWER_NO},        {"revoked", ANSWER_NO},
-        {"suspended", ANSWER_NO}, {"late", ANSWER_UNDECIDED}, {"inconclusive", ANSWER_UNDECIDED},
+        {"fail", ANSWER_NO},        {"lost", ANSWER_NO},
+        {"revoked", ANSWER_NO},     {"suspended", ANSWER_UNDECIDED},
+        {"late", ANSWER_UNDECIDED}, {"inconclusive", ANSWER_UNDECIDED},
 };
 
 static enum answer answer_of(const char *word)

@@ -198,6 +198,31 @@ int64_t host_grace_ms(const struct host *host, const struct host_times *defaults
         return p && p->grace_ms ? p->grace_ms : host_interval_ms(host, defaults);
 }
 
+int64_t host_lease_ms(const struct host *host, const struct host_times *defaults)
+{
+        const struct policy *p = newest_policy(host);
+
+        if (p && p->lease_ms)
+                return p->lease_ms;
+        return defaults->lease_ms ? defaults->lease_ms : 2 * host_interval_ms(host, defaults);
+}
+
+bool host_suspended(const struct host *host, const struct host_times *defaults, int64_t now_ms,
+                    int64_t mono_ms)
+{
+        int64_t lease_ms = host_lease_ms(host, defaults);
+
+        if (!host->s.judged || !host->s.enforced)
+                return false;
+        if (host->s.verdict == VERDICT_FAIL)
+                return true;
+        /* since a pass the monotonic clock counts; a wall clock that jumps must not keep a lease alive */
+        if (host->s.verdict == VERDICT_PASS)
+                return mono_ms - host->evidence_ms > lease_ms;
+        return host->s.pass_at_ms == 0 || now_ms - host->s.pass_at_ms > lease_ms ||
+               now_ms < host->s.pass_at_ms;
+}
+
 enum host_shown host_shown(const struct host *host, const struct host_times *defaults, int64_t mono_ms)
 {
         int64_t silent_ms = mono_ms - host->evidence_ms, interval_ms = host_interval_ms(host, defaults);

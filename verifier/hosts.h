@@ -95,10 +95,17 @@ int host_bind_rules(struct host *host, struct rules *rules, struct err *err) MUS
 /* Its interval; how long after the last evidence it is late, lost. SETTINGS' values, 0 where they say
  * nothing. */
 struct host_times {
-        int64_t interval_ms, late_after_ms, lost_after_ms;
+        int64_t interval_ms, lease_ms, late_after_ms, lost_after_ms;
 };
 int64_t host_interval_ms(const struct host *host, const struct host_times *defaults);
 int64_t host_grace_ms(const struct host *host, const struct host_times *defaults);
+int64_t host_lease_ms(const struct host *host, const struct host_times *defaults);
+/*
+ * Is the host suspended? It failed under a policy that enforces, or its last pass is older than its lease.
+ * The next pass undoes it. NOW are both clocks. Spec: SR-2, SR-3.
+ */
+bool host_suspended(const struct host *host, const struct host_times *defaults, int64_t now_ms,
+                    int64_t mono_ms);
 /* What is shown of it. Silence hides a pass, never a failure. */
 enum host_shown host_shown(const struct host *host, const struct host_times *defaults, int64_t mono_ms);
 

@@ -70,6 +70,11 @@ static const struct conf_key keys[] = {
          .min = 500,
          .max = DAY,
          .help = "between two attestations, where neither host nor policy say"},
+        {.path = "lease",
+         .type = CONF_DURATION,
+         .def = "0s",
+         .max = 30 * DAY,
+         .help = "how long a pass is good for, where the policy does not say; 0s: two intervals"},
         {.path = "late_after",
          .type = CONF_DURATION,
          .def = "0s",
@@ -188,6 +193,7 @@ static int read_settings(struct settings *s, struct err *err)
         enum log_level level;
 
         s->interval_ms = conf_int(c, "interval.default");
+        s->lease_ms = conf_int(c, "lease");
         s->late_after_ms = conf_int(c, "late_after");
         s->lost_after_ms = conf_int(c, "lost_after");
         s->challenge_ms = conf_int(c, "challenge.lifetime");

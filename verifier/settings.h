@@ -13,6 +13,7 @@
 struct settings {
         struct conf *conf;
         int64_t interval_ms;   /* interval.default */
+        int64_t lease_ms;      /* of a pass; 0: two intervals */
         int64_t late_after_ms; /* after the last evidence; 0: interval + grace */
         int64_t lost_after_ms; /* 0: five intervals */
         int64_t challenge_ms;  /* challenge.lifetime */

@@ -103,13 +103,16 @@ static int64_t since_ms(const struct verifier *v, const struct host *host)
 
 static int set_state(const struct verifier *v, const struct host *host, json_t *j)
 {
+        struct host_times times = verifier_times(v);
         int r = 0;
 
         r |= json_set_str(j, "name", host->e.name);
         r |= json_set_str(j, "tenant", host->e.tenant);
         r |= json_set_str(j, "peer", host->e.keylime ? "keylime" : "avow");
         r |= json_set_str(j, "state", host_shown_name(verifier_shown(v, host)));
-        r |= json_set_str(j, "trust", "trusted");
+        r |= json_set_str(j, "trust",
+                          host_suspended(host, &times, clock_now_ms(), loop_now_ms()) ? "suspended"
+                                                                                      : "trusted");
         r |= json_set_bool(j, "enforced", !host->s.judged || host->s.enforced);
         r |= view_time(j, "since", since_ms(v, host));
         r |= json_set_bool(j, "paused", host->e.paused);

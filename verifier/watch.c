@@ -20,6 +20,7 @@
 struct host_times verifier_times(const struct verifier *v)
 {
         return (struct host_times){.interval_ms = v->settings.interval_ms,
+                                   .lease_ms = v->settings.lease_ms,
                                    .late_after_ms = v->settings.late_after_ms,
                                    .lost_after_ms = v->settings.lost_after_ms};
 }

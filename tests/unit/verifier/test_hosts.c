@@ -105,6 +105,34 @@ static void shown(void **state)
         assert_string_equal(host_shown_name(HOST_LATE), "late");
 }
 
+static void suspended(void **state)
+{
+        struct fixture *f = *state;
+        struct host *h = f->host;
+        struct host_times t = {.interval_ms = 1000};
+        const int64_t wall = 1000000;
+
+        h->evidence_ms = 0;
+        assert_false(
+                host_suspended(h, &t, wall, 1000000)); /* never judged: nothing was given that could end */
+        h->s.judged = true;
+        h->s.enforced = true;
+        h->s.verdict = VERDICT_PASS;
+        h->s.pass_at_ms = wall;
+        assert_false(host_suspended(h, &t, wall, 2000)); /* a lease of two intervals */
+        assert_true(host_suspended(h, &t, wall, 2001));  /* whatever the wall clock says */
+        t.lease_ms = 5000;
+        assert_false(host_suspended(h, &t, wall, 5000));
+        h->s.verdict = VERDICT_INCONCLUSIVE; /* the last pass still counts for its lease */
+        assert_false(host_suspended(h, &t, wall + 5000, 0));
+        assert_true(host_suspended(h, &t, wall + 5001, 0));
+        assert_true(host_suspended(h, &t, wall - 1, 0));
+        h->s.verdict = VERDICT_FAIL;
+        assert_true(host_suspended(h, &t, wall, 0));
+        h->s.enforced = false; /* only observed */
+        assert_false(host_suspended(h, &t, wall, 0));
+}
+
 static void times(void **state)
 {
         struct fixture *f = *state;
@@ -343,6 +371,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
                 T(shown),
+                T(suspended),
                 T(times),
                 T(rules_change_by_time),
                 T(rules_by_content),
