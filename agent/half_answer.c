@@ -217,7 +217,7 @@ static int answer_collect(struct half *h, struct view body, struct buf *out, str
         AUTO(collected_done) struct collected c = {0};
         struct digest digest = {.alg = DIGEST_SHA256};
         struct privsep_collect m;
-        struct view qualifying;
+        struct view qualifying = VIEW_NONE;
         size_t offset;
         int r = privsep_collect_get(body, &m, err);
 
