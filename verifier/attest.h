@@ -22,8 +22,9 @@ struct round {
         struct digest qualifying;
         struct policy_version policy; /* the newest in force when it was judged; a reference */
         char *policy_name;            /* NULL: a tpm_policy */
-        bool durable;
-        struct host_state state; /* as it will be */
+        bool durable;                 /* wait for the disk before answering */
+        bool changed;                 /* the verdict is another one: an audit record */
+        struct host_state state;      /* as it will be */
 };
 void round_free(struct round *r);
 DEFINE_AUTO(struct round, round_free)

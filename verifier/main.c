@@ -70,31 +70,33 @@ static int run(struct program *p, struct err *err)
         return r;
 }
 
+enum { OPT_CHECK = 256 };
+
 static const char usage[] =
         "Usage: avow-verifier [-c FILE]\n"
         "\n"
         "  -c, --config FILE  configuration [" AVOW_SYSCONFDIR "/verifier.yaml]\n"
-        "  -t, --test         read the configuration, say whether it can be used, and end\n"
+        "      --check        read the configuration and its files, say what is wrong, and exit\n"
         "      --version\n"
         "      --help\n"
         "\n"
         "See avow-verifier(8).\n";
 
 /* Return: -1 to go on, else the exit status. */
-static int read_options(int argc, char **argv, struct program *p, bool *ret_test)
+static int read_options(int argc, char **argv, struct program *p, bool *ret_check)
 {
         static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                                {"test", no_argument, NULL, 't'},
+                                                {"check", no_argument, NULL, OPT_CHECK},
                                                 {"version", no_argument, NULL, 'V'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {NULL, 0, NULL, 0}};
         int c;
 
-        while ((c = getopt_long(argc, argv, "c:th", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
                 if (c == 'c') {
                         p->config_file = optarg;
-                } else if (c == 't') {
-                        *ret_test = true;
+                } else if (c == OPT_CHECK) {
+                        *ret_check = true;
                 } else if (c == 'V') {
                         (void)puts("avow-verifier " PACKAGE_VERSION);
                         return 0;
@@ -113,17 +115,16 @@ int main(int argc, char **argv)
 {
         struct program p = {.config_file = AVOW_SYSCONFDIR "/verifier.yaml"};
         struct err err = ERR_INIT;
-        bool test = false;
+        bool check = false;
         int r;
 
         log_init("verifier", LOG_LEVEL_INFO);
-        r = read_options(argc, argv, &p, &test);
+        r = read_options(argc, argv, &p, &check);
         if (r >= 0)
                 return r;
         (void)signal(SIGPIPE, SIG_IGN);
-        if (test) {
-                r = settings_load(p.config_file, &p.v.settings, &err);
-                settings_done(&p.v.settings);
+        if (check) {
+                r = verifier_check(p.config_file, &err);
         } else {
                 r = verifier_new(&p.v, p.config_file, &err);
                 if (r >= 0)
@@ -132,6 +133,6 @@ int main(int argc, char **argv)
         }
         if (r >= 0)
                 return EXIT_SUCCESS;
-        log_err(&err, test ? "configuration" : "avow-verifier cannot run");
+        log_err(&err, check ? "configuration" : "avow-verifier cannot run");
         return err.kind == ERR_CONFIG ? 2 : EXIT_FAILURE;
 }

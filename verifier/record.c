@@ -157,6 +157,7 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
         s->asked_full = !r->result.next && wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
         /* another reason for the same verdict is a change worth keeping, and so is the first word under new
          * rules */
+        r->changed = !same;
         r->durable = !same || (v->state != VERDICT_PASS && !str_equal(was->verdict_json, s->verdict_json)) ||
                      !str_equal(was->policy_sha256, s->policy_sha256);
         return 0;
@@ -195,7 +196,7 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
                 record.cel = log_to_keep(r, host, &r->state);
                 record.state = r->state; /* lent: it is copied */
                 record.durable = r->durable;
-                if (r->durable) {
+                if (r->changed) {
                         detail = change_detail(r, host);
                         record.audit = (struct audit_entry){.time_ms = r->received_at_ms,
                                                             .tenant = host->e.tenant,

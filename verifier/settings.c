@@ -15,7 +15,7 @@
 static const char *const compat_names[] = {"none", "keylime", NULL};
 
 static const struct conf_key grant_keys[] = {
-        {.path = "spki_sha256",
+        {.path = "key_sha256",
          .type = CONF_STR,
          .flags = CONF_REQUIRED,
          .help = "SHA-256 of the certificate's key"},
@@ -157,9 +157,9 @@ static int read_grant(const struct conf *item, struct http_grant *ret, struct er
 {
         const struct strv *names = conf_list(item, "roles");
 
-        if (hex_decode_exact(view_str(conf_str(item, "spki_sha256")), ret->spki_sha256, 32, err) < 0) {
+        if (hex_decode_exact(view_str(conf_str(item, "key_sha256")), ret->spki_sha256, 32, err) < 0) {
                 err_clear(err);
-                return conf_err(item, "spki_sha256", err, "expected 64 lower-case hex digits");
+                return conf_err(item, "key_sha256", err, "expected 64 lower-case hex digits");
         }
         ret->roles = 0;
         for (size_t i = 0; i < names->n; i++) {

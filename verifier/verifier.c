@@ -10,8 +10,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "crypto/cert.h"
 
-#define KEY_FILE_MAX 65536
+#define KEY_FILE_MAX      65536
+#define DAY_MS            (86400 * 1000LL)
+#define EXPIRY_WARNING_MS (14 * DAY_MS)
 
 static const char *const keylime_versions[] = {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "3.0", NULL};
 static const struct ops_options ops_options = {
@@ -25,6 +28,18 @@ static int make_tls(const struct settings *s, struct tls_server **ret, struct er
                                         .crl = conf_str(s->conf, "tls.crl")};
 
         return tls_server_new(&files, ret, err);
+}
+
+/* Said at start and after a reload; readiness says it when it is too late. */
+static void warn_of_expiry(const struct verifier *v)
+{
+        int64_t left_ms = cert_not_after_ms(tls_server_cert(v->tls)) - clock_now_ms();
+        const char *path = conf_str(v->settings.conf, "tls.cert");
+
+        if (left_ms <= 0)
+                log_warning("tls.cert '%s' has expired: nobody will connect", path);
+        else if (left_ms < EXPIRY_WARNING_MS)
+                log_warning("tls.cert '%s' expires in %lld days", path, (long long)(left_ms / DAY_MS));
 }
 
 static struct http_client_options registrar_options(const struct settings *s)
@@ -103,6 +118,13 @@ static const char *ready_store(void *ctx)
                                                                 : NULL;
 }
 
+static const char *ready_cert(void *ctx)
+{
+        const struct verifier *v = ctx;
+
+        return cert_not_after_ms(tls_server_cert(v->tls)) <= clock_now_ms() ? "tls.cert has expired" : NULL;
+}
+
 static const char *ready_rules(void *ctx)
 {
         return ((struct verifier *)ctx)->rules_loaded ? NULL : "policies are being read";
@@ -121,6 +143,7 @@ static int make_server(struct verifier *v, struct err *err)
                         "compat: keylime: every certificate that tls.client_ca signed is an administrator");
         if (make_tls(&v->settings, &v->tls, err) < 0)
                 return -(int)err->kind;
+        warn_of_expiry(v);
         r = http_server_new(v->loop, &opts, &v->server, err);
         if (r >= 0)
                 r = http_server_set_tls(v->server, tls_server_ctx(v->tls), err);
@@ -132,6 +155,8 @@ static int make_server(struct verifier *v, struct err *err)
                 r = ops_add_ready(v->ops, "store", ready_store, v, err);
         if (r >= 0)
                 r = ops_add_ready(v->ops, "policies", ready_rules, v, err);
+        if (r >= 0)
+                r = ops_add_ready(v->ops, "certificate", ready_cert, v, err);
         return r;
 }
 
@@ -145,6 +170,23 @@ static int add_routes(struct verifier *v, struct err *err)
 
         for (size_t i = 0; i < ARRAY_LEN(adders) && r >= 0; i++)
                 r = adders[i](v, err);
+        return r;
+}
+
+int verifier_check(const char *config_file, struct err *err)
+{
+        struct verifier v = {.started_at_ms = 0};
+        int r = settings_load(config_file, &v.settings, err);
+
+        if (r >= 0)
+                r = make_tls(&v.settings, &v.tls, err);
+        if (r >= 0) {
+                warn_of_expiry(&v);
+                r = load_audit_key(&v, err);
+        }
+        tls_server_free(v.tls);
+        audit_key_free(v.audit_key);
+        settings_done(&v.settings);
         return r;
 }
 
@@ -224,6 +266,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         settings_done(&v->settings);
         v->settings = fresh;
         log_set_level((enum log_level)v->settings.log_level);
+        warn_of_expiry(v);
         return 0;
 }
 

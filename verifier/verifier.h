@@ -44,6 +44,8 @@ struct verifier {
         bool rules_loaded;
 };
 
+/* Reads the configuration, the certificates and the keys, and forgets them. */
+int verifier_check(const char *config_file, struct err *err) MUST_USE;
 /* Makes everything but listeners. Return: 0, -kind. */
 int verifier_new(struct verifier *v, const char *config_file, struct err *err) MUST_USE;
 int verifier_listen(struct verifier *v, struct err *err) MUST_USE;

@@ -355,10 +355,10 @@ static void settings(void **state)
                    &err, "v.yaml:2:1");
         assert_err(settings_parse(view_str(TLS "registrar: {url: 'https://x'}\n"), "v.yaml", &s, &err),
                    ERR_CONFIG, &err, "registrar.ca");
-        assert_err(settings_parse(view_str(TLS "roles:\n- {spki_sha256: xx, roles: [admin]}\n"), "v.yaml", &s,
+        assert_err(settings_parse(view_str(TLS "roles:\n- {key_sha256: xx, roles: [admin]}\n"), "v.yaml", &s,
                                   &err),
                    ERR_CONFIG, &err, "64 lower-case");
-        assert_err(settings_parse(view_str(TLS "roles:\n- {spki_sha256: " A ", roles: [king]}\n"), "v.yaml",
+        assert_err(settings_parse(view_str(TLS "roles:\n- {key_sha256: " A ", roles: [king]}\n"), "v.yaml",
                                   &s, &err),
                    ERR_CONFIG, &err, "no role");
         assert_err(settings_parse(view_str("interval: {default: 2s}\n"), "v.yaml", &s, &err), ERR_CONFIG,
