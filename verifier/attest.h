@@ -16,6 +16,7 @@ struct round {
         uint64_t serial; /* of the host: it may be gone, or another of its name there, when all is written */
         struct challenge challenge; /* that it answers */
         int64_t received_at_ms;     /* wall clock */
+        bool immediate;             /* the challenge was out for seconds only */
         struct wire_evidence evidence;
         struct pcr_values pcrs;
         struct appraisal_result result;

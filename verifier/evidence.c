@@ -91,10 +91,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                                 .asked = {.bank = (enum digest_alg)asked->banks.bank[0].alg,
                                           .mask = asked->banks.bank[0].pcrs},
                                 .want_time = !host->e.keylime,
-                                .immediate =
-                                        r->challenge.immediate ||
-                                        (host->e.keylime &&
-                                         r->received_at_ms - r->challenge.issued_at_ms <= HOST_DEADLINE_MS),
+                                .immediate = r->immediate,
                                 .issued_at_ms = r->challenge.issued_at_ms,
                                 .received_at_ms = r->received_at_ms,
                                 .tolerance = {.base_ms = r->v->settings.tolerance_ms, .percent = 35}};
@@ -366,6 +363,9 @@ static int round_new(struct verifier *v, struct http_request *req, const struct 
         r->serial = host->serial;
         r->challenge = host->challenge;
         r->received_at_ms = http_request_at_ms(req);
+        /* A Keylime agent asks when it is ready to answer: its challenges are of seconds if it is quick. */
+        r->immediate = r->challenge.immediate ||
+                       (host->e.keylime && r->received_at_ms - r->challenge.issued_at_ms <= HOST_DEADLINE_MS);
         (void)snprintf(r->name, sizeof(r->name), "%s", host->e.name);
         n = wire_evidence_decode(http_request_body(req), &r->evidence, err);
         if (n >= 0 && !answers_asks(&r->evidence, &host->challenge.asks))

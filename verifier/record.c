@@ -64,7 +64,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
         const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_TPM_QUOTE);
 
         b->peer = host->e.keylime ? BUNDLE_PEER_KEYLIME : BUNDLE_PEER_AVOW;
-        b->immediate = r->challenge.immediate;
+        b->immediate = r->immediate;
         b->asked = (struct pcr_selection){.bank = (enum digest_alg)asked->banks.bank[0].alg,
                                           .mask = asked->banks.bank[0].pcrs};
         b->issued_at_ms = r->challenge.issued_at_ms;
