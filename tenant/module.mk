@@ -9,7 +9,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/completion.c \
 	tenant/evidence.c \
 	tenant/evidence_save.c \
-	tenant/host.c tenant/host_add.c tenant/host_watch.c \
+	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
 	tenant/hosts.c tenant/hosts.h \
 	tenant/jwks.c tenant/jwks.h \
 	tenant/load.c tenant/load.h \

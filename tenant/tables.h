@@ -4,6 +4,7 @@
  */
 TABLE(host_add)
 TABLE(host)
+TABLE(host_history)
 TABLE(host_watch)
 TABLE(status)
 TABLE(policy)

@@ -419,6 +419,36 @@ class Save(Case):
         self.run_avow("evidence", "save", "a", "--number", "x", expect=MISUSE)
 
 
+class History(Case):
+    LINE = {"n": 7, "index": 41, "at": "2026-11-21T20:00:00.000Z", "verdict": "fail", "enforced": True,
+            "changed": True, "policy": {"name": "worker", "version": 3}, "evidence": True,
+            "codes": ["digest-not-allowed", "x\u001b[2J"]}
+
+    def setUp(self):
+        super().setUp()
+        self.next = 7
+        self.verifier.routes[("GET", "/avow/v1/hosts/web-1/history")] = lambda q, b: (
+            200, {"schema": "avow.history/1", "host": "web-1", "entries": [self.LINE], "next": self.next})
+
+    def test_pages(self):
+        doc = self.json("host", "history", "web-1", "--before", "8", "--limit", "1")
+        self.assertEqual(doc["entries"], [self.LINE])
+        self.assertEqual(self.verifier.asked[-1][2], {"before": "8", "limit": "1"})
+        done = self.run_avow("host", "history", "web-1")
+        self.assertEqual(self.verifier.asked[-1][2], {"limit": "50"})
+        for word in ("FINDINGS", "7", "fail", "worker", "digest-not-allowed, x\\x1b[2J"):
+            self.assertIn(word, done.stdout)
+        self.assertIn("--before 7", done.stderr)
+        self.next = None
+        self.assertEqual(self.run_avow("host", "history", "web-1").stderr, "")
+
+    def test_mistakes(self):
+        for args in (["web-1", "--limit", "0"], ["web-1", "--limit", "1001"], ["web-1", "--before", "x"], [],
+                     ["a/b"]):
+            self.run_avow("host", "history", *args, expect=MISUSE)
+        self.run_avow("host", "history", "web-2", expect=NO)
+
+
 class Policies(Case):
     TEXT = "format: avow-policy/1\nname: edge\nruntimes:\n- {name: n, digests: %s}\n"
 
