@@ -76,23 +76,6 @@ void pcr_selection_list_write(const struct pcr_selection_list *list, struct buf 
         }
 }
 
-static struct pcr_selection_list list_of(const struct pcr_selection *sel)
-{
-        struct pcr_selection_list list = {.n = 1};
-
-        list.v[0].alg = (uint16_t)sel->bank;
-        list.v[0].size = 3;
-        list.v[0].mask = sel->mask;
-        return list;
-}
-
-void pcr_selection_write(const struct pcr_selection *sel, struct buf *out)
-{
-        struct pcr_selection_list list = list_of(sel);
-
-        pcr_selection_list_write(&list, out);
-}
-
 int pcr_selection_of_list(const struct pcr_selection_list *list, struct pcr_selection *ret, struct err *err)
 {
         struct pcr_selection sel = {.mask = 0};

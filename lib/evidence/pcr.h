@@ -39,8 +39,6 @@ struct pcr_values {
 /* Reads a list from C. Return: 0; -ERR_FORMAT, -ERR_LIMIT. Spec: Part 2 §10.9.7. */
 int pcr_selection_list_read(struct cursor *c, struct pcr_selection_list *ret, struct err *err) MUST_USE;
 void pcr_selection_list_write(const struct pcr_selection_list *list, struct buf *out);
-/* One bank, three bytes of bit map: what we ask a TPM for. */
-void pcr_selection_write(const struct pcr_selection *sel, struct buf *out);
 /* The one bank of a list. Return: 0; -ERR_FORMAT if PCRs of none or of several banks are selected. */
 int pcr_selection_of_list(const struct pcr_selection_list *list, struct pcr_selection *ret,
                           struct err *err) MUST_USE;
