@@ -35,7 +35,6 @@ static void job_free(struct job *job)
         enrolment_free(&job->e);
         free(job);
 }
-DEFINE_AUTO(struct job, job_free)
 
 static void finish(struct job *job, int status, const char *detail)
 {
