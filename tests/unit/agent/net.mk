@@ -3,6 +3,7 @@
 net_tests = \
 	tests/unit/agent/test_net_convert \
 	tests/unit/agent/test_net_flow \
+	tests/unit/agent/test_net_key \
 	tests/unit/agent/test_net_run
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
@@ -11,4 +12,5 @@ net_ldadd = agent/libnet.la agent/libboth.la lib/http/libhttp.la lib/wire/libwir
 	lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_agent_test_net_convert_LDADD = $(net_ldadd)
 tests_unit_agent_test_net_flow_LDADD = $(net_ldadd)
+tests_unit_agent_test_net_key_LDADD = $(net_ldadd)
 tests_unit_agent_test_net_run_LDADD = $(net_ldadd)

@@ -89,6 +89,8 @@ struct world {
         int listener, tpm, connection[16];
         struct buf in[16], tpm_in;
         uint8_t ak[128];
+        unsigned not_now;  /* so many questions are answered "not now" first */
+        unsigned refusals; /* so many questions for evidence fail */
         unsigned sessions; /* proofs that the TPM half was asked for */
         uint16_t port;
         char dir[TMPDIR_BYTES];
@@ -123,6 +125,15 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
         struct privsep_session s;
         struct privsep_signed proof = {view_str("proof"), view_str("signature")};
         struct privsep_frame a = {.type = q->type, .id = q->id};
+        if (w->not_now > 0 || (q->type == PRIVSEP_COLLECT && w->refusals > 0)) {
+                a.result = w->not_now > 0 ? PRIVSEP_NOT_NOW : PRIVSEP_FAILED;
+                *(w->not_now > 0 ? &w->not_now : &w->refusals) -= 1;
+                a.body = view_str("TPM \x1b[31m in a bad mood");
+                privsep_frame_put(&out, &a);
+                assert_int_equal(send(w->tpm, out.p, out.len, MSG_NOSIGNAL), out.len);
+                buf_free(&out);
+                return;
+        }
         switch ((int)q->type) {
         case PRIVSEP_IDENTITY:
                 fake_identity(&id, w->ak);
@@ -471,6 +482,42 @@ static void another_tpm_has_the_name(void **state)
         assert_int_equal(times_said(w, "belongs to another TPM"), 1);
 }
 
+/* The TPM half is starting, then its TPM fails for a while. */
+static void tpm_not_ready(void **state)
+{
+        static const struct step script[] = {
+                REGISTER,
+                LOGIN(SESSION),
+                OFFER,
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 202, NULL, NEXT(5, 1, 30, 0), 0, NULL},
+        };
+        struct world *w = *state;
+        w->not_now = 2;
+        w->refusals = 1;
+        PLAY(w, script);
+        assert_int_equal(times_said(w, "in a bad mood"), 1);
+        assert_null(strchr(w->said, '\x1b'));
+}
+
+/* What is no frame ends the half: it cannot read on. Its parent starts another one. */
+static void tpm_speaks_rubbish(void **state)
+{
+        struct world *w = *state;
+        int pair[2], status = -1;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+        w->listener = listen_anywhere(&w->port);
+        w->tpm = pair[0];
+        pid_t pid = start_child(w, pair[1], w->port, AGENT_PEER_AVOW);
+        close(pair[1]);
+        assert_int_equal(send(w->tpm, "\xff\xff\xff\xff rubbish", 12, MSG_NOSIGNAL), 12);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        close(w->tpm);
+        close(w->listener);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -480,6 +527,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(not_enrolled, setup, teardown),
                 cmocka_unit_test_setup_teardown(server_away, setup, teardown),
                 cmocka_unit_test_setup_teardown(rubbish, setup, teardown),
+                cmocka_unit_test_setup_teardown(tpm_not_ready, setup, teardown),
+                cmocka_unit_test_setup_teardown(tpm_speaks_rubbish, setup, teardown),
                 cmocka_unit_test_setup_teardown(another_tpm_has_the_name, setup, teardown),
         };
         signal(SIGPIPE, SIG_IGN);
