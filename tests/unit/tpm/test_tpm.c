@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lib/tpm against a real TPM 2.0 (swtpm), with tpm2-tools and OpenSSL as the other side. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "support/support.h"
 
-#include <cmocka.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 
@@ -571,6 +565,72 @@ static void a_power_cut_is_survived(void **state)
         tpm_free(tpm);
 }
 
+/* ---- patience, and memory */
+
+static void later_is_asked_again(void **state)
+{
+        static const TSS2_RC later[] = {TPM2_RC_RETRY, TPM2_RC_YIELDED, TPM2_RC_TESTING,
+                                        TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_RETRY};
+        static const TSS2_RC never[] = {TSS2_RC_SUCCESS, TPM2_RC_LOCKOUT, TPM2_RC_NV_RATE,
+                                        TSS2_TCTI_RC_IO_ERROR, TSS2_TCTI_RC_TRY_AGAIN};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+                struct tpm_wait wait = {0}, tired = {.waited_ms = TPM_PATIENCE_MS};
+
+                assert_true(tpm_wait_again(&wait, later[i]));
+                assert_true(wait.waited_ms > 0);
+                assert_false(tpm_wait_again(&tired, later[i]));
+        }
+        for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+                struct tpm_wait wait = {0};
+
+                assert_false(tpm_wait_again(&wait, never[i]));
+        }
+}
+
+/* Everything an agent does with its TPM, from nothing. */
+static int whole_life(void *ctx, struct err *err)
+{
+        AUTO(tpm_free_p) struct tpm *tpm = NULL;
+        AUTO(tpm_ek_free_p) struct tpm_ek *ek = NULL;
+        AUTO(tpm_ak_free_p) struct tpm_ak *ak = NULL;
+        AUTO(buf_free) struct buf cert = {0};
+        struct tpm_ak_blob blob = {0};
+        struct tpm_signed s = {0}, t = {0};
+        struct tpm_pcr_values values;
+        int r = tpm_open(emulator.tcti, &tpm, err);
+
+        (void)ctx;
+        if (r >= 0)
+                r = tpm_ek_load(tpm, TPM_EK_P256, &ek, err);
+        if (r >= 0)
+                r = tpm_ek_certificate(tpm, TPM_EK_P256, &cert, err);
+        if (r >= 0)
+                r = tpm_ak_create(tpm, ek, TPM_AK_P256, &blob, err);
+        if (r >= 0)
+                r = tpm_ak_load(tpm, ek, &blob, &ak, err);
+        if (r >= 0)
+                r = tpm_ak_quote(ak, DIGEST_SHA256, 1, VIEW_NONE, &s, &values, err);
+        if (r >= 0)
+                r = tpm_ak_time(ak, VIEW_NONE, &t, err);
+        tpm_signed_done(&s);
+        tpm_signed_done(&t);
+        tpm_ak_blob_done(&blob);
+        return r;
+}
+
+static void memory_runs_out(void **state)
+{
+        struct tpm *tpm;
+
+        (void)state;
+        oom_each(whole_life, NULL);
+        tpm = open_tpm();
+        assert_nothing_loaded(tpm); /* and no failure left a handle behind */
+        tpm_free(tpm);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -589,6 +649,8 @@ int main(void)
                 cmocka_unit_test(another_ek_does_not_load_the_ak),
                 cmocka_unit_test(a_power_cut_is_survived),
                 cmocka_unit_test(lockout_stops_nothing),
+                cmocka_unit_test(later_is_asked_again),
+                cmocka_unit_test(memory_runs_out),
         };
 
         return cmocka_run_group_tests_name("tpm", tests, setup, teardown);
