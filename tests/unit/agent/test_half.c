@@ -518,9 +518,39 @@ static void a_foreign_ak_file_is_not_used(void **state)
         half_free(h);
 }
 
+static int start_once(struct err *err)
+{
+        AUTO(half_free_p) struct half *h = NULL;
+        struct agent_config *config = NULL;
+        int r = agent_config_load(config_file, &config, err);
+
+        if (r >= 0)
+                r = half_new(config, NULL, &h, err);
+        if (r >= 0)
+                r = half_start(h, err);
+        return r;
+}
+
+static void memory_runs_out(void **state)
+{
+        (void)state;
+        /* Some of it can be done without (watching, the time of the boot): then it starts all the same. */
+        for (size_t n = 1, reached = true; reached; n += 1 + n / 48) { /* a TPM is slow: not every one */
+                struct err err = ERR_INIT;
+                int r;
+
+                oom_at(n);
+                r = start_once(&err);
+                reached = oom_off();
+                if (r != 0 && r != -ERR_NOMEM)
+                        fail_msg("allocation %zu failed, and start says: %s", n, err.text);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(memory_runs_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(attests, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_stranger_gets_nothing_else, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_keylime_peer_gets_raw_challenges, setup, teardown),
