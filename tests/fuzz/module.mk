@@ -3,6 +3,7 @@
 # to fuzz_targets and say what it links, $(FUZZ_LIBS) last. Usually that brings a main that replays the corpus
 # in make check; with --enable-fuzz (clang) it is libFuzzer.
 fuzz_targets = \
+	tests/fuzz/fuzz_audit \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_crypto \
@@ -11,12 +12,15 @@ fuzz_targets = \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
+	tests/fuzz/fuzz_sessions \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
 	tests/fuzz/fuzz_wire \
 	tests/fuzz/fuzz_yaml
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_audit_LDADD = lib/store/libstore.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_sessions_LDADD = verifier/libverifier.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
