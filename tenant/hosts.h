@@ -13,8 +13,8 @@
  * evidence shows; here the two become one. Pure, but for host_get().
  */
 
-/* What a command answers that shows a host in STATE and TRUST (NULL: unknown): NO for fail, lost, suspended
- * or revoked, UNDECIDED for late or inconclusive, else DONE. */
+/* What a command answers that shows a host in STATE and TRUST (NULL: unknown): NO for fail, lost
+ * or revoked, UNDECIDED for late, inconclusive or suspended, else DONE. */
 enum answer hosts_answer(const char *state, const char *trust);
 /* The graver of two: NO before UNDECIDED before DONE. */
 enum answer hosts_worse(enum answer a, enum answer b);

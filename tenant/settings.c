@@ -56,6 +56,7 @@ int settings_load(const struct session *s, struct settings *ret, struct err *err
         AUTO(conf_free_p)
         struct conf *conf = NULL;
         extern char **environ;
+        enum log_level level;
 
         if (!file)
                 return err_nomem(err);
@@ -65,8 +66,10 @@ int settings_load(const struct session *s, struct settings *ret, struct err *err
                         "no configuration at '%s': name one with -c FILE or AVOW_CONFIG, or make one with "
                         "'avow init DIR'",
                         file);
-        if (conf_load(&schema, file, false, environ, &conf, err) < 0)
+        if (conf_load(&schema, file, false, environ, &conf, err) < 0 ||
+            log_level_by_name(conf_str(conf, "log.level"), &level, err) < 0)
                 return -(int)err->kind;
+        log_set_level(level);
         ret->registrar = (struct server_settings){
                 .url = conf_str(conf, "registrar.url"),
                 .ca = conf_str(conf, "registrar.ca"),

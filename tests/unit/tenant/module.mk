@@ -7,5 +7,5 @@ check_PROGRAMS += tests/unit/tenant/test_hosts
 TESTS += tests/unit/tenant/test_hosts tests/unit/tenant/test_commands.sh
 EXTRA_DIST += tests/unit/tenant/test_commands.sh tests/unit/tenant/commands.py
 tests_unit_tenant_test_hosts_LDADD = tenant/libtenant.la $(TEST_LIBS) $(JANSSON_LIBS)
-TESTS += tests/unit/tenant/test_offline.sh
-EXTRA_DIST += tests/unit/tenant/test_offline.sh
+TESTS += tests/unit/tenant/test_offline.sh tests/unit/tenant/test_manual.sh
+EXTRA_DIST += tests/unit/tenant/test_offline.sh tests/unit/tenant/test_manual.sh
