@@ -49,7 +49,8 @@ keylime() (
 keylime_exec() {
 	local program=$1
 	shift
-	exec "${keylime_prefix[@]}" env KEYLIME_TEST=True KEYLIME_DIR="$keylime_dir" PATH="$keylime_home/bin:$PATH" \
+	mkdir -p "$keylime_dir/tmp"
+	exec "${keylime_prefix[@]}" env KEYLIME_TEST=True KEYLIME_DIR="$keylime_dir" TMPDIR="$keylime_dir/tmp" PATH="$keylime_home/bin:$PATH" \
 		KEYLIME_VERIFIER_CONFIG="$keylime_dir/conf/verifier.conf" \
 		KEYLIME_REGISTRAR_CONFIG="$keylime_dir/conf/registrar.conf" \
 		KEYLIME_TENANT_CONFIG="$keylime_dir/conf/tenant.conf" \
@@ -113,15 +114,23 @@ keylime_start() {
 	wait_port "$2" 60 || fail "Keylime's $1 does not start"
 }
 
-# keylime_stop NAME: at once; asked nicely, the verifier takes its time
+# keylime_kill GROUP: at once (asked nicely, the verifier takes its time), and the sockets that it leaves as root
+keylime_kill() {
+	local pids pid
+	pids=$(pgrep -g "$1")
+	kill -KILL -- "-$1" 2>/dev/null
+	for pid in $pids; do rm -f "/run/keylime/shared_data.$pid.sock"; done
+}
+
+# keylime_stop NAME
 keylime_stop() {
-	kill -KILL -- "-$(cat "$WORK/keylime-$1.pid")" 2>/dev/null
+	keylime_kill "$(cat "$WORK/keylime-$1.pid")"
 	stop "keylime-$1" KILL
 }
 
 keylime_cleanup() {
 	local status=$? group
-	for group in "${keylime_groups[@]}"; do kill -KILL -- "-$group" 2>/dev/null; done
+	for group in "${keylime_groups[@]}"; do keylime_kill "$group"; done
 	return "$status"
 }
 trap 'keylime_cleanup; cleanup' EXIT
