@@ -21,8 +21,8 @@
  * big-endian, byte strings have a be32 length in front. Everything decoded is borrowed from the frame.
  */
 #define PRIVSEP_FRAME_MAX   (8u << 20)
-#define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half */
-#define PRIVSEP_LOG_MAX     (6u << 20)
+#define PRIVSEP_REQUEST_MAX 8192u       /* a request that is longer ends the network half */
+#define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
 enum privsep_type {
         PRIVSEP_STATUS = 1, /* {} -> privsep_status; in every state */
