@@ -107,8 +107,14 @@ void loop_free(struct loop *loop)
                 event_free(loop->wake);
         if (loop->wake_fd >= 0)
                 close(loop->wake_fd);
-        if (loop->base != NULL)
+        if (loop->base != NULL) {
+                /* Buffer events that were freed go in the next turn only; without it each leaks its TLS
+                 * state. */
+                for (int i = 0; i < 4 && event_base_get_num_events(loop->base, EVENT_BASE_COUNT_ACTIVE) > 0;
+                     i++)
+                        (void)event_base_loop(loop->base, EVLOOP_NONBLOCK); /* nobody is left to tell */
                 event_base_free(loop->base);
+        }
         pthread_mutex_destroy(&loop->lock);
         free(loop);
 }
