@@ -149,7 +149,11 @@ static void say_away(struct net *net, enum net_peer peer, const struct err *err)
                 return;
         *away = condition;
         const char *name = peer_name(peer);
-        if (strstr(err->text, "certificate") != NULL)
+        if (strstr(err->text, "has expired") != NULL || strstr(err->text, "not yet valid") != NULL)
+                log_warning("%s %s: %s: it is the server's; it needs a new one, or this machine's clock is "
+                            "wrong; trying on",
+                            name, peer_url(net, peer), err->text);
+        else if (strstr(err->text, "certificate") != NULL)
                 log_warning("%s %s: %s; the file in '%s.ca' must hold the CA that signed its certificate, "
                             "and the "
                             "name in '%s.url' must be in it; trying on",

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "crypto/cert.h"
 #include "tenant/settings.h"
 #include "wire/problem.h"
 
@@ -88,6 +90,43 @@ static int refused(const struct api *api, const struct http_response *res, struc
         return err_set(err, kind, res->status, "%s: %s", api->name, words);
 }
 
+/* No answer: the server's name before the reason, and what to look at when it is a certificate. */
+static int unreached(const struct api *api, struct err *err)
+{
+        const struct err why = *err;
+        const char *name = api->name, *ca = api->server->ca;
+
+        if (strstr(why.text, "has expired") || strstr(why.text, "not yet valid"))
+                return err_set(
+                        err, why.kind, why.code,
+                        "%s: %s: it is the server's; it needs a new one, or this machine's clock is wrong",
+                        name, why.text);
+        if (why.kind == ERR_PEER && strstr(why.text, "certificate"))
+                return err_set(
+                        err, why.kind, why.code,
+                        "%s: %s; the file in '%s.ca' (%s) must hold the CA that signed its certificate, "
+                        "and the name in '%s.url' must be in it",
+                        name, why.text, name, ca ? ca : "not set", name);
+        return err_wrap(err, "%s", name);
+}
+
+/* A refusal may be about our own certificate: a server takes one that has expired for none. */
+static void name_expired(const struct api *api, struct err *err)
+{
+        struct cert_list list = {0};
+        struct err why = ERR_INIT;
+        char until[CLOCK_TEXT_BYTES];
+        const struct err refusal = *err;
+
+        if (!api->server->cert || cert_load(api->server->cert, &list, &why) < 0)
+                return;
+        if (list.n > 0 && cert_not_after_ms(list.v[0]) < clock_now_ms())
+                (void)err_set(err, refusal.kind, refusal.code, "%s Your certificate '%s' expired at %s.",
+                              refusal.text, api->server->cert,
+                              clock_format(cert_not_after_ms(list.v[0]), until));
+        cert_list_done(&list);
+}
+
 int api_send(struct api *api, const struct api_request *req, struct http_fetched **ret_answer,
              struct err *err)
 {
@@ -111,9 +150,13 @@ int api_send(struct api *api, const struct api_request *req, struct http_fetched
         call.url = url;
         r = http_client_fetch(api->client, &call, &answer, err);
         if (r < 0)
-                return err_wrap(err, "%s", api->name);
-        if (http_fetched_response(answer)->status / 100 != 2)
-                return refused(api, http_fetched_response(answer), err);
+                return unreached(api, err);
+        if (http_fetched_response(answer)->status / 100 != 2) {
+                r = refused(api, http_fetched_response(answer), err);
+                if (err->code == 401 || err->code == 403)
+                        name_expired(api, err);
+                return r;
+        }
         *ret_answer = TAKE(answer);
         return 0;
 }

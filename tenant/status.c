@@ -101,8 +101,9 @@ static int add_server(struct status *st, const struct session *s, enum api_serve
                 return r;
         r = api_json(api, "GET", "/avow/v1/status", NULL, &doc, err);
         if (r == -ERR_PEER) {
-                r = json_object_set_new(st->doc, names[server],
-                                        json_pack("{s:b, s:s}", "reachable", 0, "error", err->text)) < 0
+                r = json_object_set_new(
+                            st->doc, names[server],
+                            json_pack("{s:b, s:s}", "reachable", err->code != 0, "error", err->text)) < 0
                             ? err_nomem(err)
                             : add_warning(st, ANSWER_UNDECIDED, err, err->text);
                 if (r == 0)
@@ -153,10 +154,12 @@ static void print_server(const json_t *doc, const char *name)
 
         if (!error || !version || !store || !since)
                 return;
-        if (json_is_true(json_object_get(server, "reachable")))
-                (void)printf("%-10s version %s, up since %s, store %s\n", name, version, since, store);
+        if (json_object_get(server, "error"))
+                (void)printf("%-10s %s: %s\n", name,
+                             json_is_true(json_object_get(server, "reachable")) ? "refuses" : "not reachable",
+                             error);
         else
-                (void)printf("%-10s not reachable: %s\n", name, error);
+                (void)printf("%-10s version %s, up since %s, store %s\n", name, version, since, store);
 }
 
 static void print_status(const json_t *doc)
@@ -176,7 +179,7 @@ static void print_status(const json_t *doc)
                 (void)printf("%s %lld %s", first ? "" : ",", (long long)json_integer_value(n), state);
                 first = false;
         }
-        (void)printf("%s\n", first ? " none enrolled" : "");
+        (void)printf("%s\n", !hosts ? " unknown" : first ? " none enrolled" : "");
         json_array_foreach (json_object_get(doc, "warnings"), i, n) {
                 AUTO(mem_free_p) char *text = output_member_text(n, "");
 
