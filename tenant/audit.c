@@ -14,9 +14,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "crypto/jwks.h"
 #include "store/audit.h"
 #include "tenant/api.h"
-#include "tenant/jwks.h"
 #include "tenant/output.h"
 
 #define PAGE            500

@@ -11,7 +11,6 @@ tenant_libtenant_la_SOURCES = \
 	tenant/evidence_save.c \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
 	tenant/hosts.c tenant/hosts.h \
-	tenant/jwks.c tenant/jwks.h \
 	tenant/load.c tenant/load.h \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
 	tenant/options.c tenant/options.h \

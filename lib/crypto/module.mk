@@ -8,6 +8,8 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/der.c lib/crypto/der.h \
 	lib/crypto/digest.c lib/crypto/digest.h \
 	lib/crypto/hmac.c \
+	lib/crypto/ed25519.c lib/crypto/ed25519.h \
+	lib/crypto/jwks.c lib/crypto/jwks.h \
 	lib/crypto/jws.c lib/crypto/jws.h \
 	lib/crypto/kdf.c lib/crypto/kdf.h \
 	lib/crypto/key.c lib/crypto/key.h \

@@ -5,6 +5,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/attestation.c lib/wire/attestation.h \
 	lib/wire/capabilities.c lib/wire/capabilities.h \
 	lib/wire/envelope.c lib/wire/envelope.h \
+	lib/wire/event.c lib/wire/event.h \
 	lib/wire/evidence.c lib/wire/evidence.h \
 	lib/wire/field.c lib/wire/field.h \
 	lib/wire/problem.c lib/wire/problem.h \
@@ -14,4 +15,4 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/v2host.c lib/wire/v2host.h \
 	lib/wire/version.c lib/wire/version.h \
 	lib/wire/wire.c lib/wire/wire.h
-lib_wire_libwire_la_LIBADD = lib/base/libbase.la
+lib_wire_libwire_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la

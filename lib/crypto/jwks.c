@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A set of public keys, as a server publishes them or an auditor kept them. Spec: RFC 7517, RFC 7518 §6.2. */
-#include "tenant/jwks.h"
+#include "crypto/jwks.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AVOW_TENANT_JWKS_H
-#define AVOW_TENANT_JWKS_H
+#ifndef AVOW_CRYPTO_JWKS_H
+#define AVOW_CRYPTO_JWKS_H
 
 #include "base/bytes.h"
 #include "base/err.h"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ed25519 for webhooks. A key is its 32-byte seed, as the wire format of the consumers' libraries has it, so
+ * that nothing here reads or writes key files. Spec: RFC 8032 §5.1.
+ */
+#include "crypto/ed25519.h"
+
+#include "crypto/ossl.h"
+
+static EVP_PKEY *load(struct view seed, struct err *err)
+{
+        EVP_PKEY *pkey;
+
+        if (seed.len != ED25519_KEY_BYTES) {
+                (void)err_set(err, ERR_FORMAT, 0, "an Ed25519 key has %zu bytes instead of 32", seed.len);
+                return NULL;
+        }
+        pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed.p, seed.len);
+        if (!pkey)
+                (void)ossl_err(err, ERR_CRYPTO, "Ed25519 key");
+        return pkey;
+}
+
+int ed25519_public(struct view seed, uint8_t ret[ED25519_KEY_BYTES], struct err *err)
+{
+        AUTO(EVP_PKEY_free_p) EVP_PKEY *pkey = load(seed, err);
+        size_t len = ED25519_KEY_BYTES;
+
+        if (!pkey)
+                return -(int)err->kind;
+        if (EVP_PKEY_get_raw_public_key(pkey, ret, &len) != 1)
+                return ossl_err(err, ERR_CRYPTO, "Ed25519 public key");
+        return 0;
+}
+
+int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGNATURE_BYTES], struct err *err)
+{
+        AUTO(EVP_PKEY_free_p) EVP_PKEY *pkey = load(seed, err);
+        AUTO(EVP_MD_CTX_free_p) EVP_MD_CTX *ctx = NULL;
+        size_t len = ED25519_SIGNATURE_BYTES;
+
+        if (!pkey)
+                return -(int)err->kind;
+        ctx = EVP_MD_CTX_new();
+        if (!ctx)
+                return err_nomem(err);
+        if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey) != 1 ||
+            EVP_DigestSign(ctx, ret, &len, message.p, message.len) != 1)
+                return ossl_err(err, ERR_CRYPTO, "Ed25519 signature");
+        return 0;
+}

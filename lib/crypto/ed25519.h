@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_CRYPTO_ED25519_H
+#define AVOW_CRYPTO_ED25519_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/macro.h"
+
+/* Ed25519 over raw keys: what Standard Webhooks' `v1a` signatures are. Spec: RFC 8032. */
+#define ED25519_KEY_BYTES       32
+#define ED25519_SIGNATURE_BYTES 64
+
+/* The public key of a seed of 32 bytes. Return: 0; -ERR_FORMAT for another length; -ERR_CRYPTO. */
+int ed25519_public(struct view seed, uint8_t ret[ED25519_KEY_BYTES], struct err *err) MUST_USE;
+
+/* Signs with a seed of 32 bytes. Return: as above. */
+int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGNATURE_BYTES],
+                 struct err *err) MUST_USE;
+
+#endif
