@@ -20,6 +20,7 @@
 
 #define KEYLIME_TOKEN_MS 180000
 #define TOKEN_INTERVALS  5
+#define USED_UP          "No such session, or it was opened already."
 
 static struct session_peer peer_of(const struct http_request *req)
 {
@@ -168,7 +169,10 @@ static void open_session(struct proof *p, struct host *host)
 
         if (sessions_open(p->v->sessions, p->m.id, host->e.name, host->e.keylime, &peer, now_ms,
                           now_ms + lifetime_ms, &token, &err) < 0) {
-                reply_failure(p->req, &err, "opening a session");
+                if (err.kind == ERR_PEER)
+                        reply_v3_error(p->req, 404, "not_found", USED_UP);
+                else
+                        reply_failure(p->req, &err, "opening a session");
                 proof_free(p);
                 return;
         }
@@ -236,7 +240,7 @@ static void on_proof(struct http_request *req, void *ctx)
                 reply_failure(req, &err, "a session's challenge");
                 proof_free(p);
         } else if (known == SESSION_UNKNOWN) {
-                reply_v3_error(req, 404, "not_found", "No such session, or it was opened already.");
+                reply_v3_error(req, 404, "not_found", USED_UP);
                 proof_free(p);
         } else if (known == SESSION_EXPIRED) {
                 answer_proof(p, 200, NULL, 0);

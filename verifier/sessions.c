@@ -13,12 +13,14 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/map.h"
+#include "base/str.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 
 #define SOURCES_MAX   65536 /* addresses whose rate is remembered */
 #define SOURCE_WINDOW 60000
 #define TOKEN_BYTES   32
+#define SPENT_MS      (2 * SESSION_CHALLENGE_MS) /* with room for a wall clock that is set */
 
 struct session {
         char id[UUID_TEXT_BYTES];
@@ -35,10 +37,16 @@ struct source {
         int64_t since_ms, n;
 };
 
+/* Only who holds a host's key gets an id in here, and asking for ids is limited by source. */
+struct spent {
+        int64_t until_ms; /* monotonic */
+};
+
 struct sessions {
         struct secret key;
         struct map by_id;   /* struct session, owned */
         struct map by_host; /* the first session of a host, borrowed */
+        struct map spent;   /* ids that were opened, until their challenge is over: struct spent */
         struct map sources;
 };
 
@@ -60,6 +68,7 @@ int sessions_new(struct sessions **ret, struct err *err)
                 return err_nomem(err);
         map_init(&s->by_id, session_free);
         map_init(&s->by_host, NULL);
+        map_init(&s->spent, free);
         map_init(&s->sources, free);
         if (secret_alloc(&s->key, 32) < 0)
                 return err_nomem(err);
@@ -76,6 +85,7 @@ void sessions_free(struct sessions *s)
                 return;
         map_done(&s->by_host);
         map_done(&s->by_id);
+        map_done(&s->spent);
         map_done(&s->sources);
         secret_free(&s->key);
         free(s);
@@ -169,7 +179,7 @@ int sessions_recall(struct sessions *s, const char *id, const char *host, const 
 {
         int64_t created;
 
-        if (!uuid_valid(id) || map_get(&s->by_id, id)) {
+        if (!uuid_valid(id) || map_get(&s->spent, id)) {
                 *ret_answer = SESSION_UNKNOWN;
                 return 0;
         }
@@ -261,14 +271,34 @@ static int keep(struct sessions *s, struct session *session, struct err *err)
         return err_nomem(err);
 }
 
+/* The id was good once: also when its session has ended since, and when two proofs for it were on their way
+ * at the same time. */
+static int spend(struct sessions *s, const char *id, int64_t now_ms, struct err *err)
+{
+        struct spent *spent;
+
+        if (map_get(&s->spent, id))
+                return err_set(err, ERR_PEER, 0, "session %s was opened already", SHOW(id));
+        spent = mem_zalloc(1, sizeof(*spent));
+        if (!spent || map_put(&s->spent, id, spent) < 0) {
+                free(spent);
+                return err_nomem(err);
+        }
+        spent->until_ms = now_ms + SPENT_MS;
+        return 0;
+}
+
 int sessions_open(struct sessions *s, const char *id, const char *host, bool by_address,
                   const struct session_peer *peer, int64_t now_ms, int64_t until_ms, struct secret *ret_token,
                   struct err *err)
 {
-        struct session *session = mem_zalloc(1, sizeof(*session));
+        struct session *session = NULL;
         struct secret token = {0};
-        int r;
+        int r = spend(s, id, now_ms, err);
 
+        if (r < 0)
+                return r;
+        session = mem_zalloc(1, sizeof(*session));
         if (!session)
                 return err_nomem(err);
         (void)snprintf(session->id, sizeof(session->id), "%s", id);
@@ -336,12 +366,16 @@ void session_extend(struct session *session, int64_t until_ms)
 
 void sessions_sweep(struct sessions *s, int64_t now_ms)
 {
+        struct view id;
         size_t pos = 0;
         void *value;
 
         while (map_next(&s->by_id, &pos, NULL, &value))
                 if (((struct session *)value)->until_ms <= now_ms)
                         sessions_drop(s, value);
+        for (pos = 0; map_next(&s->spent, &pos, &id, &value);)
+                if (((struct spent *)value)->until_ms <= now_ms)
+                        (void)map_remove(&s->spent, (const char *)id.p); /* a key ends in a NUL */
 }
 
 size_t sessions_count(const struct sessions *s)

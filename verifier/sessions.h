@@ -51,7 +51,8 @@ int sessions_recall(struct sessions *s, const char *id, const char *host, const 
                     uint8_t ret_challenge[SESSION_CHALLENGE_BYTES], int64_t *ret_created_ms,
                     struct err *err) MUST_USE;
 
-/* Keeps a proven session until UNTIL_MS (monotonic) and gives its token. BY_ADDRESS: a Keylime peer. */
+/* Keeps a proven session until UNTIL_MS (monotonic) and gives its token. BY_ADDRESS: a Keylime peer. An id is
+ * good once. Return: 0; -ERR_PEER: it was used already; -ERR_NOMEM; -ERR_CRYPTO. */
 int sessions_open(struct sessions *s, const char *id, const char *host, bool by_address,
                   const struct session_peer *peer, int64_t now_ms, int64_t until_ms, struct secret *ret_token,
                   struct err *err) MUST_USE;

@@ -124,6 +124,41 @@ static void tokens(void **state)
         assert_null(sessions_find(*state, token, &native, 0));
 }
 
+/* A proof is good once: not again after its session ended, and not twice when two are on their way at once.
+ */
+static void a_proof_is_good_once(void **state)
+{
+        uint8_t challenge[SESSION_CHALLENGE_BYTES];
+        struct secret first, second = {0};
+        enum session_answer answer;
+        char id[UUID_TEXT_BYTES], text[128];
+        struct err err = ERR_INIT;
+        int64_t created;
+
+        assert_ok(sessions_challenge(*state, "web-1", &native, 1000, id, challenge, &err), &err);
+        assert_ok(sessions_open(*state, id, "web-1", false, &native, 0, 5000, &first, &err), &err);
+        assert_int_equal(sessions_open(*state, id, "web-1", false, &native, 0, 5000, &second, &err),
+                         -ERR_PEER);
+        assert_null(second.p);
+        assert_int_equal(sessions_count(*state), 1);
+        (void)snprintf(text, sizeof(text), "%.*s", (int)first.len, (const char *)first.p);
+        secret_free(&first);
+        assert_non_null(sessions_find(*state, text, &native, 0));
+        sessions_drop_host(*state, "web-1");
+        sessions_sweep(*state, SESSION_CHALLENGE_MS);
+        err_clear(&err);
+        assert_ok(sessions_recall(*state, id, "web-1", &native, 1000 + SESSION_CHALLENGE_MS, &answer,
+                                  challenge, &created, &err),
+                  &err);
+        assert_int_equal(answer, SESSION_UNKNOWN);
+        /* and is forgotten when its challenge is over */
+        sessions_sweep(*state, 1000 + 4 * SESSION_CHALLENGE_MS);
+        assert_ok(sessions_recall(*state, id, "web-1", &native, 1000 + 4 * SESSION_CHALLENGE_MS, &answer,
+                                  challenge, &created, &err),
+                  &err);
+        assert_int_equal(answer, SESSION_EXPIRED);
+}
+
 static void keylime_tokens(void **state)
 {
         char token[128];
@@ -191,8 +226,9 @@ static void oom(void **state)
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-        const struct CMUnitTest tests[] = {T(challenges),     T(tokens), T(keylime_tokens),
-                                           T(a_few_per_host), T(limits), T(oom)};
+        const struct CMUnitTest tests[] = {
+                T(challenges), T(tokens), T(a_proof_is_good_once), T(keylime_tokens), T(a_few_per_host),
+                T(limits),     T(oom)};
 
         return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
 }
