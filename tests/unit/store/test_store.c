@@ -406,23 +406,28 @@ static void killed(void **state)
         store_close(s);
 }
 
-/* A mount namespace; for a plain user with a user namespace in which he is root. */
-static bool own_mounts(void)
+static bool write_proc(const char *path, const char *text)
 {
         struct err err = ERR_INIT;
-        char map[32];
-        bool ok;
-        int fd;
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        bool ok = fd >= 0 && fd_write(fd, path, view_str(text), &err) == 0;
+
+        fd_close_p(&fd);
+        return ok;
+}
+
+/* A mount namespace; for a plain user with a user namespace in which he is root. Both ids must be mapped: who
+ * has no group there can make no file. */
+static bool own_mounts(void)
+{
+        char users[32], groups[32];
 
         if (geteuid() == 0)
                 return unshare(CLONE_NEWNS) == 0;
-        (void)snprintf(map, sizeof(map), "0 %u 1", (unsigned int)geteuid());
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-                return false;
-        fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-        ok = fd >= 0 && fd_write(fd, "uid_map", view_str(map), &err) == 0;
-        fd_close_p(&fd);
-        return ok;
+        (void)snprintf(users, sizeof(users), "0 %u 1", (unsigned int)geteuid());
+        (void)snprintf(groups, sizeof(groups), "0 %u 1", (unsigned int)getegid());
+        return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_proc("/proc/self/uid_map", users) &&
+               write_proc("/proc/self/setgroups", "deny") && write_proc("/proc/self/gid_map", groups);
 }
 
 /* In a file system of 1 MiB: fills it, sees the error, makes room, goes on. Returns what the child exits
