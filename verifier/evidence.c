@@ -25,6 +25,8 @@
 /* One audit record in so long about refused evidence of a host: whoever holds a token must not fill the disk.
  */
 #define REFUSAL_TOLD_MS 60000
+/* Wall and monotonic clock differing by more over one round: somebody set ours. */
+#define CLOCK_SET_MS 2000
 
 void round_free(struct round *r)
 {
@@ -280,6 +282,15 @@ static void on_recorded(void *ctx, enum store_outcome outcome, const struct err 
         }
 }
 
+/* An immediate challenge was the last word on clocks, unless our own clock was set while it was out. */
+static bool asking_is_over(const struct round *r)
+{
+        int64_t wall_ms = r->received_at_ms - r->challenge.issued_at_ms;
+        int64_t moved_ms = wall_ms - (loop_now_ms() - r->challenge.issued_ms);
+
+        return r->challenge.immediate && moved_ms < CLOCK_SET_MS && moved_ms > -CLOCK_SET_MS;
+}
+
 static void judge(struct round *r, struct host *host, struct session *session)
 {
         const enum appraisal_ask ask = r->result.ask;
@@ -291,7 +302,7 @@ static void judge(struct round *r, struct host *host, struct session *session)
                 return;
         }
         session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
-        if (ask != APPRAISAL_ASK_NOTHING && !(r->challenge.immediate && ask == APPRAISAL_ASK_NOW)) {
+        if (ask != APPRAISAL_ASK_NOTHING && !(ask == APPRAISAL_ASK_NOW && asking_is_over(r))) {
                 metric_inc(r->v->counters.asked_again);
                 host->challenge.out = false; /* single-use */
                 if (host->e.keylime)
