@@ -30,7 +30,7 @@
 #include "evidence/qualify.h"
 #include "http/client.h"
 #include "http/loop.h"
-#include "support/soft_tpm.h"
+#include "support/play_tpm.h"
 #include "wire/ask.h"
 #include "wire/attestation.h"
 #include "wire/capabilities.h"
@@ -55,7 +55,8 @@ struct fleet {
 struct host {
         struct fleet *fleet;
         char name[64];
-        struct soft_tpm *tpm;
+        struct play_tpm tpm;
+        struct tpm_name ak_name;
         struct key *tls_key;
         char *cert_pem;
         struct secret key_pem;
@@ -127,17 +128,6 @@ static void on_activated(void *ctx, const struct http_response *res, const struc
                 loop_stop(h->fleet->loop);
 }
 
-/* The credential file: magic, version, TPM2B_ID_OBJECT, TPM2B_ENCRYPTED_SECRET. */
-static int open_blob(struct host *h, struct view blob, struct buf *ret, struct err *err)
-{
-        struct cursor c = cursor_of(blob);
-        struct view id_object, secret;
-
-        if (!cursor_skip(&c, 8) || !cursor_be16_bytes(&c, &id_object) || !cursor_be16_bytes(&c, &secret))
-                return err_set(err, ERR_FORMAT, 0, "the credential is cut short");
-        return soft_tpm_activate(h->tpm, id_object, secret, ret, err);
-}
-
 static void on_registered(void *ctx, const struct http_response *res, const struct err *call_err)
 {
         struct host *h = ctx;
@@ -149,7 +139,7 @@ static void on_registered(void *ctx, const struct http_response *res, const stru
         char path[128];
 
         if (!res || res->status != 200 || wire_challenge_blob_decode(res->body, &blob, &err) < 0 ||
-            open_blob(h, VIEW_BUF(&blob), &credential, &err) < 0) {
+            play_tpm_activate(&h->tpm, VIEW_BUF(&blob), &credential, &err) < 0) {
                 fail(h, "register", res, res ? &err : call_err);
         } else {
                 key = base64_encode(VIEW_BUF(&credential));
@@ -172,8 +162,8 @@ static void start_registration(struct host *h)
         struct err err = ERR_INIT;
         char path[128];
 
-        buf_put_view(&m.ek, soft_tpm_ek(h->tpm));
-        buf_put_view(&m.ak, soft_tpm_ak(h->tpm));
+        buf_put_view(&m.ek, VIEW_BUF(&h->tpm.ek_pub));
+        buf_put_view(&m.ak, VIEW_BUF(&h->tpm.ak_pub));
         (void)snprintf(path, sizeof(path), "/v2.6/agents/%s", h->name);
         if (wire_registration_encode(&m, &body, &err) < 0)
                 fail(h, "register", NULL, &err);
@@ -223,17 +213,17 @@ static int quote(struct host *h, const struct wire_ask *ask, struct wire_evidenc
 {
         struct digest qualifying;
         struct pcr_values pcrs;
-        uint32_t mask = ask->banks.n ? ask->banks.bank[0].pcrs : 0;
+        const struct pcr_selection sel = {DIGEST_SHA256, ask->banks.n ? ask->banks.bank[0].pcrs : 0};
+        uint64_t up_ms = (uint64_t)(clock_now_ms() - h->fleet->boot_time_ms);
 
         item->type = WIRE_TPM_QUOTE;
         if (qualify_heartbeat(h->verifier_id, h->name, VIEW(ask->challenge, ask->challenge_len), &qualifying,
-                              err) < 0 ||
-            soft_tpm_quote(h->tpm, digest_view(&qualifying), mask, &item->message, &item->signature, err) <
-                    0 ||
-            soft_tpm_time(h->tpm, digest_view(&qualifying), &item->time_message, &item->time_signature, err) <
-                    0)
+                              err) < 0)
                 return -(int)err->kind;
-        soft_tpm_read(h->tpm, mask, &pcrs);
+        play_tpm_pass_time(&h->tpm, up_ms - h->tpm.time_ms);
+        play_tpm_quote(&h->tpm, &sel, digest_view(&qualifying), &item->message, &item->signature);
+        play_tpm_time(&h->tpm, digest_view(&qualifying), &item->time_message, &item->time_signature);
+        pcrs = play_tpm_values(&h->tpm, &sel);
         pcr_blob_write(&pcrs, &item->pcrs);
         return 0;
 }
@@ -300,9 +290,9 @@ static void send_offer(struct host *h)
         q->subjects = (struct wire_banks){.bank = {{DIGEST_SHA256, 0xffffff}}, .n = 1};
         q->ecc = true;
         q->key_bits = 256;
-        q->ak_name_len = soft_tpm_ak_name(h->tpm).len;
-        memcpy(q->ak_name, soft_tpm_ak_name(h->tpm).p, q->ak_name_len);
-        buf_put_view(&q->ak_public, soft_tpm_ak_tpmt(h->tpm));
+        q->ak_name_len = h->ak_name.len;
+        memcpy(q->ak_name, h->ak_name.b, q->ak_name_len);
+        buf_put_view(&q->ak_public, VIEW(h->tpm.ak_pub.p + 2, h->tpm.ak_pub.len - 2));
         q->key_hashes[q->n_key_hashes++] = DIGEST_SHA256;
         q->key_schemes[q->n_key_schemes++] = WIRE_ECDSA;
         m.log[WIRE_CEL_LOG] = (struct wire_log_offer){.offered = true,
@@ -360,10 +350,12 @@ static void on_challenge(void *ctx, const struct http_response *res, const struc
         memcpy(proof.host, h->name, strlen(h->name) + 1);
         (void)snprintf(path, sizeof(path), "/v3.0/sessions/%s", m.id);
         if (qualify_session(h->verifier_id, h->name, VIEW(m.challenge, m.challenge_len),
-                            digest_view(&h->spki), &qualifying, &err) < 0 ||
-            soft_tpm_certify_ak(h->tpm, digest_view(&qualifying), &proof.message, &proof.signature, &err) <
-                    0 ||
-            wire_session_proof_encode(&proof, &body, &err) < 0)
+                            digest_view(&h->spki), &qualifying, &err) < 0) {
+                fail(h, "proof", NULL, &err);
+                return;
+        }
+        play_tpm_certify(&h->tpm, &h->tpm.ak, digest_view(&qualifying), &proof.message, &proof.signature);
+        if (wire_session_proof_encode(&proof, &body, &err) < 0)
                 fail(h, "proof", NULL, &err);
         else
                 call(h, h->fleet->verifier, "PATCH", path, WIRE_TYPE_JSON_API, &body, on_session);
@@ -384,7 +376,7 @@ static void start_session(struct host *h)
 
 /* ---- the fleet ---- */
 
-/* The TPM with one measurement, and the log that explains it. */
+/* One measurement into the TPM, and the log that explains it. */
 static int measure(struct host *h, struct err *err)
 {
         struct cel_record r = {.pcr = 15,
@@ -396,7 +388,7 @@ static int measure(struct host *h, struct err *err)
                                .path = (char *)"/opt/bench/runtime",
                                .size_bytes = 7,
                                .n_before = 1,
-                               .reset_count = 1,
+                               .reset_count = h->tpm.clock.reset_count,
                                .has_timestamp = true,
                                .timestamp_us = 1000000};
 
@@ -404,7 +396,8 @@ static int measure(struct host *h, struct err *err)
         if (digest_bytes(DIGEST_SHA256, view_str("runtime"), &r.digests[0], err) < 0 ||
             cel_record_write(&r, &h->cel, err) < 0)
                 return -(int)err->kind;
-        return soft_tpm_extend(h->tpm, 15, &r.digests[0], err);
+        play_tpm_extend_digest(&h->tpm, 15, &r.digests[0]);
+        return 0;
 }
 
 static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t i, struct err *err)
@@ -421,7 +414,9 @@ static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t
 
         h->fleet = f;
         (void)snprintf(h->name, sizeof(h->name), "%s-%zu", prefix, i);
-        if (soft_tpm_new(&h->tpm, err) < 0 || measure(h, err) < 0 ||
+        play_tpm_init(&h->tpm, PLAY_AK_P256, DIGEST_SHA256);
+        play_tpm_make_ek(&h->tpm);
+        if (tpm_public_name(&h->tpm.ak, &h->ak_name, err) < 0 || measure(h, err) < 0 ||
             key_generate_ec(CURVE_P256, &h->tls_key, err) < 0 || key_public(h->tls_key, &pub, err) < 0 ||
             pubkey_spki_sha256(pub, &h->spki, err) < 0 ||
             cert_issue(&spec, pub, NULL, h->tls_key, &cert, err) < 0 ||

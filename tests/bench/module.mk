@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks. `make check` builds them, so that they do not rot; tests/bench/attest and its neighbours run them.
-check_LTLIBRARIES += tests/support/libsofttpm.la
-tests_support_libsofttpm_la_SOURCES = tests/support/soft_tpm.c tests/support/soft_tpm.h
 check_PROGRAMS += tests/bench/fleet
 tests_bench_fleet_SOURCES = tests/bench/fleet.c
-tests_bench_fleet_LDADD = tests/support/libsofttpm.la lib/http/libhttp.la lib/wire/libwire.la \
-	lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la \
-	$(CURL_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
+tests_bench_fleet_LDADD = tests/support/libplaytpm.la lib/http/libhttp.la lib/wire/libwire.la \
+	lib/evidence/libevidence.la lib/crypto/libcrypto.la tests/support/libsupport.la \
+	lib/base/libbase.la $(CMOCKA_LIBS) $(CURL_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)

@@ -3,7 +3,8 @@
 check_LTLIBRARIES += tests/support/libsupport.la
 tests_support_libsupport_la_SOURCES = tests/support/support.c tests/support/oom.c tests/support/support.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-# A TPM whose registers and clock a test sets: tests/support/libplaytpm.la before lib/evidence and lib/crypto.
+# A TPM in software, and the EK and the host around it: tests/support/libplaytpm.la before lib/evidence and lib/crypto.
 check_LTLIBRARIES += tests/support/libplaytpm.la
-tests_support_libplaytpm_la_SOURCES = tests/support/play_tpm.c tests/support/play_tpm.h
+tests_support_libplaytpm_la_SOURCES = tests/support/play_tpm.c tests/support/play_tpm.h \
+	tests/support/soft_ek.c tests/support/soft_ek.h tests/support/soft_host.c tests/support/soft_host.h
 tests_support_libplaytpm_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A TPM in software, for tests of those who read what TPMs sign. */
+/*
+ * A TPM in software, for tests of those who read what TPMs sign: the only writer of public areas and
+ * signatures in the tests. Spec: TPM 2.0 Library Part 2 §10.12 (TPMS_ATTEST), §11.3 (TPMT_SIGNATURE), §12.2
+ * (TPMT_PUBLIC).
+ */
 #include "support/play_tpm.h"
 
+#include "support/soft_ek.h"
 #include "support/support.h"
 
 #define PLAY_AK_ATTRIBUTES                                                                                   \
         (OBJ_FIXED_TPM | OBJ_FIXED_PARENT | OBJ_SENSITIVE_DATA_ORIGIN | OBJ_USER_WITH_AUTH | OBJ_NO_DA |     \
          OBJ_RESTRICTED | OBJ_SIGN)
+
+#define PLAY_EK_ATTRIBUTES                                                                                   \
+        (OBJ_FIXED_TPM | OBJ_FIXED_PARENT | OBJ_SENSITIVE_DATA_ORIGIN | OBJ_ADMIN_WITH_POLICY |              \
+         OBJ_RESTRICTED | OBJ_DECRYPT)
+
+/* SHA-256 of PolicySecret(TPM_RH_ENDORSEMENT): the EK's authPolicy. Spec: TCG EK Credential Profile 2.5,
+ * B.6.2. */
+static const uint8_t ek_policy[32] = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
+                                      0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
+                                      0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
 
 static void put_rsa(struct buf *b, const struct pubkey *key)
 {
@@ -23,7 +38,8 @@ static void put_rsa(struct buf *b, const struct pubkey *key)
         buf_be16_bytes(b, VIEW_BUF(&n));
 }
 
-static void put_ecc(struct buf *b, const struct pubkey *key)
+/* The curve and the point. */
+static void put_p256(struct buf *b, const struct pubkey *key)
 {
         AUTO(buf_free)
         struct buf x = {0};
@@ -32,8 +48,6 @@ static void put_ecc(struct buf *b, const struct pubkey *key)
         struct err err = ERR_INIT;
 
         assert_ok(pubkey_ec_point(key, &x, &y, &err), &err);
-        buf_be16(b, ALG_ECDSA);
-        buf_be16(b, DIGEST_SHA256);
         buf_be16(b, CURVE_P256);
         buf_be16(b, ALG_NULL);
         buf_be16_bytes(b, VIEW_BUF(&x));
@@ -59,12 +73,16 @@ void play_tpm_init(struct play_tpm *t, enum play_ak kind, enum digest_alg bank)
         buf_be32(&area, PLAY_AK_ATTRIBUTES);
         buf_be16(&area, 0);
         buf_be16(&area, ALG_NULL);
-        if (kind == PLAY_AK_RSA)
+        if (kind == PLAY_AK_RSA) {
                 put_rsa(&area, key);
-        else
-                put_ecc(&area, key);
+        } else {
+                buf_be16(&area, ALG_ECDSA);
+                buf_be16(&area, DIGEST_SHA256);
+                put_p256(&area, key);
+        }
         buf_be16_bytes(&t->ak_pub, VIEW_BUF(&area));
         assert_ok(tpm2b_public_parse(VIEW_BUF(&t->ak_pub), &t->ak, &err), &err);
+        assert_null(tpm_public_ak_refusal(&t->ak));
         t->clock = (struct tpm_clock){.clock_ms = 100000, .reset_count = 3, .safe = true};
         t->time_ms = 40000;
         t->firmware_version = 0x2019102300163636;
@@ -77,7 +95,41 @@ void play_tpm_init(struct play_tpm *t, enum play_ak kind, enum digest_alg bank)
 void play_tpm_done(struct play_tpm *t)
 {
         key_free(t->key);
+        key_free(t->ek);
         buf_free(&t->ak_pub);
+        buf_free(&t->ek_pub);
+}
+
+void play_tpm_make_ek(struct play_tpm *t)
+{
+        AUTO(buf_free)
+        struct buf area = {0};
+        AUTO(pubkey_free_p)
+        struct pubkey *key = NULL;
+        struct err err = ERR_INIT;
+
+        assert_ok(key_generate_ec(CURVE_P256, &t->ek, &err), &err);
+        assert_ok(key_public(t->ek, &key, &err), &err);
+        buf_be16(&area, ALG_ECC);
+        buf_be16(&area, DIGEST_SHA256);
+        buf_be32(&area, PLAY_EK_ATTRIBUTES);
+        buf_be16_bytes(&area, VIEW_ARRAY(ek_policy));
+        buf_be16(&area, ALG_AES);
+        buf_be16(&area, 128);
+        buf_be16(&area, ALG_CFB);
+        buf_be16(&area, ALG_NULL);
+        put_p256(&area, key);
+        buf_be16_bytes(&t->ek_pub, VIEW_BUF(&area));
+        assert_true(buf_ok(&t->ek_pub));
+}
+
+int play_tpm_activate(const struct play_tpm *t, struct view file, struct buf *ret, struct err *err)
+{
+        const struct soft_ek ek = {t->ek, DIGEST_SHA256, 128};
+        struct tpm_name name;
+
+        assert_ok(tpm_public_name(&t->ak, &name, err), err);
+        return soft_ek_open(&ek, tpm_name_view(&name), file, ret, err);
 }
 
 void play_tpm_pass_time(struct play_tpm *t, uint64_t ms)
@@ -95,13 +147,20 @@ void play_tpm_reboot(struct play_tpm *t)
                 digest_zero(t->pcrs.bank, &t->pcrs.v[i]);
 }
 
+void play_tpm_extend_digest(struct play_tpm *t, unsigned pcr, const struct digest *d)
+{
+        struct err err = ERR_INIT;
+
+        assert_ok(digest_extend(&t->pcrs.v[pcr], digest_view(d), &err), &err);
+}
+
 void play_tpm_extend(struct play_tpm *t, unsigned pcr, struct view data)
 {
         struct digest d;
         struct err err = ERR_INIT;
 
         assert_ok(digest_bytes(t->pcrs.bank, data, &d, &err), &err);
-        assert_ok(digest_extend(&t->pcrs.v[pcr], digest_view(&d), &err), &err);
+        play_tpm_extend_digest(t, pcr, &d);
 }
 
 struct pcr_values play_tpm_values(const struct play_tpm *t, const struct pcr_selection *sel)

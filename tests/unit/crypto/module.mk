@@ -10,9 +10,7 @@ crypto_tests = \
 check_PROGRAMS += $(crypto_tests)
 TESTS += $(crypto_tests)
 CRYPTO_TEST_LIBS = lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
-tests_unit_crypto_test_credential_SOURCES = tests/unit/crypto/test_credential.c tests/unit/crypto/soft_ek.c \
-	tests/unit/crypto/soft_ek.h
-tests_unit_crypto_test_credential_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_credential_LDADD = tests/support/libplaytpm.la $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_cert_SOURCES = tests/unit/crypto/test_cert.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
 tests_unit_crypto_test_cert_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_tls_SOURCES = tests/unit/crypto/test_tls.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/credential.h"
-#include "soft_ek.h"
+#include "support/soft_ek.h"
 
 #define SECRET "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6"
 #define NAME   "000b8365c7b1fd44e0eb3489a21bc78bddbab6fac5964795a7acccb56a2a85f83ef8"

@@ -14,10 +14,9 @@ tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 check_LTLIBRARIES += tests/unit/policy/libstory.la
-tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/soft_host.c tests/unit/policy/soft_host.h \
-	tests/unit/policy/story.c tests/unit/policy/story.h
+tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/story.c tests/unit/policy/story.h
 tests_unit_policy_libstory_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-STORY_LIBS = tests/unit/policy/libstory.la lib/policy/libpolicy.la $(TEST_LIBS)
+STORY_LIBS = tests/unit/policy/libstory.la tests/support/libplaytpm.la lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)

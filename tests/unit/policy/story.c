@@ -62,7 +62,7 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
         uint64_t first =
                 s->log_first >= 0 ? (uint64_t)s->log_first : appraisal_log_offset(s->before, s->policy);
         struct evidence evidence = {
-                .ak = s->other_ak ? s->other_ak : &s->host.pub,
+                .ak = s->other_ak ? s->other_ak : &s->host.tpm.ak,
                 .message = VIEW_BUF(&q->message),
                 .signature = VIEW_BUF(&q->signature),
                 .pcrs = &q->pcrs,
@@ -71,7 +71,7 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
         };
         struct expectation expectation = {
                 .qualifying = qualifying,
-                .asked = {s->host.pcrs.bank, q->pcrs.mask},
+                .asked = {s->host.tpm.pcrs.bank, q->pcrs.mask},
                 .want_time = true,
                 .immediate = s->immediate,
                 .issued_at_ms = s->now_ms - 1000,

@@ -3,8 +3,8 @@
 #define AVOW_TESTS_STORY_H
 
 #include "policy/appraise.h"
+#include "support/soft_host.h"
 #include "support/support.h"
-#include "unit/policy/soft_host.h"
 
 /*
  * A story: a host whose TPM is a key in software, a verifier that is the test, and what comes of it. Digests

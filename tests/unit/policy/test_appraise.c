@@ -383,7 +383,7 @@ static void refused_evidence_changes_nothing(void **state)
         clock_ms = s.before->last.clock.clock_ms;
         story_pass_time(&s, 30000);
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'e'); /* it would fail */
-        s.other_ak = &other.host.pub;
+        s.other_ak = &other.host.tpm.ak;
         (void)story_round(&s);
         EXPECT(&s, VERDICT_REFUSED, "quote-signature");
         assert_null(s.r.next);
@@ -409,7 +409,7 @@ static void clock_set_asks_again(void **state)
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
         (void)story_round(&s);
         story_pass_time(&s, 30000);
-        s.host.clock_ms += 3600000;
+        s.host.tpm.clock.clock_ms += 3600000;
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "clock-disagrees");
         assert_int_equal(s.r.ask, APPRAISAL_ASK_NOW);
@@ -429,7 +429,7 @@ static void tpm_goes_back(void **state)
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
         (void)story_round(&s);
         story_pass_time(&s, 30000);
-        s.host.reset--;
+        s.host.tpm.clock.reset_count--;
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "tpm-went-back");
         assert_null(s.r.next);

@@ -177,9 +177,9 @@ static struct bundle *bundle_of(struct story *s, const char *verifier_id)
         assert_non_null(b);
         b->host = str_dup("web-1");
         b->verifier_id = str_dup(verifier_id);
-        buf_put_view(&b->ak, VIEW_BUF(&s->host.ak));
+        buf_put_view(&b->ak, VIEW_BUF(&s->host.tpm.ak_pub));
         buf_put_view(&b->challenge, VIEW_ARRAY(s->challenge));
-        b->asked = (struct pcr_selection){s->host.pcrs.bank, policy_effective_pcr_mask(s->policy)};
+        b->asked = (struct pcr_selection){s->host.tpm.pcrs.bank, policy_effective_pcr_mask(s->policy)};
         b->issued_at_ms = s->now_ms - 1000;
         b->received_at_ms = s->now_ms;
         b->tolerance = CLOCK_TOLERANCE_DEFAULT;

@@ -14,7 +14,7 @@
 #include "enrol.h"
 #include "evidence/tpm_public.h"
 #include "evidence/tpm_types.h"
-#include "soft_ek.h"
+#include "support/soft_ek.h"
 #include "test_pki.h"
 
 #define EK_NOW_MS INT64_C(1795370000000) /* 2026-11-22 */

@@ -6,5 +6,5 @@ check_PROGRAMS += $(verifier_tests)
 TESTS += $(verifier_tests)
 verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
-tests_unit_verifier_test_hosts_LDADD = tests/support/libsofttpm.la $(verifier_test_libs)
+tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
 tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)

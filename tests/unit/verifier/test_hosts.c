@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "policy/appraise.h"
-#include "support/soft_tpm.h"
+#include "support/play_tpm.h"
 #include "support/support.h"
 #include "verifier/challenges.h"
 #include "verifier/settings.h"
@@ -21,7 +21,7 @@ static const char text_b[] =
 struct fixture {
         struct rules *rules;
         struct hosts *hosts;
-        struct soft_tpm *tpm;
+        struct play_tpm tpm;
         struct host *host;
 };
 
@@ -39,7 +39,7 @@ static int enrol(struct fixture *f, const char *name, const char *policy, struct
         struct verifier_host from = {.enrolment = {.name = str_dup(name),
                                                    .policy = policy ? str_dup(policy) : NULL,
                                                    .enrolled_at_ms = 1000}};
-        struct view ak = soft_tpm_ak(f->tpm);
+        struct view ak = VIEW_BUF(&f->tpm.ak_pub);
         int r = -ERR_NOMEM;
 
         buf_put_view(&from.enrolment.ak, ak);
@@ -57,7 +57,7 @@ static int setup(void **state)
 
         assert_ok(rules_new(&f->rules, &err), &err);
         assert_ok(hosts_new(&f->hosts, &err), &err);
-        assert_ok(soft_tpm_new(&f->tpm, &err), &err);
+        play_tpm_init(&f->tpm, PLAY_AK_P256, DIGEST_SHA256);
         assert_ok(rules_replace(f->rules, "p", &p, 1, &err), &err);
         assert_ok(enrol(f, "web-1", "p", &f->host, &err), &err);
         *state = f;
@@ -70,7 +70,7 @@ static int teardown(void **state)
 
         hosts_free(f->hosts);
         rules_free(f->rules);
-        soft_tpm_free(f->tpm);
+        play_tpm_done(&f->tpm);
         free(f);
         return 0;
 }

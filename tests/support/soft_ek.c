@@ -3,7 +3,7 @@
  * The TPM's half of a credential, written from TPM 2.0 Part 1 §24 for the tests: it shares only the key
  * derivations with the code it checks, and those are checked against OpenSSL's own.
  */
-#include "soft_ek.h"
+#include "support/soft_ek.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

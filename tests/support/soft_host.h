@@ -2,21 +2,14 @@
 #ifndef AVOW_TESTS_SOFT_HOST_H
 #define AVOW_TESTS_SOFT_HOST_H
 
-#include "crypto/key.h"
-#include "evidence/pcr.h"
-#include "evidence/tpm_public.h"
+#include "support/play_tpm.h"
 
 /*
- * A host whose TPM is a key in software: PCRs, counters, a measurement log, and quotes that OpenSSL signs. It
- * says what the test makes it say, lies included. Failures end the test.
+ * A host whose TPM plays along, with a measurement log. It says what the test makes it say, lies included.
+ * Failures end the test.
  */
 struct soft_host {
-        struct key *key;
-        struct buf ak; /* TPM2B_PUBLIC */
-        struct tpm_public pub;
-        struct pcr_values pcrs; /* all of them */
-        uint32_t reset, restart;
-        uint64_t clock_ms, time_ms;
+        struct play_tpm tpm;
         struct buf log;
         uint64_t n_records;
         struct buf log_marks; /* where each record starts, be64 */
