@@ -3,6 +3,7 @@
  * avow: the command line of tenants and auditors. Only wiring: global options, the table of commands, help,
  * and the rule that turns an error into an exit code.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,28 @@ static int find_command(int n, char **words, const struct command **ret, struct 
         return err_set(err, ERR_CONFIG, 0, "unknown command %s; avow --help lists them all", SHOW(wrong));
 }
 
+/* Did the user name a file that is not there, or not to be had? That is wrong use; a disk that fails is not.
+ */
+static bool named_wrongly(const struct err *err)
+{
+        static const int codes[] = {ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EEXIST, EACCES};
+
+        for (size_t i = 0; err->kind == ERR_IO && i < ARRAY_LEN(codes); i++)
+                if (err->code == codes[i])
+                        return true;
+        return false;
+}
+
+static int exit_status(const struct err *err)
+{
+        if (err->kind == ERR_PEER && err->code == 404)
+                return ANSWER_NO; /* the server was there, and there is no such thing */
+        if (err->kind == ERR_CONFIG || err->kind == ERR_FORMAT || err->kind == ERR_LIMIT ||
+            named_wrongly(err))
+                return ANSWER_MISUSE;
+        return ANSWER_UNDECIDED;
+}
+
 static int run_command(const struct session *s, const struct command *c, int argc, char **argv)
 {
         AUTO(mem_free_p)
@@ -161,10 +184,7 @@ static int run_command(const struct session *s, const struct command *c, int arg
                 return answer;
         (void)fflush(stdout);
         (void)fprintf(stderr, "avow: %s\n", err.text);
-        if (err.kind == ERR_PEER && err.code == 404)
-                return ANSWER_NO; /* the server was there, and there is no such thing */
-        return err.kind == ERR_CONFIG || err.kind == ERR_FORMAT || err.kind == ERR_LIMIT ? ANSWER_MISUSE
-                                                                                         : ANSWER_UNDECIDED;
+        return exit_status(&err);
 }
 
 int command_confirm(bool yes, const char *question, struct err *err)

@@ -134,6 +134,8 @@ int json_parse(struct view text, size_t max_bytes, json_t **ret, struct err *err
         if (text.len > max_bytes)
                 return err_set(err, ERR_LIMIT, 0, "JSON: %zu bytes, at most %zu are allowed", text.len,
                                max_bytes);
+        if (text.len == 0)
+                return err_set(err, ERR_FORMAT, 0, "JSON: there is nothing in it");
         if (scan_depth(text) > JSON_DEPTH_LIMIT)
                 return err_set(err, ERR_LIMIT, 0, "JSON: nested deeper than %d", JSON_DEPTH_LIMIT);
         if (load(text, &j, &why, err) < 0)

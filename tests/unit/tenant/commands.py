@@ -411,7 +411,7 @@ class Save(Case):
         self.verifier.routes[("GET", "/avow/v1/hosts/a/evidence/7")] = 200, b'{"n":7}'
         doc = self.json("evidence", "save", "a")
         self.assertEqual((doc["file"], doc["bytes"]), ("a.avow-evidence", 28))
-        self.run_avow("evidence", "save", "a", expect=UNDECIDED)  # it is there
+        self.run_avow("evidence", "save", "a", expect=MISUSE)  # it is there
         self.run_avow("evidence", "save", "a", "--force", "--number", "7")
         with open(f"{self.dir}/a.avow-evidence", encoding="utf-8") as f:
             self.assertEqual(f.read(), '{"n":7}')

@@ -39,7 +39,8 @@ sed 's/digests/digets/' "$dir/old.yaml" >"$dir/typo.yaml"
 # check
 expect 0 'edge +sha256' policy check "$dir/old.yaml" "$dir/new.yaml"
 expect 2 "typo.yaml:4:25: unknown key 'digets'; did you mean 'digests'" policy check "$dir/typo.yaml"
-expect 3 'No such file' policy check "$dir/none.yaml"
+expect 2 'No such file' policy check "$dir/none.yaml"
+expect 2 'Is a directory' policy check "$dir"
 expect 0 '"schema": "avow.policy-check/1"' -o json policy check "$dir/old.yaml"
 
 # diff
@@ -52,7 +53,7 @@ expect 1 '"change": "removed"' -o json policy diff "$dir/old.yaml" "$dir/new.yam
 printf 'not a program\n' >"$dir/tool"
 expect 0 "$(sha256sum "$dir/tool" | cut -c-64)" policy make --name tools "$dir/tool"
 expect 0 '' policy make --name tools --out "$dir/made.yaml" "tool=$dir/tool"
-expect 3 'File exists' policy make --name tools --out "$dir/made.yaml" "tool=$dir/tool"
+expect 2 'File exists' policy make --name tools --out "$dir/made.yaml" "tool=$dir/tool"
 expect 0 '^tools|tools ' policy check "$dir/made.yaml"
 hex=$(printf '%064d' 0)$(sha256sum "$dir/tool" | cut -c-64)
 value=$(printf "$(printf '%s' "$hex" | sed 's/../\\x&/g')" | sha256sum | cut -c-64)
@@ -83,6 +84,11 @@ expect 2 'cut.avow-evidence' evidence verify --policy "$vectors/policy.yaml" "$d
 sed 's/"host": "web-1"/"host": "web-2"/' "$bundle" >"$dir/other.avow-evidence"
 expect 1 'REFUSED' evidence verify --policy "$vectors/policy.yaml" "$dir/other.avow-evidence"
 sed 's/"cel": "[^"]*"/"cel": ""/' "$bundle" >"$dir/no-log.avow-evidence"
+expect 2 'No such file' evidence verify --policy "$vectors/policy.yaml" "$dir/none"
+expect 2 'Is a directory' evidence show "$dir"
+: >"$dir/empty"
+expect 2 'empty: evidence bundle: JSON: there is nothing in it' evidence verify --policy "$vectors/policy.yaml" "$dir/empty"
+expect 2 'Is a directory' -c "$dir" status
 expect 3 'INCONCLUSIVE' evidence verify --policy "$vectors/policy.yaml" "$dir/no-log.avow-evidence"
 
 # a policy from evidence, under which that evidence passes; and none from what is not authentic
