@@ -4,6 +4,7 @@ avow's code in it. It is the independent witness that the protocol is what docs/
 stories, who may bend any message before it is sent.
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -11,6 +12,7 @@ import json
 import os
 import ssl
 import struct
+import string
 import subprocess
 import time
 import urllib.parse
@@ -77,16 +79,33 @@ class Connection:
 class Tpm:
     """Keys of an attester in a TPM reached by TCTI; everything through tpm2-tools. Files live in DIR."""
 
+    certificates = {"rsa": "0x01c00002", "ecc": "0x01c0000a", "ecc384": "0x01c00016"}  # NV indices
+    persistent = {"ecc384": "0x81010016"}  # swtpm_setup leaves the EK of that certificate there
+    fixed = "fixedtpm|fixedparent|"
+    signs = "sensitivedataorigin|userwithauth|noda|sign"
+    aks = {  # algorithm and attributes
+        "ecc": ("ecc256:ecdsa-sha256:null", fixed + signs + "|restricted"),
+        "rsa": ("rsa2048:rsassa-sha256:null", fixed + signs + "|restricted"),
+        "unrestricted": ("ecc256:ecdsa-sha256:null", fixed + signs),
+        "movable": ("ecc256:ecdsa-sha256:null", signs + "|restricted"),
+    }
     n_handles = 0
 
-    def __init__(self, tcti, dir, ak_options=("-G", "ecc", "-g", "sha256", "-s", "ecdsa"), ek="rsa"):
-        self.tcti, self.dir = tcti, dir
+    def __init__(self, tcti, dir, ek="rsa", ak="ecc"):
+        """ak: None to use the one made before in DIR."""
+        self.tcti, self.dir, self.ek_kind = tcti, dir, ek
+        self.ak_handle = None
         os.makedirs(dir, exist_ok=True)
-        self.tool("createek", "-G", ek, "-c", self.f("ek.ctx"), "-u", self.f("ek.pub"), "-f", "tss")
-        self.make_ak(ak_options)
-        nv = "0x01c00002" if ek == "rsa" else "0x01c0000a"
-        p = self.tool("nvread", nv, "-C", "o", "-o", self.f("ek.der"), check=False)
-        self.ek_der = open(self.f("ek.der"), "rb").read() if p.returncode == 0 else None
+        self.ek = self.persistent.get(ek, self.f("ek.ctx"))
+        if ek not in self.persistent:
+            self.tool("createek", "-G", ek, "-c", self.ek, "-u", self.f("ek.pub"))
+            self.flush()
+        self.tool("readpublic", "-c", self.ek, "-f", "tss", "-o", self.f("ek.pub"))
+        self.flush()
+        if ak:
+            self.make_ak(*self.aks[ak])
+        p = self.tool("nvread", self.certificates[ek], "-C", "o", "-o", self.f("ek.der"), check=False)
+        self.ek_der = self.read("ek.der") if p.returncode == 0 else None
 
     def f(self, name):
         return os.path.join(self.dir, name)
@@ -97,15 +116,38 @@ class Tpm:
     def flush(self):
         self.tool("flushcontext", "-t", check=False)
 
-    def make_ak(self, options):
+    @contextlib.contextmanager
+    def ek_authorised(self):
+        """The arguments that authorise the EK: a session of its policy; none for the high range, which has userWithAuth."""
+        if self.ek_kind in self.persistent:
+            yield ()
+        else:
+            self.flush()
+            self.tool("startauthsession", "--policy-session", "-S", self.f("session"))
+            try:
+                self.tool("policysecret", "-S", self.f("session"), "-c", "e")
+                yield "-P", "session:" + self.f("session")
+            finally:
+                self.tool("flushcontext", self.f("session"))
         self.flush()
-        self.tool("createak", "-C", self.f("ek.ctx"), "-c", self.f("ak.ctx"), *options, "-u", self.f("ak.pub"), "-f", "tss",
-                  "-n", self.f("ak.name"), "-r", self.f("ak.priv"))
-        self.flush()
-        Tpm.n_handles += 1
-        self.handle = 0x81018000 + (os.getpid() * 64 + Tpm.n_handles) % 0x7000
-        self.tool("evictcontrol", "-C", "o", "-c", self.f("ak.ctx"), hex(self.handle))
-        self.flush()
+
+    def make_ak(self, algorithm, attributes):
+        with self.ek_authorised() as auth:
+            self.tool("create", "-C", self.ek, *auth, "-G", algorithm, "-g", "sha256", "-a", attributes, "-u", self.f("ak.pub"),
+                      "-r", self.f("ak.priv"))
+        with self.ek_authorised() as auth:
+            self.tool("load", "-C", self.ek, *auth, "-u", self.f("ak.pub"), "-r", self.f("ak.priv"), "-c", self.f("ak.ctx"),
+                      "-n", self.f("ak.name"))
+        self.ak_handle = None
+
+    def handle(self):
+        """The AK's handle, for raw commands: persistent, from the first use on."""
+        if self.ak_handle is None:
+            Tpm.n_handles += 1
+            self.ak_handle = 0x81018000 + (os.getpid() * 64 + Tpm.n_handles) % 0x7000
+            self.tool("evictcontrol", "-C", "o", "-c", self.f("ak.ctx"), hex(self.ak_handle))
+            self.flush()
+        return self.ak_handle
 
     def read(self, name):
         return open(self.f(name), "rb").read()
@@ -120,27 +162,21 @@ class Tpm:
 
     def activate(self, blob):
         open(self.f("blob"), "wb").write(blob)
-        self.flush()
-        self.tool("startauthsession", "--policy-session", "-S", self.f("session"))
-        self.tool("policysecret", "-S", self.f("session"), "-c", "e")
-        self.tool("activatecredential", "-c", self.f("ak.ctx"), "-C", self.f("ek.ctx"), "-i", self.f("blob"), "-o",
-                  self.f("cert"), "-P", "session:" + self.f("session"))
-        self.tool("flushcontext", self.f("session"))
-        self.flush()
-        return self.read("cert")
+        with self.ek_authorised() as auth:
+            self.tool("activatecredential", "-c", self.f("ak.ctx"), "-C", self.ek, "-i", self.f("blob"), "-o", self.f("secret"),
+                      *auth)
+        return self.read("secret")
 
     def certify_ak(self, qualifying):
         """TPM2_Certify of the AK by itself, as a raw command: tpm2_certify takes no qualifying data."""
-        handle = struct.pack(">I", self.handle)
+        handle = struct.pack(">I", self.handle())
         password = struct.pack(">IHBH", 0x40000009, 0, 0, 0)
         body = (handle + handle + struct.pack(">I", 2 * len(password)) + 2 * password
                 + struct.pack(">H", len(qualifying)) + qualifying + struct.pack(">H", 0x0010))
         open(self.f("command"), "wb").write(struct.pack(">HII", 0x8002, 10 + len(body), 0x148) + body)
-        code = retry = 0x922  # TPM_RC_RETRY: a key with DA protection is used for the first time
-        while code == retry:
-            self.tool("send", "-o", self.f("response"), self.f("command"))
-            response = self.read("response")
-            code = struct.unpack(">I", response[6:10])[0]
+        self.tool("send", "-o", self.f("response"), self.f("command"))
+        response = self.read("response")
+        code = struct.unpack(">I", response[6:10])[0]
         assert code == 0, f"TPM2_Certify: 0x{code:x}"
         size = struct.unpack(">I", response[10:14])[0]
         parameters = response[14:14 + size]
@@ -182,16 +218,50 @@ def cel_record(data, runtime, path, before, timestamp=1000000, reset=1, banks=("
     }, separators=(",", ":")).encode() + LF
 
 
-class Peer:
+class Registrant:
+    """The half of an attester that the registrar sees: claims a name, and proves that its AK is in the TPM of its EK."""
+
+    version = "v2.6"
+
+    def __init__(self, name, tpm, registrar, ca):
+        self.name, self.tpm = name, tpm
+        self.registrar = Connection(registrar, ca)
+
+    def registration(self):
+        return {"ek_tpm": b64(self.tpm.ek_public), "aik_tpm": b64(self.tpm.ak_public),
+                "ekcert": b64(self.tpm.ek_der) if self.tpm.ek_der else None, "mtls_cert": "disabled", "ip": None, "port": None}
+
+    def register(self, body=None):
+        return self.registrar.request("POST", f"/{self.version}/agents/{self.name}", body or self.registration())
+
+    def tag(self, answer):
+        """The proof that the registrar's ANSWER asks for."""
+        blob = base64.b64decode(answer["results"]["blob"])
+        assert struct.unpack(">II", blob[:8]) == (0xBADCC0DE, 1), "not a credential file"
+        secret = self.tpm.activate(blob)
+        assert len(secret) == 32 and all(chr(c) in string.ascii_letters + string.digits for c in secret), secret
+        return hmac.new(base64.b64encode(secret), self.name.encode(), "sha384").hexdigest()
+
+    def activate(self, answer, tag=None):
+        return self.registrar.request("PUT", f"/{self.version}/agents/{self.name}", {"auth_tag": tag or self.tag(answer)})
+
+    def enrol(self):
+        status, answer, _ = self.register()
+        assert status == 200, (status, answer)
+        status, answer, _ = self.activate(answer)
+        assert status == 200, (status, answer)
+
+
+class Peer(Registrant):
     """An attester: registers, proves possession, attests. Every message goes through a method that a test may override."""
 
     def __init__(self, name, tpm, registrar, verifier, ca, dir):
-        self.name, self.tpm, self.dir = name, tpm, dir
+        super().__init__(name, tpm, registrar, ca)
+        self.dir = dir
         os.makedirs(dir, exist_ok=True)
         self.cert, self.key = os.path.join(dir, "tls.crt"), os.path.join(dir, "tls.key")
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
             "-out", self.cert, "-subj", "/CN=" + name, "-days", "2")
-        self.registrar = Connection(registrar, ca)
         self.verifier = Connection(verifier, ca, self.cert, self.key)
         self.log = b""
         self.n_records = 0
@@ -203,27 +273,8 @@ class Peer:
         der = run("openssl", "pkey", "-pubin", "-outform", "der", input=pub).stdout
         return hashlib.sha256(der).digest()
 
-    # ---- the registrar ----
-
     def registration(self):
-        return {"ek_tpm": b64(self.tpm.ek_public), "aik_tpm": b64(self.tpm.ak_public),
-                "ekcert": b64(self.tpm.ek_der) if self.tpm.ek_der else None, "mtls_cert": open(self.cert).read(),
-                "ip": None, "port": None}
-
-    def register(self, body=None):
-        return self.registrar.request("POST", f"/v2.6/agents/{self.name}", body or self.registration())
-
-    def activate(self, answer, tag=None):
-        if tag is None:
-            secret = self.tpm.activate(base64.b64decode(answer["results"]["blob"]))
-            tag = hmac.new(base64.b64encode(secret), self.name.encode(), "sha384").hexdigest()
-        return self.registrar.request("PUT", f"/v2.6/agents/{self.name}", {"auth_tag": tag})
-
-    def enrol(self):
-        status, answer, _ = self.register()
-        assert status == 200, (status, answer)
-        status, answer, _ = self.activate(answer)
-        assert status == 200, (status, answer)
+        return {**super().registration(), "mtls_cert": open(self.cert).read()}
 
     # ---- sessions ----
 
