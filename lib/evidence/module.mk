@@ -13,6 +13,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
 	lib/evidence/possession.c \
 	lib/evidence/qualify.c lib/evidence/qualify.h \
+	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
+	lib/evidence/sealed.c lib/evidence/sealed.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \
