@@ -148,7 +148,8 @@ static void on_registrant_known(void *ctx, const struct registrar_result *result
                 return;
         }
         /* Without keys: a known host asks for another challenge. */
-        if (!c->candidate && host && host->active && enrol_again(host, c->source, &c->candidate, &err) < 0) {
+        if (!c->candidate && host && host->active &&
+            enrol_again(host, http_request_peer(c->req)->source, &c->candidate, &err) < 0) {
                 answer_failure(c->req, "registration", &err);
                 return;
         }
@@ -188,7 +189,8 @@ static void registration(struct registrar *r, struct http_request *req, const st
                 return;
         }
         if ((m->ek.len > 0 || m->ak.len > 0) &&
-            enrol_appraise(&rules, name, c->source, m, clock_now_ms(), &c->candidate, &refusal, &err) < 0) {
+            enrol_appraise(&rules, name, http_request_peer(req)->source, m, clock_now_ms(), &c->candidate,
+                           &refusal, &err) < 0) {
                 count_registration(r, REG_FAILED);
                 answer_failure(req, "registration", &err);
                 return;

@@ -30,7 +30,7 @@ struct candidates_limits {
 
 struct candidate {
         char name[WIRE_HOST_MAX + 1];
-        char source[CANDIDATE_SOURCE_BYTES]; /* the peer's numeric address */
+        char source[CANDIDATE_SOURCE_BYTES]; /* what the peer is counted by: http_peer.source */
         int64_t expires_at_ms;
         uint8_t tag[WIRE_AUTH_TAG_BYTES]; /* what the activation must send */
         struct identity identity;         /* what it will have proven then */

@@ -50,8 +50,8 @@ static void on_new(struct http_request *req, void *ctx)
         int64_t wait_ms = 0;
         int r;
 
-        if (!sessions_allow(v->sessions, peer.address, v->settings.sessions_per_minute, loop_now_ms(),
-                            &wait_ms)) {
+        if (!sessions_allow(v->sessions, http_request_peer(req)->source, v->settings.sessions_per_minute,
+                            loop_now_ms(), &wait_ms)) {
                 http_answer_retry_after(req, wait_ms);
                 reply_v3_error(req, 429, "rate_limited", "Too many session requests from this address.");
                 return;

@@ -24,6 +24,7 @@
 void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_key[static 16])
 {
         memset(ret_key, 0, 16);
+        ret->source[0] = '\0';
         if (sa->sa_family == AF_INET) {
                 const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
 
@@ -42,10 +43,14 @@ void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_
                         inet_ntop(AF_INET6, &in6->sin6_addr, ret->address, sizeof(ret->address));
                         /* A customer gets a /64 at least: one peer, not 2^64 of them. */
                         memset(ret_key + 8, 0, 8);
+                        inet_ntop(AF_INET6, ret_key, ret->source, sizeof(ret->source));
+                        (void)strncat(ret->source, "/64", sizeof(ret->source) - strlen(ret->source) - 1);
                 }
         } else {
                 (void)snprintf(ret->address, sizeof(ret->address), "local");
         }
+        if (ret->source[0] == '\0')
+                memcpy(ret->source, ret->address, sizeof(ret->source));
 }
 
 static void take_names(const struct cert *cert, struct http_peer *peer)

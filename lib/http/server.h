@@ -131,6 +131,7 @@ uint64_t http_server_refused(const struct http_server *server);
 
 struct http_peer {
         char address[46]; /* numeric; IPv4-mapped addresses as IPv4 */
+        char source[46];  /* what limits per source count: the address, of IPv6 its /64 ("2001:db8::/64") */
         uint16_t port;
         bool tls;
         bool certificate;        /* one was presented, and the peer holds its key */
