@@ -19,7 +19,8 @@
 #include "crypto/tls.h"
 #include "http/server_impl.h"
 
-#define SKEW_MS (30 * INT64_C(1000)) /* contracts, Numbers: clocks of peers */
+#define TENANT_HERE "default"
+#define SKEW_MS     (30 * INT64_C(1000)) /* contracts, Numbers: clocks of peers */
 
 void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_key[static 16])
 {
@@ -53,15 +54,26 @@ void peer_address(const struct sockaddr *sa, struct http_peer *ret, uint8_t ret_
                 memcpy(ret->source, ret->address, sizeof(ret->source));
 }
 
+/* MUST (SR-12): what is kept belongs to one tenant, the default one. Who comes for another tenant, for none
+ * or for two at once has nothing here, so the role opens nothing for him. */
 static void take_names(const struct cert *cert, struct http_peer *peer)
 {
+        bool here = false, elsewhere = false;
+
         for (size_t i = 0; i < cert_n_uris(cert); i++) {
                 const char *tenant = role_tenant_of_uri(cert_uri(cert, i));
 
                 peer->roles |= role_of_uri(cert_uri(cert, i));
-                if (tenant != NULL)
-                        (void)snprintf(peer->tenant, sizeof(peer->tenant), "%s", tenant);
+                if (tenant == NULL)
+                        continue;
+                (void)snprintf(peer->tenant, sizeof(peer->tenant), "%s", tenant);
+                if (strcmp(tenant, TENANT_HERE) == 0)
+                        here = true;
+                else
+                        elsewhere = true;
         }
+        if (!here || elsewhere)
+                peer->roles &= ~ROLE_TENANT;
         (void)snprintf(peer->name, sizeof(peer->name), "%s", cert_cn(cert));
 }
 

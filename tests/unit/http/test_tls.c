@@ -49,16 +49,16 @@ static void on_who(struct http_request *req, void *ctx)
 
 static const struct http_route routes[] = {{HTTP_GET, "/who", ROLE_PUBLIC, on_who, 0, HTTP_NATIVE, NULL}};
 
-static void issue(struct pair *ret, enum cert_kind kind, const char *ip, const char *uri,
-                  const struct pair *issuer, int64_t from_ms, int64_t to_ms)
+static void issue_for(struct pair *ret, enum cert_kind kind, const char *ip, const char *const *uris,
+                      const struct pair *issuer, int64_t from_ms, int64_t to_ms)
 {
-        const char *const ips[] = {ip, NULL}, *const uris[] = {uri, NULL};
+        const char *const ips[] = {ip, NULL};
         const struct cert_spec spec = {.kind = kind,
                                        .cn = "test",
                                        .not_before_ms = clock_now_ms() + from_ms,
                                        .not_after_ms = clock_now_ms() + to_ms,
                                        .ips = ip ? ips : NULL,
-                                       .uris = uri ? uris : NULL};
+                                       .uris = uris};
         struct pubkey *pub = NULL;
         struct secret pem = {0};
         struct err err = ERR_INIT;
@@ -74,6 +74,14 @@ static void issue(struct pair *ret, enum cert_kind kind, const char *ip, const c
         assert_non_null(ret->key_pem);
         secret_free(&pem);
         pubkey_free(pub);
+}
+
+static void issue(struct pair *ret, enum cert_kind kind, const char *ip, const char *uri,
+                  const struct pair *issuer, int64_t from_ms, int64_t to_ms)
+{
+        const char *const uris[] = {uri, NULL};
+
+        issue_for(ret, kind, ip, uri ? uris : NULL, issuer, from_ms, to_ms);
 }
 
 static void pair_done(struct pair *p)
@@ -241,6 +249,36 @@ static void test_grant(void **state)
         assert_int_equal(ask(t, &own, "x/stranger", "auditor"), 0);
 }
 
+/* The role of a tenant is for the tenant whose hosts are here, and for whoever says that he is that one
+ * alone. */
+static void test_tenants(void **state)
+{
+        static const struct {
+                const char *uris[4], *roles;
+        } rows[] = {
+                {{"urn:avow:role:tenant", "urn:avow:tenant:default", NULL}, "tenant"},
+                {{"urn:avow:tenant:default", "urn:avow:role:tenant", NULL}, "tenant"},
+                {{"urn:avow:role:tenant", "urn:avow:tenant:blue", NULL}, "nobody"},
+                {{"urn:avow:role:tenant", NULL}, "nobody"},
+                {{"urn:avow:role:tenant", "urn:avow:tenant:blue", "urn:avow:tenant:default", NULL}, "nobody"},
+                {{"urn:avow:role:tenant", "urn:avow:tenant:default", "urn:avow:tenant:blue", NULL}, "nobody"},
+                {{"urn:avow:role:tenant", "urn:avow:role:auditor", "urn:avow:tenant:blue", NULL}, "auditor"},
+                {{"urn:avow:role:admin", "urn:avow:tenant:blue", NULL}, "admin"},
+        };
+        const struct test *t = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct pair who = {0};
+                struct http_client_options options = {.ca_pem = t->ca.cert_pem};
+
+                issue_for(&who, CERT_KIND_CLIENT, NULL, rows[i].uris, &t->ca, -HOUR_MS, HOUR_MS);
+                options.cert_pem = who.cert_pem;
+                options.key_pem = who.key_pem;
+                assert_int_equal(ask(t, &options, "x/verified", rows[i].roles), 0);
+                pair_done(&who);
+        }
+}
+
 /* A certificate is good for 30 s beyond its end (clocks differ); a connection that was opened in time loses
  * its role then, without a new handshake. */
 static void test_role_ends_with_certificate(void **state)
@@ -278,6 +316,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_servers_not_believed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_bad_own_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_grant, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_tenants, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_role_ends_with_certificate, set_up, tear_down),
         };
 
