@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += docs/architecture.md docs/protocol.md docs/threat-model.md docs/registrar-api.md docs/verifier-api.md
+EXTRA_DIST += docs/architecture.md docs/operations.md docs/protocol.md docs/threat-model.md docs/registrar-api.md docs/verifier-api.md
 dist_man_MANS += \
 	docs/man/avow.1 \
 	docs/man/avow-agent.8 \
