@@ -99,15 +99,14 @@ stop() {
 
 alive() { kill -0 "$(cat "$WORK/$1.pid")" 2>/dev/null; }
 
-# free_port: a free port whose successor is free too (swtpm wants two)
+# free_port: a free port
 free_port() {
 	python3 - <<'END'
 import random, socket
 while True:
-    port = random.randrange(20000, 32000, 2)
+    port = random.randrange(20000, 32000)
     try:
-        for p in (port, port + 1):
-            s = socket.socket(); s.bind(("127.0.0.1", p)); s.close()
+        s = socket.socket(); s.bind(("127.0.0.1", port)); s.close()
     except OSError:
         continue
     print(port)
@@ -184,88 +183,38 @@ curl_as() {
 
 # ---- TPMs ----
 
+# soft_tpm COMMAND…: contrib/soft-tpm
+soft_tpm() {
+	SHARED=no "$top_srcdir/contrib/soft-tpm" "$@" >>"$WORK/soft-tpm.log" 2>&1 </dev/null || fail "soft-tpm $*"
+}
+
 # ek_ca [NAME]: a private EK CA in $WORK/NAME (default ekca); its certificates in $WORK/NAME/roots
-ek_ca() {
-	local d=$WORK/${1:-ekca}
-	mkdir -p "$d/state" "$d/roots" "$d/xdg"
-	cat >"$d/setup.conf" <<-END
-		create_certs_tool=$(command -v swtpm_localca)
-		create_certs_tool_config=$d/localca.conf
-		create_certs_tool_options=$d/localca.options
-	END
-	cat >"$d/localca.conf" <<-END
-		statedir = $d/state
-		signingkey = $d/state/signkey.pem
-		issuercert = $d/state/issuercert.pem
-		certserial = $d/state/certserial
-	END
-	printf -- '--platform-manufacturer Test\n--platform-version 1.0\n--platform-model QEMU\n' >"$d/localca.options"
-}
+ek_ca() { soft_tpm ca "$WORK/${1:-ekca}"; }
 
-# tpm_new NAME [EKCA]: a TPM with EK certificates for RSA-2048, ECC P-256 (0x01C0000A) and ECC P-384, and starts it
+declare -A TPM_DIR # where a TPM and its CA are
+
+# tpm_new NAME [EKCA]: a TPM with EK certificates for RSA-2048, ECC P-256 and ECC P-384, and starts it
 tpm_new() {
-	local name=$1 ca=$WORK/${2:-ekca} d=$WORK/tpm-$1
-	[ -d "$ca" ] || ek_ca "${2:-ekca}"
-	mkdir -p "$d"
-	XDG_CONFIG_HOME=$ca/xdg swtpm_setup --tpm2 --tpmstate "$d" --config "$ca/setup.conf" --create-ek-cert \
-		--create-platform-cert --pcr-banks sha1,sha256,sha384 --overwrite >"$WORK/swtpm-setup-$name.out" 2>&1 ||
-		fail "swtpm_setup: $(tail -n 3 "$WORK/swtpm-setup-$name.out")"
-	cp "$ca/state/issuercert.pem" "$ca/roots/issuer.pem"
-	cp "$ca/state/swtpm-localca-rootca-cert.pem" "$ca/roots/root.pem"
-	tpm_start "$name"
-	tpm_p256_certificate "$name" "$ca"
+	TPM_DIR[$1]=$WORK/${2:-ekca}
+	soft_tpm make "${TPM_DIR[$1]}" "$1" p256
+	tpm_start "$1"
 }
 
-# What swtpm_setup does not make: an EK certificate for the P-256 default template, in NV 0x01C0000A.
-tpm_p256_certificate() {
-	local d=$WORK/tpm-$1 ca=$2
-
-	(
-		cd "$d" || exit 1
-		TPM2TOOLS_TCTI=$(tpm_tcti "$1")
-		export TPM2TOOLS_TCTI
-		tpm2_createek -Q -c ek256.ctx -G ecc -u ek256.pub &&
-			tpm2_readpublic -Q -c ek256.ctx -f pem -o ek256.pem &&
-			tpm2_flushcontext -t || exit 1
-		cat >ek256.cnf <<-END
-			basicConstraints = critical,CA:FALSE
-			keyUsage = critical,keyAgreement
-			extendedKeyUsage = 2.23.133.8.1
-			subjectAltName = critical,dirName:tpm
-			[tpm]
-			1.2.23.133.2.1 = id:00001014
-			2.2.23.133.2.2 = swtpm
-			3.2.23.133.2.3 = id:20191023
-		END
-		openssl req -new -key "$ca/state/signkey.pem" -subj / -out ek256.csr 2>/dev/null &&
-			openssl x509 -req -in ek256.csr -force_pubkey ek256.pem -CA "$ca/state/issuercert.pem" \
-				-CAkey "$ca/state/signkey.pem" -set_serial "0x$(openssl rand -hex 8)" -days 3000 \
-				-extfile ek256.cnf -outform DER -out ek256.der 2>/dev/null || exit 1
-		tpm2_nvdefine -Q 0x01C0000A -C p -s "$(stat -c %s ek256.der)" \
-			-a 'ppwrite|ppread|ownerread|authread|no_da|platformcreate' &&
-			tpm2_nvwrite -Q 0x01C0000A -C p -i ek256.der
-	) >"$WORK/ek256-$1.out" 2>&1 || fail "P-256 EK certificate: $(tail -n 3 "$WORK/ek256-$1.out")"
-}
-
-# tpm_start NAME: starts it (again: a reboot of the host, if it was stopped)
+# tpm_start NAME: starts it (again: a reboot of the host, if it was stopped); the TCTI stays
 tpm_start() {
-	local d=$WORK/tpm-$1 port
-	port=$(free_port)
-	echo "$port" >"$d/port"
-	start "swtpm-$1" swtpm socket --tpm2 --tpmstate "dir=$d" --server "type=tcp,port=$port" \
-		--ctrl "type=tcp,port=$((port + 1))" --flags not-need-init,startup-clear
-	wait_port $((port + 1)) || fail "swtpm does not start"
+	soft_tpm start "${TPM_DIR[$1]}" "$1"
+	PIDS+=("$(cat "${TPM_DIR[$1]}/$1.pid")")
 }
 
-tpm_stop() { stop "swtpm-$1"; }
-# tpm_reset NAME: power off and on; PCRs are zero again, the reset count moves
+# tpm_stop NAME: pulls its plug
+tpm_stop() { soft_tpm cut "${TPM_DIR[$1]}" "$1"; }
+# tpm_reset NAME: power off and on, in order; PCRs are zero again, the reset count moves
 tpm_reset() {
-	TPM2TOOLS_TCTI=$(tpm_tcti "$1") tpm2_shutdown -c 2>/dev/null
-	tpm_stop "$1"
+	soft_tpm stop "${TPM_DIR[$1]}" "$1"
 	tpm_start "$1"
 }
 # tpm_tcti NAME: for TPM2TOOLS_TCTI and tpm.tcti
-tpm_tcti() { echo "swtpm:host=127.0.0.1,port=$(cat "$WORK/tpm-$1/port")"; }
+tpm_tcti() { echo "swtpm:path=${TPM_DIR[$1]}/$1.sock"; }
 # on_tpm NAME tpm2_…: a tpm2-tools command on that TPM
 on_tpm() {
 	local name=$1
