@@ -359,6 +359,7 @@ static void two_agents_do_not_share_a_state(void **state)
         struct err err = ERR_INIT;
 
         (void)state;
+        assert_non_null(h);
         assert_err(half_new(load_config(), NULL, &second, &err), ERR_CONFIG, &err, "another avow-agent");
 }
 

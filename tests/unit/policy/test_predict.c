@@ -201,6 +201,7 @@ static void out_of_memory(void **state)
         struct predictions *out = predict(HEAD "runtimes:\n- name: a\n  digests: [" A ", " B "]\n", &p);
 
         (void)state;
+        assert_non_null(out);
         oom_each(predict_again, p);
 }
 
