@@ -157,10 +157,10 @@ static int event_text(const char *id, const char *type, const char *tenant, cons
 
         (void)snprintf(source, sizeof(source), "urn:avow:tenant:%s", tenant);
         if (!own || json_set_str(event, "specversion", "1.0") | json_set_str(event, "id", id) |
-                             json_set_str(event, "type", type) | json_set_str(event, "source", source) |
-                             json_set_str(event, "subject", subject) | json_set_time(event, "time", time_ms) |
-                             json_set_str(event, "datacontenttype", "application/json") |
-                             json_object_set(event, "data", own))
+                            json_set_str(event, "type", type) | json_set_str(event, "source", source) |
+                            json_set_str(event, "subject", subject) | json_set_time(event, "time", time_ms) |
+                            json_set_str(event, "datacontenttype", "application/json") |
+                            json_object_set(event, "data", own))
                 return err_nomem(err);
         *ret = json_print(event);
         return *ret ? 0 : err_nomem(err);
