@@ -206,7 +206,14 @@ static void answer(struct round *r, struct host *host, enum wire_evaluation eval
 
 /* ---- outcomes ---- */
 
-/* Spec: SR-4, SR-13 (a Keylime peer's token dies). */
+/* SR-13: a Keylime peer's token dies at the first refused evidence, whatever it was refused for. */
+static void end_session(struct verifier *v, struct session *session)
+{
+        if (session_by_address(session))
+                sessions_drop(v->sessions, session);
+}
+
+/* Spec: SR-4. */
 static void refuse(struct round *r, struct host *host, struct session *session)
 {
         const struct verdict *verdict = r->result.verdict;
@@ -229,8 +236,7 @@ static void refuse(struct round *r, struct host *host, struct session *session)
         if (loop_now_ms() - host->refusal_told_ms > REFUSAL_TOLD_MS &&
             verifier_db_audit(r->v->db, &entry, NULL, NULL, &err) == 0)
                 host->refusal_told_ms = loop_now_ms();
-        if (session_by_address(session))
-                sessions_drop(r->v->sessions, session);
+        end_session(r->v, session);
         reply_v3_error(r->req, 422, "evidence_refused", what);
 }
 
@@ -409,6 +415,8 @@ void attest_on_evidence(struct http_request *req, void *ctx)
                 return;
         if (round_new(v, req, host, &r, &err) < 0) {
                 metric_inc(v->counters.refused);
+                if (err.kind != ERR_NOMEM)
+                        end_session(v, session);
                 reply_v3_error(req, err.kind == ERR_NOMEM ? 503 : 422, "malformed", err.text);
                 return;
         }
