@@ -65,7 +65,7 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
                 return r;
         c.asks.n = 1;
         if (host->wants_log && policy_effective_judges_log(e))
-                ask_log(host, e, wish->full || wish->from_start || host->s.asked_full,
+                ask_log(host, e, wish->full || wish->from_start || host->s.asked_full || host->log_torn,
                         &c.asks.item[c.asks.n++]);
         c.expires_ms = mono_ms + lifetime_ms;
         c.expires_at_ms = now_ms + lifetime_ms;

@@ -273,6 +273,8 @@ static void on_recorded(void *ctx, enum store_outcome outcome, const struct err 
         if (!r->durable) { /* answered long ago */
                 if (err)
                         log_err(err, "host %s: its heartbeat is not on the disk", SHOW(r->name));
+                if (err && host)
+                        host->log_torn = true;
                 return;
         }
         if (host)

@@ -54,9 +54,10 @@ struct host {
         struct ruleset *rules; /* NULL: the policy is not there */
         struct continuation *cont;
         struct challenge challenge;
-        uint64_t serial;         /* tells it from another host of its name, before or after */
-        bool busy;               /* evidence is being written */
-        bool wants_log;          /* it can send a cel_log */
+        uint64_t serial; /* tells it from another host of its name, before or after */
+        bool busy;       /* evidence is being written */
+        bool wants_log;  /* it can send a cel_log */
+        bool log_torn; /* a heartbeat was not written: the log on the disk has a hole until it comes whole */
         int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */
         int64_t offered_ms;      /* monotonic time of the last capabilities */
         int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */
