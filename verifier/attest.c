@@ -77,7 +77,6 @@ static void answer_challenge(struct http_request *req, const struct host *host,
                              const struct wire_capabilities *caps)
 {
         struct wire_request m = {.index = (uint64_t)host->challenge.index,
-                                 .asks = host->challenge.asks,
                                  .boot_time_ms = caps->boot_time_ms,
                                  .received_at_ms = host->challenge.issued_at_ms,
                                  .expires_at_ms = host->challenge.expires_at_ms,
@@ -86,6 +85,7 @@ static void answer_challenge(struct http_request *req, const struct host *host,
         struct buf body = {0};
         int r;
 
+        challenge_asks(&host->challenge, &m.asks);
         (void)snprintf(m.host, sizeof(m.host), "%s", host->e.name);
         r = wire_request_encode(&m, &body, &err);
         http_answer_header(req, "Location", "/v3.0/agents/%s/attestations/%lld", host->e.name,
@@ -162,6 +162,7 @@ static void on_show(struct http_request *req, void *ctx)
         const char *index = http_request_param(req, "index");
         const struct host *host = hosts_find(v->hosts, http_request_param(req, "id"));
         struct wire_attestation m = {.stage = WIRE_COMPLETE};
+        struct wire_asks asks;
         struct err err = ERR_INIT;
         struct buf body = {0};
         int64_t n = 0;
@@ -183,7 +184,8 @@ static void on_show(struct http_request *req, void *ctx)
                 m.stage = WIRE_AWAITING;
                 m.evaluation = WIRE_PENDING;
                 m.expires_at_ms = host->challenge.expires_at_ms;
-                m.asks = &host->challenge.asks;
+                challenge_asks(&host->challenge, &asks);
+                m.asks = &asks;
         } else {
                 m.evaluation = host->s.judged ? evaluations[host->s.verdict] : WIRE_PENDING;
                 m.evidence_at_ms = m.completed_at_ms = host->s.evidence_at_ms;

@@ -16,30 +16,47 @@
 /* What is quoted under a policy that demands nothing: something has to be. */
 #define ANY_PCR (1u << 0)
 
-static int ask_quote(const struct host *host, const struct policy_effective *e, struct wire_ask *ret,
+_Static_assert(QUALIFY_CHALLENGE_BYTES <= HOST_NONCE_MAX && HOST_NONCE_MAX <= WIRE_CHALLENGE_MAX,
+               "a challenge fits its place");
+
+static int ask_quote(const struct host *host, const struct policy_effective *e, struct challenge *c,
                      struct err *err)
 {
         uint32_t mask = policy_effective_pcr_mask(e);
 
-        *ret = (struct wire_ask){
-                .type = WIRE_TPM_QUOTE,
-                .challenge_len = host->e.keylime ? KEYLIME_CHALLENGE_BYTES : QUALIFY_CHALLENGE_BYTES,
-                .scheme = host->ak.scheme,
-                .hash = host->ak.scheme_hash,
-        };
-        ret->banks.bank[0] = (struct wire_bank){.alg = (uint16_t)policy_effective_policy(e)->bank,
-                                                .pcrs = mask ? mask : ANY_PCR};
-        ret->banks.n = 1;
-        return random_bytes(ret->challenge, ret->challenge_len, err);
+        c->nonce_len = host->e.keylime ? KEYLIME_CHALLENGE_BYTES : QUALIFY_CHALLENGE_BYTES;
+        c->scheme = host->ak.scheme;
+        c->hash = host->ak.scheme_hash;
+        c->asked = (struct pcr_selection){.bank = policy_effective_policy(e)->bank,
+                                          .mask = mask ? mask : ANY_PCR};
+        return random_bytes(c->nonce, c->nonce_len, err);
 }
 
 static void ask_log(const struct host *host, const struct policy_effective *e, bool from_start,
-                    struct wire_ask *ret)
+                    struct challenge *c)
 {
-        *ret = (struct wire_ask){
-                .type = WIRE_CEL_LOG, .has_offset = true, .has_count = true, .entry_count = CEL_RECORDS_MAX};
-        if (!from_start)
-                ret->starting_offset = appraisal_log_offset(host->cont, e);
+        c->wants_log = true;
+        c->log_offset = from_start ? 0 : appraisal_log_offset(host->cont, e);
+}
+
+void challenge_asks(const struct challenge *c, struct wire_asks *ret)
+{
+        struct wire_ask *quote = &ret->item[0];
+
+        *ret = (struct wire_asks){.n = 1};
+        *quote = (struct wire_ask){.type = WIRE_TPM_QUOTE,
+                                   .challenge_len = c->nonce_len,
+                                   .scheme = c->scheme,
+                                   .hash = c->hash,
+                                   .banks = {.n = 1}};
+        memcpy(quote->challenge, c->nonce, c->nonce_len);
+        quote->banks.bank[0] = (struct wire_bank){.alg = (uint16_t)c->asked.bank, .pcrs = c->asked.mask};
+        if (c->wants_log)
+                ret->item[ret->n++] = (struct wire_ask){.type = WIRE_CEL_LOG,
+                                                        .has_offset = true,
+                                                        .starting_offset = c->log_offset,
+                                                        .has_count = true,
+                                                        .entry_count = CEL_RECORDS_MAX};
 }
 
 int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t now_ms, int64_t mono_ms,
@@ -60,13 +77,11 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
         r = ruleset_effective(host->rules, now_ms, &e, err);
         if (r >= 0)
-                r = ask_quote(host, e, &c.asks.item[0], err);
+                r = ask_quote(host, e, &c, err);
         if (r < 0)
                 return r;
-        c.asks.n = 1;
         if (host->wants_log && policy_effective_judges_log(e))
-                ask_log(host, e, wish->full || wish->from_start || host->s.asked_full || host->log_torn,
-                        &c.asks.item[c.asks.n++]);
+                ask_log(host, e, wish->full || wish->from_start || host->s.asked_full || host->log_torn, &c);
         c.expires_ms = mono_ms + lifetime_ms;
         c.expires_at_ms = now_ms + lifetime_ms;
         host->s.index = c.index;

@@ -3,6 +3,7 @@
 #define AVOW_VERIFIER_CHALLENGES_H
 
 #include "verifier/hosts.h"
+#include "wire/ask.h"
 
 /* What a host is asked for next. */
 struct challenge_wish {
@@ -20,5 +21,8 @@ struct challenge_wish {
  */
 int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t now_ms, int64_t mono_ms,
                   struct err *err) MUST_USE;
+
+/* What C asks for, as it is sent: the quote, and the log behind it if there is one. */
+void challenge_asks(const struct challenge *c, struct wire_asks *ret);
 
 #endif

@@ -80,8 +80,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
         const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
-        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_TPM_QUOTE);
-        const struct wire_ask *asked_log = wire_asks_find(&r->challenge.asks, WIRE_CEL_LOG);
+        const struct challenge *c = &r->challenge;
         const struct policy_effective *effective = NULL;
         struct evidence e = {.ak = &host->ak,
                              .message = VIEW_BUF(&quote->message),
@@ -89,18 +88,17 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                              .pcrs = &r->pcrs,
                              .time_message = VIEW_BUF(&quote->time_message),
                              .time_signature = VIEW_BUF(&quote->time_signature)};
-        struct expectation x = {.qualifying = VIEW(asked->challenge, asked->challenge_len),
-                                .asked = {.bank = (enum digest_alg)asked->banks.bank[0].alg,
-                                          .mask = asked->banks.bank[0].pcrs},
+        struct expectation x = {.qualifying = VIEW(c->nonce, c->nonce_len),
+                                .asked = c->asked,
                                 .want_time = !host->e.keylime,
                                 .immediate = r->immediate,
-                                .issued_at_ms = r->challenge.issued_at_ms,
+                                .issued_at_ms = c->issued_at_ms,
                                 .received_at_ms = r->received_at_ms,
                                 .tolerance = {.base_ms = r->v->settings.tolerance_ms, .percent = 35}};
         struct appraisal in = {.evidence = &e,
                                .expectation = &x,
                                .before = host->cont,
-                               .asked_again = r->challenge.full || host->s.asked_full};
+                               .asked_again = c->full || host->s.asked_full};
         int n;
 
         if (!host->rules)
@@ -121,7 +119,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
         in.has_log = log != NULL;
         if (log) {
                 in.log = VIEW_BUF(&log->entries);
-                in.log_first = asked_log->starting_offset;
+                in.log_first = c->log_offset;
         }
         n = appraise(&in, &r->result, err);
         if (n < 0 || r->result.verdict->state == VERDICT_REFUSED)
@@ -166,8 +164,8 @@ static void answer_native(struct round *r, struct host *host, enum wire_evaluati
                 m.has_next = true;
                 m.next = (struct wire_next){.index = (uint64_t)host->challenge.index,
                                             .expires_at_ms = host->challenge.expires_at_ms,
-                                            .deadline_ms = now ? HOST_DEADLINE_MS : 0,
-                                            .asks = host->challenge.asks};
+                                            .deadline_ms = now ? HOST_DEADLINE_MS : 0};
+                challenge_asks(&host->challenge, &m.next.asks);
         } else {
                 log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
         }
@@ -178,6 +176,7 @@ static void answer_native(struct round *r, struct host *host, enum wire_evaluati
 /* The 202 to a Keylime agent: the evidence echoed, no verdict yet, as it expects. */
 static void answer_keylime(struct round *r, const struct host *host, bool now)
 {
+        struct wire_asks asks;
         struct wire_attestation m = {.host = host->e.name,
                                      .index = (uint64_t)r->challenge.index,
                                      .stage = WIRE_EVALUATING,
@@ -186,12 +185,14 @@ static void answer_keylime(struct round *r, const struct host *host, bool now)
                                      .received_at_ms = r->challenge.issued_at_ms,
                                      .expires_at_ms = r->challenge.expires_at_ms,
                                      .evidence_at_ms = r->received_at_ms,
-                                     .asks = &r->challenge.asks,
+                                     .asks = &asks,
                                      .evidence = &r->evidence};
         struct err err = ERR_INIT;
         struct buf body = {0};
-        int n = wire_attestation_ack_encode(&m, now ? 0 : (interval_of(r->v, host) + 999) / 1000, &body,
-                                            &err);
+        int n;
+
+        challenge_asks(&r->challenge, &asks);
+        n = wire_attestation_ack_encode(&m, now ? 0 : (interval_of(r->v, host) + 999) / 1000, &body, &err);
 
         reply_encoded(r->req, n, 202, WIRE_TYPE_JSON_API, &body);
 }
@@ -359,12 +360,14 @@ static bool find_challenge(struct http_request *req, const struct host *host)
 }
 
 /* The items that were asked for, in their order. */
-static bool answers_asks(const struct wire_evidence *e, const struct wire_asks *asks)
+static bool answers_asks(const struct wire_evidence *e, const struct challenge *c)
 {
-        if (e->n != asks->n)
+        static const enum wire_evidence_type types[] = {WIRE_TPM_QUOTE, WIRE_CEL_LOG};
+
+        if (e->n != (c->wants_log ? 2 : 1))
                 return false;
         for (size_t i = 0; i < e->n; i++)
-                if (e->item[i].type != asks->item[i].type)
+                if (e->item[i].type != types[i])
                         return false;
         return true;
 }
@@ -387,7 +390,7 @@ static int round_new(struct verifier *v, struct http_request *req, const struct 
                        (host->e.keylime && r->received_at_ms - r->challenge.issued_at_ms <= HOST_DEADLINE_MS);
         (void)snprintf(r->name, sizeof(r->name), "%s", host->e.name);
         n = wire_evidence_decode(http_request_body(req), &r->evidence, err);
-        if (n >= 0 && !answers_asks(&r->evidence, &host->challenge.asks))
+        if (n >= 0 && !answers_asks(&r->evidence, &host->challenge))
                 n = err_set(err, ERR_FORMAT, 0,
                             "evidence_collected is not what was asked for, in number and order");
         if (n >= 0)

@@ -10,7 +10,6 @@
 #include "evidence/verdict.h"
 #include "store/verifier_db.h"
 #include "verifier/rules.h"
-#include "wire/ask.h"
 
 /*
  * The hosts in memory: what was enrolled, where each stands, and the challenge that is out. The database is
@@ -20,6 +19,7 @@
 #define HOST_CHALLENGE_MS_KEYLIME 1800000
 #define HOST_DEADLINE_MS          5000 /* of an immediate challenge (SR-14) */
 #define HOST_LOST_INTERVALS       5
+#define HOST_NONCE_MAX            32
 
 /* Contracts: host states. `new` is the registrar's. */
 enum host_shown {
@@ -44,7 +44,13 @@ struct challenge {
         int64_t issued_ms, expires_ms; /* monotonic */
         int64_t expires_at_ms;         /* wall clock: what the peer is told */
         int64_t boot_time_ms;          /* claimed with the capabilities */
-        struct wire_asks asks;
+        /* What is asked for; challenge_asks() makes the message's form of it. */
+        uint8_t nonce_len;
+        uint8_t nonce[HOST_NONCE_MAX];
+        uint16_t scheme, hash;
+        struct pcr_selection asked; /* to be quoted */
+        bool wants_log;             /* from entry log_offset on */
+        uint64_t log_offset;
 };
 
 struct host {

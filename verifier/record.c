@@ -28,15 +28,14 @@ static struct view first_records(struct view log, uint64_t n)
 static struct view log_to_keep(const struct round *r, const struct host *host, struct host_state *ret)
 {
         const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
-        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_CEL_LOG);
         struct view kept;
 
         if (!log)
                 return VIEW_NONE;
         kept = VIEW_BUF(&log->entries);
         if (r->result.next)
-                kept = first_records(kept, r->result.next->cel_entries - asked->starting_offset);
-        if (asked->starting_offset == 0) { /* whole: a log of its own */
+                kept = first_records(kept, r->result.next->cel_entries - r->challenge.log_offset);
+        if (r->challenge.log_offset == 0) { /* whole: a log of its own */
                 ret->boot = host->s.boot + 1;
                 ret->cel_bytes = 0;
         } else if (!r->result.next) {
@@ -61,12 +60,10 @@ static int dup_text(const char *from, char **ret, struct err *err)
 static int fill_bundle(const struct round *r, const struct host *host, struct bundle *b, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
-        const struct wire_ask *asked = wire_asks_find(&r->challenge.asks, WIRE_TPM_QUOTE);
 
         b->peer = host->e.keylime ? BUNDLE_PEER_KEYLIME : BUNDLE_PEER_AVOW;
         b->immediate = r->immediate;
-        b->asked = (struct pcr_selection){.bank = (enum digest_alg)asked->banks.bank[0].alg,
-                                          .mask = asked->banks.bank[0].pcrs};
+        b->asked = r->challenge.asked;
         b->issued_at_ms = r->challenge.issued_at_ms;
         b->received_at_ms = r->received_at_ms;
         b->tolerance = (struct clock_tolerance){.base_ms = r->v->settings.tolerance_ms, .percent = 35};
@@ -82,7 +79,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
             dup_text(host->e.keylime ? NULL : verifier_db_id(r->v->db), &b->verifier_id, err) < 0 ||
             dup_text(r->policy_name ? r->policy_name : "tpm_policy", &b->policy_name, err) < 0 ||
             put_view(&b->ak, VIEW_BUF(&host->e.ak), err) < 0 ||
-            put_view(&b->challenge, VIEW(asked->challenge, asked->challenge_len), err) < 0 ||
+            put_view(&b->challenge, VIEW(r->challenge.nonce, r->challenge.nonce_len), err) < 0 ||
             put_view(&b->message, VIEW_BUF(&quote->message), err) < 0 ||
             put_view(&b->signature, VIEW_BUF(&quote->signature), err) < 0 ||
             put_view(&b->time_message, VIEW_BUF(&quote->time_message), err) < 0 ||

@@ -216,6 +216,7 @@ static void challenges(void **state)
         struct challenge_wish wish = {.lifetime_ms = 60000, .boot_time_ms = 5};
         struct err err = ERR_INIT;
         struct challenge first;
+        struct wire_asks asks;
 
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
         first = h->challenge;
@@ -223,19 +224,27 @@ static void challenges(void **state)
         assert_int_equal(first.index, 1);
         assert_int_equal(first.expires_ms, 60010);
         assert_int_equal(first.expires_at_ms, 61000);
-        assert_int_equal(first.asks.n, 1); /* it never said that it has a log */
-        assert_int_equal(first.asks.item[0].challenge_len, 32);
-        assert_int_equal(first.asks.item[0].banks.bank[0].alg, DIGEST_SHA256);
-        assert_int_equal(first.asks.item[0].banks.bank[0].pcrs, 1u << 15);
+        memset(&asks, 0xaa, sizeof(asks));
+        challenge_asks(&first, &asks);
+        assert_int_equal(asks.n, 1); /* it never said that it has a log */
+        assert_int_equal(asks.item[0].type, WIRE_TPM_QUOTE);
+        assert_int_equal(asks.item[0].challenge_len, 32);
+        assert_memory_equal(asks.item[0].challenge, first.nonce, 32);
+        assert_int_equal(asks.item[0].scheme, WIRE_ECDSA);
+        assert_int_equal(asks.item[0].hash, DIGEST_SHA256);
+        assert_int_equal(asks.item[0].banks.n, 1);
+        assert_int_equal(asks.item[0].banks.bank[0].alg, DIGEST_SHA256);
+        assert_int_equal(asks.item[0].banks.bank[0].pcrs, 1u << 15);
         h->wants_log = true;
         wish.immediate = true;
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
         assert_int_equal(h->challenge.index, 2);
         assert_int_equal(h->challenge.expires_ms, 10 + HOST_DEADLINE_MS);
-        assert_int_equal(h->challenge.asks.n, 2);
-        assert_int_equal(h->challenge.asks.item[1].type, WIRE_CEL_LOG);
-        assert_true(h->challenge.asks.item[1].has_offset);
-        assert_memory_not_equal(h->challenge.asks.item[0].challenge, first.asks.item[0].challenge, 32);
+        challenge_asks(&h->challenge, &asks);
+        assert_int_equal(asks.n, 2);
+        assert_int_equal(asks.item[1].type, WIRE_CEL_LOG);
+        assert_true(asks.item[1].has_offset && asks.item[1].has_count);
+        assert_memory_not_equal(h->challenge.nonce, first.nonce, 32);
 }
 
 /* The log is asked for from where judging goes on, and from its start when that is void. */
@@ -256,18 +265,18 @@ static void offsets(void **state)
         h->cont->pcr_value.alg = DIGEST_SHA256;
         h->cont->cel_entries = 7;
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 7);
+        assert_int_equal(h->challenge.log_offset, 7);
         wish.from_start = true; /* the host says that it rebooted */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 0);
+        assert_int_equal(h->challenge.log_offset, 0);
         wish = (struct challenge_wish){.lifetime_ms = 1, .full = true};
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 0);
+        assert_int_equal(h->challenge.log_offset, 0);
         assert_true(h->challenge.full);
         wish.full = false;
         h->s.asked_full = true; /* it never replayed since */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 0);
+        assert_int_equal(h->challenge.log_offset, 0);
         h->s.asked_full = false;
         h->log_torn = true; /* what is on the disk has a hole */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
@@ -275,7 +284,7 @@ static void offsets(void **state)
         h->log_torn = false;
         assert_ok(rules_replace(f->rules, "p", &p, 1, &err), &err); /* SR-16 */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 0);
+        assert_int_equal(h->challenge.log_offset, 0);
 }
 
 static bool is_not_b(const struct host *host, void *ctx)
