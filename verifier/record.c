@@ -69,8 +69,10 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
         b->tolerance = (struct clock_tolerance){.base_ms = r->v->settings.tolerance_ms, .percent = 35};
         b->pcrs = r->pcrs;
         b->has_previous = host->cont != NULL;
-        if (host->cont)
+        if (host->cont) {
                 b->previous = host->cont->last;
+                pcr_values_unpack(&host->cont->last_pcrs, &b->previous_pcrs);
+        }
         b->has_cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG) != NULL;
         b->policy_version = r->policy.version;
         b->policy_sha256 = r->policy.policy->sha256;

@@ -381,7 +381,7 @@ static int look_at_clock(const struct evidence *e, const struct expectation *x,
         out->firmware_version = quote->firmware_version;
         out->next.clock = quote->clock;
         out->next.received_at_ms = x->received_at_ms;
-        out->next.pcrs = *e->pcrs;
+        out->pcrs = *e->pcrs;
         out->next.has_time_offset = time != NULL;
         if (time) /* wraps to the right value: both are unsigned */
                 out->next.time_offset_ms = (int64_t)(time->time.clock.clock_ms - time->time.time_ms);

@@ -58,8 +58,8 @@ struct expectation {
 };
 
 struct authenticated {
-        struct previous next; /* becomes the continuation's `last`; cel_entries is the appraisal's to set.
-                                 pcrs holds the signed ones alone. */
+        struct previous next;   /* becomes the continuation's `last`; cel_entries is the appraisal's to set */
+        struct pcr_values pcrs; /* the signed ones alone */
         uint64_t firmware_version; /* of the TPM, as signed */
         bool rebooted;             /* reset or restart count moved on: logs begin at entry 0 again */
         bool rolled_back;          /* counters or clock fell: `next` must not be kept */

@@ -46,6 +46,7 @@ struct bundle {
         struct buf time_message, time_signature; /* empty: none */
         bool has_previous;
         struct previous previous;
+        struct pcr_values previous_pcrs;
         bool has_cel, has_ima, has_uefi;
         struct buf cel, ima, uefi; /* as the host sent them */
         struct verdict *verdict;   /* as it was recorded */

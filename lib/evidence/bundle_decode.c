@@ -199,7 +199,9 @@ static int read_previous(const json_t *j, struct bundle *b, struct err *err)
         if (json_is_null(obj))
                 return 0;
         b->has_previous = true;
-        return previous_from_json(obj, &b->previous, err) < 0 ? err_wrap(err, "member 'previous'") : 0;
+        if (previous_from_json(obj, &b->previous, &b->previous_pcrs, err) < 0)
+                return err_wrap(err, "member 'previous'");
+        return 0;
 }
 
 static int read_policy(const json_t *j, struct bundle *b, struct err *err)

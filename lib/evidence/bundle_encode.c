@@ -79,7 +79,7 @@ static json_t *policy(const struct bundle *b)
 
 static json_t *previous(const struct bundle *b)
 {
-        return b->has_previous ? previous_to_json(&b->previous) : json_null();
+        return b->has_previous ? previous_to_json(&b->previous, &b->previous_pcrs) : json_null();
 }
 
 /* Who, and what was asked. */

@@ -34,6 +34,7 @@ void continuation_free(struct continuation *c)
         for (size_t i = 0; i < c->n_measured; i++)
                 measured_done(&c->measured[i]);
         free(c->measured);
+        pcr_packed_done(&c->last_pcrs);
         free(c);
 }
 
@@ -65,19 +66,24 @@ struct continuation *continuation_dup(const struct continuation *c)
 {
         AUTO(continuation_free_p)
         struct continuation *copy = mem_dup(c, sizeof(*c));
+        struct pcr_values pcrs;
         struct err err = ERR_INIT;
 
         if (!copy)
                 return NULL;
         copy->measured = NULL;
         copy->n_measured = 0;
+        copy->last_pcrs = (struct pcr_packed){.b = NULL};
+        pcr_values_unpack(&c->last_pcrs, &pcrs);
+        if (pcr_values_pack(&pcrs, &copy->last_pcrs, &err) < 0)
+                return NULL;
         for (size_t i = 0; i < c->n_measured; i++)
                 if (continuation_add(copy, &c->measured[i], &err) < 0)
                         return NULL;
         return TAKE(copy);
 }
 
-json_t *previous_to_json(const struct previous *p)
+json_t *previous_to_json(const struct previous *p, const struct pcr_values *pcrs)
 {
         AUTO(json_free_p)
         json_t *j = json_object();
@@ -91,7 +97,7 @@ json_t *previous_to_json(const struct previous *p)
             json_set_int(j, "restart", p->clock.restart_count) < 0 ||
             json_set_bool(j, "safe", p->clock.safe) < 0 ||
             json_set_time(j, "received_at", p->received_at_ms) < 0 ||
-            json_object_set_new(j, "pcrs", pcr_values_to_json(&p->pcrs)) < 0)
+            json_object_set_new(j, "pcrs", pcr_values_to_json(pcrs)) < 0)
                 return NULL;
         if (p->has_time_offset && json_set_int(j, "time_offset", p->time_offset_ms) < 0)
                 return NULL;
@@ -135,7 +141,7 @@ static int offsets_from_json(const json_t *j, uint64_t *ret_cel, struct err *err
         return 0;
 }
 
-int previous_from_json(const json_t *j, struct previous *ret, struct err *err)
+int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values *ret_pcrs, struct err *err)
 {
         static const char *const names[] = {"clock",       "reset",       "restart", "safe",
                                             "received_at", "time_offset", "pcrs",    "offsets"};
@@ -153,7 +159,7 @@ int previous_from_json(const json_t *j, struct previous *ret, struct err *err)
                 r = offsets_from_json(j, &p.cel_entries, err);
         if (r < 0)
                 return r;
-        r = pcr_values_from_json(json_object_get(j, "pcrs"), &p.pcrs, err);
+        r = pcr_values_from_json(json_object_get(j, "pcrs"), ret_pcrs, err);
         if (r < 0)
                 return err_wrap(err, "member 'pcrs'");
         *ret = p;
@@ -179,14 +185,16 @@ json_t *continuation_to_json(const struct continuation *c)
         AUTO(json_free_p)
         json_t *j = json_object();
         json_t *list = json_array();
+        struct pcr_values pcrs;
 
         if (json_object_set_new(j, "measured", list) < 0)
                 return NULL;
+        pcr_values_unpack(&c->last_pcrs, &pcrs);
         for (size_t i = 0; i < c->n_measured; i++)
                 if (json_array_append_new(list, measured_to_json(&c->measured[i])) < 0)
                         return NULL;
         if (json_set_int(j, "version", CONTINUATION_VERSION) < 0 ||
-            json_object_set_new(j, "last", previous_to_json(&c->last)) < 0 ||
+            json_object_set_new(j, "last", previous_to_json(&c->last, &pcrs)) < 0 ||
             json_set_hex(j, "effective_policy", digest_view(&c->effective_policy)) < 0 ||
             json_set_int(j, "pcr", c->pcr) < 0 || json_set_str(j, "alg", digest_name(c->pcr_value.alg)) < 0 ||
             json_set_hex(j, "pcr_value", digest_view(&c->pcr_value)) < 0 ||
@@ -259,13 +267,16 @@ static int all_measured_from_json(const json_t *j, struct continuation *c, struc
         return r;
 }
 
-static int last_from_json(const json_t *j, struct previous *ret, struct err *err)
+static int last_from_json(const json_t *j, struct continuation *c, struct err *err)
 {
         const json_t *last = NULL;
+        struct pcr_values pcrs;
         int r = json_get_object(j, "last", &last, err);
 
         if (r >= 0)
-                r = previous_from_json(last, ret, err);
+                r = previous_from_json(last, &c->last, &pcrs, err);
+        if (r >= 0)
+                r = pcr_values_pack(&pcrs, &c->last_pcrs, err);
         return r < 0 ? err_wrap(err, "member 'last'") : 0;
 }
 
@@ -297,7 +308,7 @@ int continuation_from_json(const json_t *j, struct continuation **ret, struct er
         if (r >= 0)
                 r = json_get_int(j, "version", CONTINUATION_VERSION, CONTINUATION_VERSION, &version, err);
         if (r >= 0)
-                r = last_from_json(j, &c->last, err);
+                r = last_from_json(j, c, err);
         if (r >= 0)
                 r = policy_from_json(j, &c->effective_policy, err);
         if (r >= 0)

@@ -24,14 +24,13 @@
 #define CONTINUATION_MEASURED_MAX   8192
 #define CONTINUATION_JSON_BYTES_MAX (8u * 1024 * 1024)
 
-/* The last authentic quote: the bundle's "previous". */
+/* The last authentic quote: the bundle's "previous", which has its PCR values beside it. */
 struct previous {
         struct tpm_clock clock;
         int64_t received_at_ms;
         bool has_time_offset;
         int64_t time_offset_ms; /* clock - time, constant within a reset count unless the clock was set */
-        struct pcr_values pcrs;
-        uint64_t cel_entries; /* log entries that the quote covered */
+        uint64_t cel_entries;   /* log entries that the quote covered */
 };
 
 /* A measurement that still counts: the newest of its name, or one that was refused in this boot. Names are
@@ -48,6 +47,7 @@ struct measured {
 
 struct continuation {
         struct previous last;
+        struct pcr_packed last_pcrs;    /* what it signed */
         struct digest effective_policy; /* SHA-256 */
         unsigned pcr;                   /* the register of the log: 15 unless moved */
         struct digest pcr_value;        /* the value that the first cel_entries replay to */
@@ -69,7 +69,8 @@ json_t *continuation_to_json(const struct continuation *c) MUST_USE;
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err) MUST_USE;
 
 /* {"clock", "reset", "restart", "safe", "received_at", "time_offset"?, "pcrs", "offsets": {"cel"}}. */
-json_t *previous_to_json(const struct previous *p) MUST_USE;
-int previous_from_json(const json_t *j, struct previous *ret, struct err *err) MUST_USE;
+json_t *previous_to_json(const struct previous *p, const struct pcr_values *pcrs) MUST_USE;
+int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values *ret_pcrs,
+                       struct err *err) MUST_USE;
 
 #endif

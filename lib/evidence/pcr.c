@@ -17,6 +17,7 @@
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #define PCR_MASK_ALL ((1u << PCR_COUNT) - 1)
@@ -191,6 +192,45 @@ int pcr_values_digest(const struct pcr_values *values, uint32_t mask, enum diges
                 if (mask & 1u << i)
                         parts[n++] = digest_view(&values->v[i]);
         return digest_parts(hash, parts, n, ret, err);
+}
+
+int pcr_values_pack(const struct pcr_values *values, struct pcr_packed *ret, struct err *err)
+{
+        size_t size = digest_size(values->bank), n = 0;
+        struct pcr_packed p = {.bank = values->bank, .mask = values->mask};
+
+        if (values->mask) {
+                p.b = mem_zalloc((size_t)__builtin_popcount(values->mask), size);
+                if (!p.b)
+                        return err_nomem(err);
+        }
+        for (unsigned i = 0; i < PCR_COUNT; i++)
+                if (values->mask & 1u << i)
+                        memcpy(p.b + size * n++, values->v[i].b, size);
+        pcr_packed_done(ret);
+        *ret = p;
+        return 0;
+}
+
+void pcr_values_unpack(const struct pcr_packed *packed, struct pcr_values *ret)
+{
+        size_t size = digest_size(packed->bank), n = 0;
+
+        ret->bank = packed->bank;
+        ret->mask = packed->mask;
+        for (unsigned i = 0; i < PCR_COUNT; i++) {
+                if (!(packed->mask & 1u << i))
+                        continue;
+                ret->v[i].alg = packed->bank;
+                ret->v[i].len = (uint8_t)size;
+                memcpy(ret->v[i].b, packed->b + size * n++, size);
+        }
+}
+
+void pcr_packed_done(struct pcr_packed *p)
+{
+        free(p->b);
+        *p = (struct pcr_packed){.b = NULL};
 }
 
 json_t *pcr_values_to_json(const struct pcr_values *values)

@@ -36,6 +36,14 @@ struct pcr_values {
         struct digest v[PCR_COUNT]; /* those not in mask are undefined */
 };
 
+/* The same in as few bytes as they are, for what is kept of a host: the values of MASK one after another,
+ * each digest_size(bank) long. */
+struct pcr_packed {
+        enum digest_alg bank;
+        uint32_t mask;
+        uint8_t *b; /* owned; NULL without values */
+};
+
 /* Reads a list from C. Return: 0; -ERR_FORMAT, -ERR_LIMIT. Spec: Part 2 §10.9.7. */
 int pcr_selection_list_read(struct cursor *c, struct pcr_selection_list *ret, struct err *err) MUST_USE;
 void pcr_selection_list_write(const struct pcr_selection_list *list, struct buf *out);
@@ -57,6 +65,13 @@ int pcr_selection_from_json(const json_t *j, struct pcr_selection *ret, struct e
  * -ERR_FORMAT if one of MASK is missing; -ERR_CRYPTO. Spec: Part 3 §18.4 (TPM2_Quote). */
 int pcr_values_digest(const struct pcr_values *values, uint32_t mask, enum digest_alg hash,
                       struct digest *ret, struct err *err) MUST_USE;
+
+/* Both ways. pack: VALUES are all of their bank; RET's own is freed first. Return: 0; -ERR_NOMEM with RET as
+ * it was. */
+int pcr_values_pack(const struct pcr_values *values, struct pcr_packed *ret, struct err *err) MUST_USE;
+void pcr_values_unpack(const struct pcr_packed *packed, struct pcr_values *ret);
+/* Frees what it holds; fine on a zeroed one and twice. */
+void pcr_packed_done(struct pcr_packed *p);
 
 /* {"sha256": {"0": "hex", "15": "hex"}}. from: Return: 0; -ERR_FORMAT. to: NULL when out of memory. */
 json_t *pcr_values_to_json(const struct pcr_values *values) MUST_USE;

@@ -49,7 +49,7 @@ int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding 
 static int check_quoted(struct work *w, bool *ret_ok, struct err *err)
 {
         const struct policy *p = policy_effective_policy(w->judging.policy);
-        const struct pcr_values *quoted = &w->auth.next.pcrs;
+        const struct pcr_values *quoted = &w->auth.pcrs;
         uint32_t missing = policy_effective_pcr_mask(w->judging.policy) & ~quoted->mask;
         struct pcr_selection need = {.bank = p->bank, .mask = policy_effective_pcr_mask(w->judging.policy)};
         struct pcr_selection have = {.bank = quoted->bank, .mask = quoted->mask};
@@ -114,6 +114,9 @@ static int judge_all(struct work *w, struct err *err)
         if (!w->next)
                 return err_nomem(err);
         w->next->last = w->auth.next;
+        r = pcr_values_pack(&w->auth.pcrs, &w->next->last_pcrs, err);
+        if (r < 0)
+                return r;
         w->next->effective_policy = *policy_effective_digest(w->judging.policy);
         w->next->pcr = p->pcr;
         digest_zero(p->bank, &w->next->pcr_value);
@@ -122,7 +125,7 @@ static int judge_all(struct work *w, struct err *err)
                 return r;
         if (w->out->ask)
                 return 0;
-        r = judge_pcrs(&w->judging, &w->auth.next.pcrs, err);
+        r = judge_pcrs(&w->judging, &w->auth.pcrs, err);
         if (r < 0 || (r = note_no_demand(w, err)) < 0)
                 return r;
         if (ok && w->next) {

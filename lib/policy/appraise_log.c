@@ -324,7 +324,7 @@ static int judge_log(struct work *w, const struct cel_replay *replay, struct err
 int work_read_log(struct work *w, bool *ret_ok, struct err *err)
 {
         const struct policy *p = policy_effective_policy(w->judging.policy);
-        const struct digest *quoted = &w->auth.next.pcrs.v[p->pcr];
+        const struct digest *quoted = &w->auth.pcrs.v[p->pcr];
         struct err inner = ERR_INIT;
         struct cel_replay replay;
         int r;

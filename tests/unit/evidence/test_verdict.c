@@ -184,6 +184,7 @@ static struct continuation *some_continuation(void)
         struct measured ours = {.runtime = (char *)"w", .path = (char *)"/w", .entry = 0, .newest = true};
         struct measured foreign = {
                 .path = (char *)"machine-id:1", .entry = 1, .foreign = true, .refused = true};
+        struct pcr_values pcrs = {.bank = DIGEST_SHA256, .mask = 1u << 15 | 1u << 0};
         struct err err = ERR_INIT;
 
         assert_non_null(c);
@@ -198,10 +199,11 @@ static struct continuation *some_continuation(void)
                 .received_at_ms = 1770000000123,
                 .has_time_offset = true,
                 .time_offset_ms = -5,
-                .pcrs = {.bank = DIGEST_SHA256, .mask = 1u << 15},
                 .cel_entries = 2,
         };
-        c->last.pcrs.v[15] = c->pcr_value;
+        pcrs.v[0] = c->effective_policy;
+        pcrs.v[15] = c->pcr_value;
+        assert_ok(pcr_values_pack(&pcrs, &c->last_pcrs, &err), &err);
         for (int i = 0; i < 3; i++) {
                 assert_ok(continuation_add(c, &ours, &err), &err);
                 assert_ok(continuation_add(c, &foreign, &err), &err);
@@ -221,6 +223,7 @@ static void continuation_both_ways(void **state)
         json_t *j = continuation_to_json(copy);
         AUTO(json_free_p)
         json_t *again = NULL;
+        struct pcr_values pcrs;
         struct err err = ERR_INIT;
 
         (void)state;
@@ -229,7 +232,11 @@ static void continuation_both_ways(void **state)
         assert_true(back->last.clock.clock_ms == 0xfffffffffffffffe);
         assert_int_equal(back->last.received_at_ms, 1770000000123);
         assert_true(back->last.has_time_offset && back->last.time_offset_ms == -5);
-        assert_true(digest_equal(&back->last.pcrs.v[15], &c->pcr_value));
+        memset(&pcrs, 0xaa, sizeof(pcrs));
+        pcr_values_unpack(&back->last_pcrs, &pcrs);
+        assert_int_equal(pcrs.mask, 1u << 15 | 1u << 0);
+        assert_true(digest_equal(&pcrs.v[15], &c->pcr_value));
+        assert_true(digest_equal(&pcrs.v[0], &c->effective_policy));
         assert_true(digest_equal(&back->effective_policy, &c->effective_policy));
         assert_null(back->measured[1].runtime);
         assert_true(back->measured[1].foreign && back->measured[1].refused && !back->measured[1].newest);

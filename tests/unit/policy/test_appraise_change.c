@@ -193,6 +193,7 @@ static struct bundle *bundle_of(struct story *s, const char *verifier_id)
         if (s->before) {
                 b->has_previous = true;
                 b->previous = s->before->last;
+                pcr_values_unpack(&s->before->last_pcrs, &b->previous_pcrs);
         }
         b->has_cel = true;
         buf_put_view(&b->cel, soft_host_log_from(&s->host, 0));
