@@ -214,10 +214,9 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
 
 void round_apply(struct round *r, struct host *host)
 {
-        const struct wire_ask *log = wire_asks_find(&r->challenge.asks, WIRE_CEL_LOG);
         int64_t index = host->s.index;
 
-        if (log && log->starting_offset == 0)
+        if (r->challenge.wants_log && r->challenge.log_offset == 0)
                 host->log_torn = false; /* written whole, as a log of its own; if not, it is torn again */
 
         host_state_free(&host->s);

@@ -280,7 +280,7 @@ static void offsets(void **state)
         h->s.asked_full = false;
         h->log_torn = true; /* what is on the disk has a hole */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
-        assert_int_equal(h->challenge.asks.item[1].starting_offset, 0);
+        assert_int_equal(h->challenge.log_offset, 0);
         h->log_torn = false;
         assert_ok(rules_replace(f->rules, "p", &p, 1, &err), &err); /* SR-16 */
         assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
