@@ -16,6 +16,8 @@
 
 struct hosts {
         struct map by_name;
+        struct map removed; /* names, while rows are being read */
+        bool remembers;
         uint64_t last_serial;
 };
 
@@ -47,6 +49,7 @@ int hosts_new(struct hosts **ret, struct err *err)
         if (!h)
                 return err_nomem(err);
         map_init(&h->by_name, host_free);
+        map_init(&h->removed, NULL);
         *ret = h;
         return 0;
 }
@@ -56,6 +59,7 @@ void hosts_free(struct hosts *h)
         if (!h)
                 return;
         map_done(&h->by_name);
+        map_done(&h->removed);
         free(h);
 }
 
@@ -135,7 +139,20 @@ struct host *hosts_find(struct hosts *h, const char *name)
 
 void hosts_remove(struct hosts *h, const char *name)
 {
+        /* without memory the name is forgotten, and a host that is gone may be shown until the next start */
+        if (h->remembers)
+                (void)!map_put(&h->removed, name, h);
         (void)map_remove(&h->by_name, name);
+}
+
+void hosts_remember_removed(struct hosts *h, bool on)
+{
+        h->remembers = on;
+}
+
+bool hosts_was_removed(const struct hosts *h, const char *name)
+{
+        return !map_get(&h->by_name, name) && map_get(&h->removed, name);
 }
 
 size_t hosts_count(const struct hosts *h)

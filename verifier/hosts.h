@@ -86,6 +86,11 @@ int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *host, 
               int64_t mono_ms, struct host **ret, struct err *err) MUST_USE;
 struct host *hosts_find(struct hosts *h, const char *name);
 void hosts_remove(struct hosts *h, const char *name);
+/* From now on (ON), names that are removed are remembered: rows that were read before a removal may come
+ * after it, and must not bring the host back. Off: no more are added, those that are there stay. */
+void hosts_remember_removed(struct hosts *h, bool on);
+/* Was NAME removed since then, and not enrolled again? */
+bool hosts_was_removed(const struct hosts *h, const char *name);
 size_t hosts_count(const struct hosts *h);
 /* Walks in no order; *POS starts at 0. */
 struct host *hosts_next(struct hosts *h, size_t *pos);

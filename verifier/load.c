@@ -13,11 +13,16 @@
 
 #define PAGE 1000
 
+/* *RET: NULL if it was removed while its row was on the way. */
 static int add_one(struct verifier *v, struct verifier_host *from, struct host **ret, struct err *err)
 {
         struct host *host = NULL;
-        int r = hosts_add(v->hosts, v->rules, from, clock_now_ms(), loop_now_ms(), &host, err);
+        int r;
 
+        *ret = NULL;
+        if (hosts_was_removed(v->hosts, from->enrolment.name))
+                return 0; /* the row is older than that */
+        r = hosts_add(v->hosts, v->rules, from, clock_now_ms(), loop_now_ms(), &host, err);
         if (r < 0)
                 return r;
         if (!host->rules)
@@ -68,6 +73,7 @@ static void on_page(void *ctx, enum store_outcome outcome, struct verifier_host 
                 return;
         }
         v->loading = false;
+        hosts_remember_removed(v->hosts, false);
         log_info("%zu hosts, %zu policies", hosts_count(v->hosts), rules_count(v->rules));
 }
 
@@ -96,6 +102,7 @@ static void on_policies(void *ctx, enum store_outcome outcome, struct stored_pol
 int load_start(struct verifier *v, struct err *err)
 {
         v->loading = true;
+        hosts_remember_removed(v->hosts, true);
         return verifier_db_policies_in_force(v->db, NULL, NULL, clock_now_ms(), on_policies, v, err);
 }
 

@@ -287,6 +287,29 @@ static void offsets(void **state)
         assert_int_equal(h->challenge.log_offset, 0);
 }
 
+/* A row that was read before its host was removed does not bring it back; a host of that name that was
+ * enrolled since is one. */
+static void removed_while_reading(void **state)
+{
+        struct fixture *f = *state;
+        struct err err = ERR_INIT;
+        struct host *h;
+
+        assert_false(hosts_was_removed(f->hosts, "web-1"));
+        hosts_remove(f->hosts, "web-1");
+        assert_false(hosts_was_removed(f->hosts, "web-1")); /* nothing is being read */
+        assert_ok(enrol(f, "web-1", "p", &h, &err), &err);
+        hosts_remember_removed(f->hosts, true);
+        assert_false(hosts_was_removed(f->hosts, "web-1"));
+        hosts_remove(f->hosts, "web-1");
+        assert_true(hosts_was_removed(f->hosts, "web-1"));
+        assert_false(hosts_was_removed(f->hosts, "web-2"));
+        hosts_remember_removed(f->hosts, false);
+        assert_true(hosts_was_removed(f->hosts, "web-1")); /* the last row may be on its way still */
+        assert_ok(enrol(f, "web-1", "p", &h, &err), &err);
+        assert_false(hosts_was_removed(f->hosts, "web-1"));
+}
+
 static bool is_not_b(const struct host *host, void *ctx)
 {
         (void)ctx;
@@ -391,6 +414,7 @@ int main(void)
                 T(a_policy_that_is_not_there),
                 T(challenges),
                 T(offsets),
+                T(removed_while_reading),
                 T(sorted),
                 T(bad_rows),
                 T(oom),
