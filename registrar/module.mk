@@ -9,6 +9,7 @@ registrar_libregistrar_la_SOURCES = \
 	registrar/enrol.c registrar/enrol.h \
 	registrar/registrar.c registrar/registrar.h \
 	registrar/settings.c registrar/settings.h
+nodist_registrar_libregistrar_la_SOURCES = registrar/openapi.c
 registrar_libregistrar_la_LIBADD = lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS) $(JANSSON_LIBS)
 registrar_avow_registrar_SOURCES = registrar/main.c

@@ -305,7 +305,7 @@ static int listen_on(struct registrar *r, const char *name, const char *address,
 static int open_server(struct registrar *r, struct err *err)
 {
         static const char *const versions[] = {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", NULL};
-        static const struct ops_options options = {"avow-registrar", versions, "2.6"};
+        static const struct ops_options options = {"avow-registrar", versions, "2.6", registrar_openapi};
         const struct settings *s = r->material.settings;
         const struct http_server_options opts = {.limits = {.connections_per_peer = s->connections_per_peer},
                                                  .grants = s->grants,

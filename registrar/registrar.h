@@ -69,4 +69,7 @@ char *peer_actor(const struct http_request *req);
 /* The rules that registrations are judged by now. */
 struct enrol_rules registrar_rules(const struct registrar *r);
 
+/* docs/openapi-registrar.yaml, as it was when this was built. */
+extern const char registrar_openapi[];
+
 #endif

@@ -23,6 +23,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/verifier.c verifier/verifier.h \
 	verifier/view.c verifier/view.h \
 	verifier/watch.c
+nodist_verifier_libverifier_la_SOURCES = verifier/openapi.c
 sbin_PROGRAMS += verifier/avow-verifier
 verifier_avow_verifier_SOURCES = verifier/main.c
 verifier_avow_verifier_LDADD = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la \

@@ -17,8 +17,10 @@
 #define EXPIRY_WARNING_MS (14 * DAY_MS)
 
 static const char *const keylime_versions[] = {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "3.0", NULL};
-static const struct ops_options ops_options = {
-        .program = "avow-verifier", .keylime_versions = keylime_versions, .keylime_current = "2.6"};
+static const struct ops_options ops_options = {.program = "avow-verifier",
+                                               .keylime_versions = keylime_versions,
+                                               .keylime_current = "2.6",
+                                               .openapi = verifier_openapi};
 
 static int make_tls(const struct settings *s, struct tls_server **ret, struct err *err)
 {

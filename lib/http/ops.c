@@ -98,6 +98,17 @@ static const struct http_route routes[] = {
         {HTTP_GET, "/version", ROLE_PUBLIC, on_version, 0, HTTP_KEYLIME, NULL},
 };
 
+static void on_openapi(struct http_request *req, void *ctx)
+{
+        const struct ops *ops = ctx;
+
+        http_answer(req, 200, "application/yaml", view_str(ops->opts.openapi));
+}
+
+static const struct http_route openapi_routes[] = {
+        {HTTP_GET, "/avow/v1/openapi.yaml", ROLE_PUBLIC, on_openapi, 0, HTTP_NATIVE, NULL},
+};
+
 static struct metric_series *series_for(struct ops *ops, const char *method, const char *pattern, int status)
 {
         char key[160], code[12];
@@ -178,7 +189,9 @@ int ops_new(struct http_server *server, const struct ops_options *opts, struct o
         ops->server = server;
         ops->opts = *opts;
         if (add_metrics(ops, err) < 0 ||
-            http_server_add_routes(server, routes, ARRAY_LEN(routes), ops, err) < 0)
+            http_server_add_routes(server, routes, ARRAY_LEN(routes), ops, err) < 0 ||
+            (opts->openapi &&
+             http_server_add_routes(server, openapi_routes, ARRAY_LEN(openapi_routes), ops, err) < 0))
                 return err_wrap(err, "operators' routes");
         http_server_observe(server, on_request, ops);
         *ret_ops = TAKE(ops);

@@ -11,7 +11,7 @@
 /*
  * What operators ask a server: /healthz (the loop turns), /readyz (it can do its work; 503 and the reasons if
  * not), /metrics (OpenMetrics; numbers only, no host names, so anybody may read it), /version (Keylime's
- * form, with our own beside it), and request metrics by route and status.
+ * form, with our own beside it), the description of its own routes, and request metrics by route and status.
  */
 struct ops;
 
@@ -22,6 +22,7 @@ struct ops_options {
         const char *program;                 /* "avow-verifier" */
         const char *const *keylime_versions; /* what GET /version lists, ascending; NULL-ended */
         const char *keylime_current;         /* "2.6" */
+        const char *openapi;                 /* what GET /avow/v1/openapi.yaml answers; NULL: no such route */
 };
 
 /* Texts in OPTS must outlive it. Adds its routes and its observer to SERVER; free it after the server. */

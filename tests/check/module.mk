@@ -7,6 +7,7 @@ house_rules = \
 	tests/check/check-includes.sh \
 	tests/check/check-lengths.sh \
 	tests/check/check-manual.py \
+	tests/check/check-openapi.py \
 	tests/check/check-spdx.sh \
 	tests/check/check-symbols.sh \
 	tests/check/rules-find-offenders.sh \

@@ -188,7 +188,7 @@ static int run(struct test *t, bool any_admin, struct err *err)
                 .any_certificate_is_admin = any_admin,
         };
         static const char *const versions[] = {"2.0", "2.6", "3.0", NULL};
-        const struct ops_options ops_options = {"test", versions, "2.6"};
+        const struct ops_options ops_options = {"test", versions, "2.6", "openapi: 3.1.0\n"};
         struct loop_watch *watch[3] = {NULL};
         struct ops *ops = NULL;
         int r = -1;

@@ -83,7 +83,7 @@ static int all_init(struct all *a, struct err *err)
         const struct http_grant grant = {.roles = ROLE_AUDITOR};
         const struct http_server_options options = {.grants = &grant, .n_grants = 1};
         static const char *const versions[] = {"2.6", NULL};
-        const struct ops_options ops = {"test", versions, "2.6"};
+        const struct ops_options ops = {"test", versions, "2.6", "openapi: 3.1.0\n"};
         const struct http_client_options client = {.ca_pem = "x", .user_agent = "test"};
 
         *a = (struct all){0};
