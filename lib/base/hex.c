@@ -40,16 +40,20 @@ char *hex_encode(struct view v)
         return s ? hex_write(s, v) : NULL;
 }
 
-/* The value of a digit, or -1. */
-static int digit_value(uint8_t c, bool capitals)
+int hex_digit(uint8_t c)
 {
         if (c >= '0' && c <= '9')
                 return c - '0';
         if (c >= 'a' && c <= 'f')
                 return c - 'a' + 10;
-        if (capitals && c >= 'A' && c <= 'F')
+        if (c >= 'A' && c <= 'F')
                 return c - 'A' + 10;
         return -1;
+}
+
+static int digit_value(uint8_t c, bool capitals)
+{
+        return !capitals && c >= 'A' && c <= 'F' ? -1 : hex_digit(c);
 }
 
 /* Decodes into RET, which holds text.len / 2 bytes. */

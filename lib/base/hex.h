@@ -10,6 +10,9 @@
  * hex_decode_any() also takes capitals, for what people type and Keylime sends.
  */
 
+/* The value of a digit, capitals too. Return: 0-15; -1 if it is none. */
+int hex_digit(uint8_t c);
+
 /* Appends 2 * v.len digits. */
 void buf_hex(struct buf *b, struct view v);
 

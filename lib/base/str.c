@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 bool str_equal(const char *a, const char *b)
@@ -189,17 +190,6 @@ bool str_valid_name(const char *s)
         return is_word(s, 64) && is_alnum(s[0]);
 }
 
-static unsigned digit_value(uint8_t c)
-{
-        if (c >= '0' && c <= '9')
-                return c - (unsigned)'0';
-        if (c >= 'a' && c <= 'f')
-                return c - (unsigned)'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - (unsigned)'A' + 10;
-        return 99;
-}
-
 /* Digits of BASE (10 or 16) as a number. Return: 1 done, 0 not a number, -1 too large for 64 bits. */
 static int digits_value(struct view text, unsigned base, uint64_t *ret)
 {
@@ -207,11 +197,11 @@ static int digits_value(struct view text, unsigned base, uint64_t *ret)
         uint64_t x = 0;
 
         for (size_t i = 0; i < text.len; i++) {
-                unsigned digit = digit_value(text.p[i]);
+                int digit = hex_digit(text.p[i]);
 
-                if (digit >= base)
+                if (digit < 0 || (unsigned)digit >= base)
                         return 0;
-                if (__builtin_mul_overflow(x, base, &x) || __builtin_add_overflow(x, digit, &x))
+                if (__builtin_mul_overflow(x, base, &x) || __builtin_add_overflow(x, (unsigned)digit, &x))
                         large = true;
         }
         *ret = x;

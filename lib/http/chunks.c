@@ -7,6 +7,8 @@
  */
 #include "http/head.h"
 
+#include "base/hex.h"
+
 #define LINE_MAX_BYTES    256u  /* a size with its extension */
 #define TRAILER_MAX_BYTES 4096u /* all trailers */
 #define SIZE_MAX_DIGITS   15u   /* below 2^60 */
@@ -14,17 +16,6 @@
 static long refuse(struct http_refusal *ret, int status, const char *reason)
 {
         *ret = (struct http_refusal){status, reason};
-        return -1;
-}
-
-static int digit(uint8_t c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
         return -1;
 }
 
@@ -39,7 +30,7 @@ static void begin_chunk(struct http_chunks *c)
 /* One byte of the size's line. Return: false for one that may not stand there. */
 static bool size_byte(struct http_chunks *c, uint8_t b)
 {
-        int d = digit(b);
+        int d = hex_digit(b);
 
         if (++c->line > LINE_MAX_BYTES)
                 return false;

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
+
 static bool refuse(struct http_refusal *ret, int status, const char *reason)
 {
         *ret = (struct http_refusal){status, reason};
@@ -284,17 +286,6 @@ bool http_head_parse(char *text, size_t len, size_t max_headers, struct http_hea
                parse_framing(ret, http11, ret_refusal) && parse_connection(ret, ret_refusal);
 }
 
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
 bool http_percent_decode(char *text, bool plus)
 {
         char *out = text;
@@ -303,8 +294,8 @@ bool http_percent_decode(char *text, bool plus)
                 char c = *in;
 
                 if (c == '%') {
-                        int high = hex_digit(in[1]);
-                        int low = high < 0 ? -1 : hex_digit(in[2]);
+                        int high = hex_digit((uint8_t)in[1]);
+                        int low = high < 0 ? -1 : hex_digit((uint8_t)in[2]);
 
                         if (low < 0)
                                 return false;
