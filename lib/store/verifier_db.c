@@ -168,6 +168,20 @@ int vreq_submit(struct vreq **q)
         return 0;
 }
 
+static int stop_at_row(const struct store_row *row, void *arg, struct err *err)
+{
+        (void)row;
+        (void)arg;
+        (void)err;
+        return 1;
+}
+
+int vreq_any(struct store_conn *c, const char *sql, const struct store_value *args, size_t n_args,
+             struct err *err)
+{
+        return store_query(c, sql, args, n_args, stop_at_row, NULL, err);
+}
+
 int vreq_audit(struct vreq *q, struct store_conn *c, struct err *err)
 {
         return q->audited ? audit_append(c, q->db->audit_key, &q->audit, err) : 0;

@@ -94,14 +94,6 @@ static int body_page(struct vreq *q, struct store_conn *c, struct err *err)
         return n < 0 ? n : 0;
 }
 
-static int ignore_row(const struct store_row *row, void *arg, struct err *err)
-{
-        (void)row;
-        (void)arg;
-        (void)err;
-        return 0;
-}
-
 /* Is the enrolment's policy there? Return: 1, 0, -kind. */
 static int has_policy(struct vreq *q, struct store_conn *c, struct err *err)
 {
@@ -109,8 +101,7 @@ static int has_policy(struct vreq *q, struct store_conn *c, struct err *err)
 
         if (!q->enrolment.policy)
                 return 1;
-        return store_query(c, sql, STORE_ARGS(STORE_T(q->tenant), STORE_T(q->enrolment.policy)), ignore_row,
-                           NULL, err);
+        return vreq_any(c, sql, STORE_ARGS(STORE_T(q->tenant), STORE_T(q->enrolment.policy)), err);
 }
 
 static const char sql_add[] =

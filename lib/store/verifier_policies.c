@@ -122,19 +122,11 @@ static int body_policy_get(struct vreq *q, struct store_conn *c, struct err *err
         return n < 0 ? n : 0;
 }
 
-static int ignore_row(const struct store_row *row, void *arg, struct err *err)
-{
-        (void)row;
-        (void)arg;
-        (void)err;
-        return 0;
-}
-
 static int body_remove(struct vreq *q, struct store_conn *c, struct err *err)
 {
         static const char sql_used[] = "SELECT 1 FROM hosts WHERE tenant = $1 AND policy = $2 LIMIT 1";
         static const char sql_delete[] = "DELETE FROM policies WHERE tenant = $1 AND name = $2";
-        int r = store_query(c, sql_used, STORE_ARGS(VREQ_KEY(q)), ignore_row, NULL, err);
+        int r = vreq_any(c, sql_used, STORE_ARGS(VREQ_KEY(q)), err);
 
         if (r != 0) {
                 q->outcome = STORE_CONFLICT;

@@ -69,6 +69,9 @@ int vreq_set_audit(struct vreq *q, const struct audit_entry *entry, struct err *
 int vreq_submit(struct vreq **q) MUST_USE;
 /* Writes the audit record that came with the request. */
 int vreq_audit(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+/* Does the query SQL find a row? Return: 1, 0, -kind. */
+int vreq_any(struct store_conn *c, const char *sql, const struct store_value *args, size_t n_args,
+             struct err *err) MUST_USE;
 /* Tells fn.done. */
 void vreq_tell_done(struct vreq *q, const struct err *err);
 
