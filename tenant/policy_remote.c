@@ -32,14 +32,27 @@ static char *policy_path(const char *name, const char *suffix)
         return escaped ? str_fmt("/avow/v1/policies/%s%s", escaped, suffix) : NULL;
 }
 
-/* Appends "KEY=VALUE" to a query. */
+/* Appends "KEY=VALUE" to a path's query. */
 static void add_query(struct buf *path, const char *key, const char *value)
 {
         AUTO(mem_free_p) char *escaped = api_escape(value);
 
-        buf_str(path, memchr(path->p, '?', path->len) ? "&" : "?");
+        buf_str(path, path->len && memchr(path->p, '?', path->len) ? "&" : "?");
         buf_fmt(path, "%s=%s", key, escaped ? escaped : "");
         path->failed |= !escaped;
+}
+
+/* Sends a policy's TEXT to PATH, which is used up; the answer, of at most MAX bytes. */
+static int send_text(struct api *api, const char *method, struct buf *path, struct view text, size_t max,
+                     json_t **ret, struct err *err)
+{
+        AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
+        AUTO(mem_free_p) char *path_text = buf_take_str(path);
+        struct api_request req = {
+                .method = method, .path = path_text, .content_type = YAML_TYPE, .body = text};
+        int r = path_text ? api_send(api, &req, &answer, err) : err_nomem(err);
+
+        return r < 0 ? r : json_parse(http_fetched_response(answer)->body, max, ret, err);
 }
 
 /* A version of a policy at the verifier, as {…, "text"}. VERSION "latest" or a number. */
@@ -130,26 +143,15 @@ static int explain_result(json_t *result, struct err *err)
 static int ask_test(struct api *api, const char *name, struct view text, const char *host, json_t **ret,
                     struct err *err)
 {
-        AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
         AUTO(mem_free_p) char *base = policy_path(name, "/test");
-        AUTO(mem_free_p) char *path_text = NULL;
-        struct api_request req = {.method = "POST", .content_type = YAML_TYPE, .body = text};
         struct buf path = {0};
-        int r;
 
         if (!base)
                 return err_nomem(err);
         buf_str(&path, base);
         if (host)
                 add_query(&path, "host", host);
-        path_text = buf_take_str(&path);
-        if (!path_text)
-                return err_nomem(err);
-        req.path = path_text;
-        r = api_send(api, &req, &answer, err);
-        if (r == 0)
-                r = json_parse(http_fetched_response(answer)->body, VERDICT_JSON_BYTES_MAX * 16, ret, err);
-        return r;
+        return send_text(api, "POST", &path, text, VERDICT_JSON_BYTES_MAX * 16, ret, err);
 }
 
 static int show_test(const struct session *s, json_t *doc, struct err *err)
@@ -281,12 +283,8 @@ static int try_before_push(const struct session *s, struct api *api, const struc
 static int send_push(struct api *api, const struct policy *p, struct view text, const struct push_options *o,
                      json_t **ret, struct err *err)
 {
-        AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
         AUTO(mem_free_p) char *base = policy_path(p->name, "");
-        AUTO(mem_free_p) char *path_text = NULL;
-        struct api_request req = {.method = "PUT", .content_type = YAML_TYPE, .body = text};
         struct buf path = {0};
-        int r;
 
         if (!base)
                 return err_nomem(err);
@@ -295,14 +293,7 @@ static int send_push(struct api *api, const struct policy *p, struct view text, 
         add_query(&path, "source", p->source);
         if (o->dry_run)
                 add_query(&path, "dry_run", "true");
-        path_text = buf_take_str(&path);
-        if (!path_text)
-                return err_nomem(err);
-        req.path = path_text;
-        r = api_send(api, &req, &answer, err);
-        if (r == 0)
-                r = json_parse(http_fetched_response(answer)->body, 1u << 20, ret, err);
-        return r;
+        return send_text(api, "PUT", &path, text, 1u << 20, ret, err);
 }
 
 static int run_push(const struct session *s, const void *values, int n_args, char **args, struct err *err)
