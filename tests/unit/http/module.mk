@@ -14,5 +14,4 @@ tests_unit_http_test_metrics_LDADD = $(http_test_libs) $(TEST_LIBS)
 tests_unit_http_test_peer_LDADD = $(http_test_libs) $(TEST_LIBS)
 tests_unit_http_test_router_LDADD = $(http_test_libs) $(TEST_LIBS)
 tests_unit_http_test_nomem_LDADD = $(http_test_libs) $(TEST_LIBS)
-tests_unit_http_test_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_unit_http_test_tls_LDADD = $(http_test_libs) $(TEST_LIBS)

@@ -1,54 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The n-th allocation of ours fails, for every n: while things are made, and while a request is answered.
  * Nothing leaks, nothing hangs, and the next request works. (malloc of the libraries is left alone.) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-#include <string.h>
-
-#include "base/mem.h"
 #include "http/client.h"
 #include "http/ops.h"
 #include "http/server.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static long countdown = -1; /* of successful allocations; < 0: none fails */
-static bool failed;
-
-static bool fails(void)
-{
-        if (countdown < 0 || countdown-- > 0)
-                return false;
-        countdown = -1;
-        failed = true;
-        return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-        return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-        return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-        return fails() ? NULL : __real_realloc(p, size);
-}
+#include "support/support.h"
 
 static void on_echo(struct http_request *req, void *ctx)
 {
@@ -96,23 +52,20 @@ static int all_init(struct all *a, struct err *err)
         return 0;
 }
 
+static int make_all(void *ctx, struct err *err)
+{
+        struct all a;
+        int r = all_init(&a, err);
+
+        (void)ctx;
+        all_done(&a);
+        return r;
+}
+
 static void test_making(void **state)
 {
         (void)state;
-        for (long n = 0;; n++) {
-                struct err err = ERR_INIT;
-                struct all a;
-                int r;
-
-                failed = false;
-                countdown = n;
-                r = all_init(&a, &err);
-                countdown = -1;
-                all_done(&a);
-                if (r == 0 && !failed)
-                        break;
-                assert_int_equal(r, -ERR_NOMEM);
-        }
+        oom_each(make_all, NULL);
 }
 
 static int post(const struct all *a, const char *method, const char *path, struct view body, int *ret_status)
@@ -138,13 +91,13 @@ static void walk(const char *method, const char *path, struct view body, int sta
         int got;
 
         assert_int_equal(all_init(&a, &err), 0);
-        for (long n = 0; !through; n++) {
+        for (size_t n = 1; !through; n++) {
+                int r;
+
                 assert_true(n < 1000);
-                failed = false;
-                countdown = n;
-                if (post(&a, method, path, body, &got) == 0 && got == status && !failed)
-                        through = true;
-                countdown = -1;
+                oom_at(n);
+                r = post(&a, method, path, body, &got);
+                through = !oom_off() && r == 0 && got == status;
                 /* Whatever failed, the next request is served. */
                 assert_int_equal(post(&a, method, path, body, &got), 0);
                 assert_int_equal(got, status);
