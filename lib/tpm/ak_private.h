@@ -15,4 +15,9 @@ struct tpm_ak {
         struct buf public_area, name;
 };
 
+/* Qualifying data as the TPM takes it (at most 64 bytes); what was signed, as it is given away. */
+int tpm_ak_qualifying(struct view in, TPM2B_DATA *ret, struct err *err) MUST_USE;
+int tpm_ak_give(const TPM2B_ATTEST *message, const TPMT_SIGNATURE *signature, struct tpm_signed *ret,
+                struct err *err) MUST_USE;
+
 #endif

@@ -22,7 +22,7 @@ void tpm_signed_done(struct tpm_signed *s)
         buf_free(&s->signature);
 }
 
-static int qualifying_of(struct view in, TPM2B_DATA *ret, struct err *err)
+int tpm_ak_qualifying(struct view in, TPM2B_DATA *ret, struct err *err)
 {
         if (in.len > sizeof(ret->buffer))
                 return err_set(err, ERR_LIMIT, 0, "qualifying data of %zu bytes: at most %zu", in.len,
@@ -33,7 +33,7 @@ static int qualifying_of(struct view in, TPM2B_DATA *ret, struct err *err)
         return 0;
 }
 
-static int give(const TPM2B_ATTEST *message, const TPMT_SIGNATURE *signature, struct tpm_signed *ret,
+int tpm_ak_give(const TPM2B_ATTEST *message, const TPMT_SIGNATURE *signature, struct tpm_signed *ret,
                 struct err *err)
 {
         struct tpm_signed s = {0};
@@ -56,7 +56,7 @@ int tpm_ak_certify_self(struct tpm_ak *ak, struct view qualifying, struct tpm_si
         TPMT_SIGNATURE *signature = NULL;
         TPM2B_DATA data;
         TSS2_RC rc;
-        int r = qualifying_of(qualifying, &data, err);
+        int r = tpm_ak_qualifying(qualifying, &data, err);
 
         if (r < 0)
                 return r;
@@ -65,7 +65,7 @@ int tpm_ak_certify_self(struct tpm_ak *ak, struct view qualifying, struct tpm_si
                                   ak->second.handle, ESYS_TR_NONE, &data, &key_scheme, &message, &signature));
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_err(err, rc, "TPM2_Certify of the attestation key by itself");
-        return give(message, signature, ret, err);
+        return tpm_ak_give(message, signature, ret, err);
 }
 
 int tpm_ak_time(struct tpm_ak *ak, struct view qualifying, struct tpm_signed *ret, struct err *err)
@@ -76,7 +76,7 @@ int tpm_ak_time(struct tpm_ak *ak, struct view qualifying, struct tpm_signed *re
         TPMT_SIGNATURE *signature = NULL;
         TPM2B_DATA data;
         TSS2_RC rc;
-        int r = qualifying_of(qualifying, &data, err);
+        int r = tpm_ak_qualifying(qualifying, &data, err);
 
         if (r < 0)
                 return r;
@@ -85,7 +85,7 @@ int tpm_ak_time(struct tpm_ak *ak, struct view qualifying, struct tpm_signed *re
                               ak->session.handle, ESYS_TR_NONE, &data, &key_scheme, &message, &signature));
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_err(err, rc, "TPM2_GetTime");
-        return give(message, signature, ret, err);
+        return tpm_ak_give(message, signature, ret, err);
 }
 
 /* Do VALUES hash to what MESSAGE quotes? Return: 1, 0, < 0. */
@@ -136,7 +136,7 @@ static int quote_once(struct tpm_ak *ak, enum digest_alg bank, uint32_t mask, co
         r = quote_covers(message, &values, err);
         if (r <= 0)
                 return r;
-        r = give(message, signature, ret, err);
+        r = tpm_ak_give(message, signature, ret, err);
         if (r < 0)
                 return r;
         *ret_values = values;
@@ -147,7 +147,7 @@ int tpm_ak_quote(struct tpm_ak *ak, enum digest_alg bank, uint32_t mask, struct 
                  struct tpm_signed *ret, struct tpm_pcr_values *ret_values, struct err *err)
 {
         TPM2B_DATA data;
-        int r = qualifying_of(qualifying, &data, err);
+        int r = tpm_ak_qualifying(qualifying, &data, err);
 
         if (r < 0)
                 return r;
