@@ -60,6 +60,12 @@ void each_bit_flip(struct view v, try_fn *try, void *ctx);
  */
 typedef int oom_fn(void *ctx, struct err *err);
 void oom_each(oom_fn *run, void *ctx);
+/*
+ * As oom_each(), for what parses JSON text. jansson's lexer reports a failed allocation as bad syntax, or
+ * ignores that its token buffer did not grow; so any error will do, or none, and only crashes and leaks count
+ * until no allocation fails any more.
+ */
+void oom_any(oom_fn *run, void *ctx);
 /* By hand: the N-th allocation from now fails (once). oom_off(): did it happen? */
 void oom_at(size_t n);
 bool oom_off(void);

@@ -50,21 +50,3 @@ struct view vector_nonce(void)
 
         return VIEW_ARRAY(nonce);
 }
-
-void oom_any(int (*run)(void *ctx, struct err *err), void *ctx)
-{
-        for (size_t n = 1; n < 100000; n++) {
-                struct err err = ERR_INIT;
-                bool met;
-                int r;
-
-                oom_at(n);
-                r = run(ctx, &err);
-                met = oom_off();
-                if (met)
-                        continue;
-                assert_ok(r, &err);
-                return;
-        }
-        fail_msg("no end of allocations");
-}

@@ -23,11 +23,4 @@ const char *vector_ak(const char *quote);
 /* 00 01 … 17: the nonce of all of them. */
 struct view vector_nonce(void);
 
-/*
- * As oom_each(), for what parses JSON text. jansson's lexer reports a failed allocation as bad syntax, or
- * ignores that its token buffer did not grow; so any error will do, or none, and only crashes and leaks count
- * until no allocation fails any more.
- */
-void oom_any(int (*run)(void *ctx, struct err *err), void *ctx);
-
 #endif
