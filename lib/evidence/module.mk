@@ -19,5 +19,6 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \
 	lib/evidence/tpm_types.h \
+	lib/evidence/tss2_pem.c lib/evidence/tss2_pem.h \
 	lib/evidence/verdict.c lib/evidence/verdict.h
 lib_evidence_libevidence_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la

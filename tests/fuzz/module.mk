@@ -12,6 +12,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
+	tests/fuzz/fuzz_seal \
 	tests/fuzz/fuzz_sessions \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
@@ -20,6 +21,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_yaml
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_audit_LDADD = lib/store/libstore.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_seal_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_sessions_LDADD = verifier/libverifier.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)

@@ -22,6 +22,7 @@
 #include "evidence/tpm_attest.h"
 #include "evidence/tpm_public.h"
 #include "evidence/tpm_signature.h"
+#include "evidence/tss2_pem.h"
 #include "swtpm.h"
 #include "tpm/ak.h"
 #include "tpm/nv_counter.h"

@@ -503,6 +503,45 @@ static void an_import_opens_on_its_own_tpm_alone(void **state)
         }
 }
 
+/* The witness: what we seal to PCRs alone is a file that tpm2-tools load and open. */
+static void tools_open_a_plain_file(void **state)
+{
+        struct err err = ERR_INIT;
+        struct host h = host_new(TPM_EK_P256);
+        struct tpm_sealed s = {0};
+        struct tss2_key key = {.type = TSS2_SEALED, .empty_auth = true, .parent = TPM_OWNER};
+        struct secret got = {0};
+        enum tpm_unseal_step step;
+        struct tpm_unseal *u = NULL;
+        struct buf pem = {0};
+        char path[64];
+        FILE *f;
+
+        (void)state;
+        OK(tpm_seal_pcr(h.tpm, h.ek, TPM_OWNER, view_str(text), DIGEST_SHA256, 1u << 15, &s, &err));
+        key.public_area = VIEW_BUF(&s.public_area);
+        key.private_area = VIEW_BUF(&s.private_area);
+        OK(tss2_pem_write(&key, &pem, &err));
+        (void)snprintf(path, sizeof(path), "%s/plain.pem", emulator.dir);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fwrite(pem.p, 1, pem.len, f), pem.len);
+        (void)fclose(f);
+        OK(tpm_unseal_begin_under(h.tpm, h.ek, TPM_OWNER, key.public_area, key.private_area, &u, &err));
+        OK(tpm_unseal_finish_pcr(u, DIGEST_SHA256, 1u << 15, &got, &step, &err));
+        assert_view(VIEW(got.p, got.len), text);
+        secret_free(&got);
+        tpm_unseal_free(u);
+        tpm_sealed_done(&s);
+        buf_free(&pem);
+        host_free(&h);
+        assert_int_equal(swtpm_tool(&emulator,
+                                    "tpm2_load -r plain.pem -c plain.ctx && tpm2_flushcontext -t && "
+                                    "tpm2_unseal -c plain.ctx -p pcr:sha256:15 >plain.out && "
+                                    "printf 'the key of the store' | cmp - plain.out"),
+                         0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -517,6 +556,7 @@ int main(void)
                 cmocka_unit_test(an_epoch_that_went_on_opens_nothing),
                 cmocka_unit_test(a_copied_blob_is_dead_after_a_reboot),
                 cmocka_unit_test(an_import_opens_on_its_own_tpm_alone),
+                cmocka_unit_test(tools_open_a_plain_file),
         };
 
         return cmocka_run_group_tests(tests, seal_setup, seal_teardown);
