@@ -319,11 +319,12 @@ static int read_binding(const json_t *j, struct binding *ret, struct err *err)
         return 0;
 }
 
+/* Any value but "false" says so: who writes dry_run=1 must not be taken at the other word. */
 static bool is_dry_run(const struct http_request *req)
 {
         const char *value = http_request_query(req, "dry_run");
 
-        return value && strcmp(value, "true") == 0;
+        return value && strcmp(value, "false") != 0;
 }
 
 /* Does the name belong to another TPM than BY's? What registrar_db_bind() would find. */

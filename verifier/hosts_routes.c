@@ -328,6 +328,8 @@ static void on_change(struct http_request *req, void *ctx)
 
         if (!c)
                 return;
+        if (!reply_no_dry_run(req))
+                return;
         if (read_change(req, host, &c->e, &err) < 0) {
                 refuse_body(req, &err);
                 return;

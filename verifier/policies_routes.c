@@ -429,7 +429,7 @@ static void on_remove(struct http_request *req, void *ctx)
         struct buf actor = {0};
         struct err err = ERR_INIT;
 
-        if (!p)
+        if (!p || !reply_no_dry_run(req))
                 return;
         reply_actor(req, &actor);
         entry.actor = who = buf_take_str(&actor);

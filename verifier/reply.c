@@ -80,7 +80,17 @@ bool reply_query_int(struct http_request *req, const char *name, int64_t min, in
 
 bool reply_dry_run(const struct http_request *req)
 {
-        return str_equal(http_request_query(req, "dry_run"), "true");
+        const char *value = http_request_query(req, "dry_run");
+
+        return value && !str_equal(value, "false");
+}
+
+bool reply_no_dry_run(struct http_request *req)
+{
+        if (!reply_dry_run(req))
+                return true;
+        http_answer_problem(req, 400, "dry_run", "This request cannot be tried; nothing was changed.");
+        return false;
 }
 
 void reply_actor(const struct http_request *req, struct buf *out)

@@ -25,7 +25,11 @@ bool reply_wants_type(struct http_request *req, const char *type);
 /* The query's number, DEF if it is not there; answers 400 and returns false if it is none. */
 bool reply_query_int(struct http_request *req, const char *name, int64_t min, int64_t max, int64_t def,
                      int64_t *ret);
+/* Is nothing to be changed? Any value but "false" says so: who writes dry_run=1 must not be taken at the
+ * other word. */
 bool reply_dry_run(const struct http_request *req);
+/* For a request that cannot be tried: answers 400 and returns false if it is asked to. */
+bool reply_no_dry_run(struct http_request *req);
 /* "CN=ann (admin)": who asks, for audit records. */
 void reply_actor(const struct http_request *req, struct buf *out);
 
