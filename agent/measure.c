@@ -115,15 +115,13 @@ static int digest_all(int fd, const char *path, const struct tpm_bank_set *banks
 
 int measure_file(const char *path, const struct tpm_bank_set *banks, struct measurement *ret, struct err *err)
 {
-        AUTO(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        struct measurement m = {0};
         struct stat st;
+        AUTO(fd_close_p) int fd = file_open_regular(path, &st, err);
+        struct measurement m = {0};
         int r;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return err_errno(err, errno, "%s", SHOW(path));
-        if (!S_ISREG(st.st_mode))
-                return err_set(err, ERR_CONFIG, 0, "%s is no regular file", SHOW(path));
+        if (fd < 0)
+                return fd;
         m.mark = mark_of(&st);
         r = digest_all(fd, path, banks, &m, err);
         if (r >= 0)

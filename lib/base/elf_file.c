@@ -13,7 +13,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -271,15 +270,13 @@ int elf_file_parse(struct view file, struct elf_file *ret, struct err *err)
 
 int elf_file_read(const char *path, struct elf_file *ret, struct err *err)
 {
-        AUTO(fd_close_p)
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
+        AUTO(fd_close_p)
+        int fd = file_open_regular(path, &st, err);
         int r;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return err_errno(err, errno, "%s", SHOW(path));
-        if (!S_ISREG(st.st_mode))
-                return err_set(err, ERR_CONFIG, 0, "%s is no regular file", SHOW(path));
+        if (fd < 0)
+                return fd;
         r = parse_into(&(struct source){.fd = fd}, ret, err);
         return r < 0 ? err_wrap(err, "%s", SHOW(path)) : 0;
 }

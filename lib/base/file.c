@@ -60,6 +60,22 @@ int file_read(const char *path, size_t max_bytes, struct buf *ret, struct err *e
         return fd_read(fd, path, max_bytes, ret, err);
 }
 
+int file_open_regular(const char *path, struct stat *ret, struct err *err)
+{
+        AUTO(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_errno(err, errno, "%s", SHOW(path));
+        if (!S_ISREG(st.st_mode))
+                return err_set(err, ERR_CONFIG, 0, "%s is no regular file", SHOW(path));
+        *ret = st;
+        r = fd;
+        fd = -1;
+        return r;
+}
+
 int fd_write(int fd, const char *name, struct view v, struct err *err)
 {
         while (v.len) {

@@ -3,6 +3,7 @@
 #define AVOW_BASE_FILE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/bytes.h"
@@ -23,6 +24,13 @@ int fd_read(int fd, const char *name, size_t max_bytes, struct buf *ret, struct 
 
 /* Writes all of V, going on after short writes and signals. Return: 0; -ERR_IO. */
 int fd_write(int fd, const char *name, struct view v, struct err *err) MUST_USE;
+
+/*
+ * Opens a regular file for reading, without hanging at a FIFO or waking a device.
+ * Return: the descriptor, the caller's; -ERR_IO (err->code is the errno), -ERR_CONFIG if it is something
+ * else.
+ */
+int file_open_regular(const char *path, struct stat *ret, struct err *err) MUST_USE;
 
 /* Replaces PATH (or makes it) with V: temporary file beside it, fsync, rename, fsync of the folder. */
 int file_write(const char *path, struct view v, mode_t mode, struct err *err) MUST_USE;

@@ -224,6 +224,27 @@ static int write_once(void *ctx, struct err *err)
         return r;
 }
 
+static void regular_files_only(void **state)
+{
+        struct place *p = *state;
+        struct err err = ERR_INIT;
+        struct stat st;
+        int fd;
+
+        POISON(st);
+        assert_err(file_open_regular(p->path, &st, &err), ERR_IO, &err, p->path);
+        assert_int_equal(err.code, ENOENT);
+        assert_err(file_open_regular(p->dir, &st, &err), ERR_CONFIG, &err, "no regular file");
+        assert_int_equal(mkfifo(p->path, 0600), 0);
+        assert_err(file_open_regular(p->path, &st, &err), ERR_CONFIG, &err, "no regular file");
+        assert_poisoned(st);
+        assert_int_equal(unlink(p->path), 0);
+        assert_ok(file_write(p->path, view_str("abc"), 0600, &err), &err);
+        fd = file_open_regular(p->path, &st, &err);
+        assert_true(fd >= 0 && st.st_size == 3 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+        fd_close_p(&fd);
+}
+
 static void out_of_memory(void **state)
 {
         oom_each(write_once, *state);
@@ -234,8 +255,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest tests[] = {
-                TEST(write_and_read), TEST(full_disk), TEST(failing_disk),  TEST(limits),
-                TEST(folders),        TEST(links),     TEST(out_of_memory),
+                TEST(write_and_read), TEST(full_disk), TEST(failing_disk),       TEST(limits),
+                TEST(folders),        TEST(links),     TEST(regular_files_only), TEST(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
