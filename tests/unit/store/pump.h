@@ -61,6 +61,15 @@ static inline void pump_until(struct pump *p, const int *count, int wanted)
                 pump_turn(p);
 }
 
+/* CALL, which may use `err`, asks; waits for the answer, for which fixture F counts `told`. */
+#define ASK(f, call)                                                                                         \
+        do {                                                                                                 \
+                struct err err_ = ERR_INIT, *err = &err_;                                                    \
+                (f)->told = 0;                                                                               \
+                assert_ok(call, err);                                                                        \
+                pump_until(&(f)->pump, &(f)->told, 1);                                                       \
+        } while (0)
+
 /* After store_close(): what a loop does with posts that are left. */
 static inline void pump_done(struct pump *p)
 {

@@ -70,15 +70,6 @@ static void on_result(void *ctx, const struct registrar_result *r)
         }
 }
 
-/* Waits for the answer to what was just asked. */
-#define ASK(f, call)                                                                                         \
-        do {                                                                                                 \
-                struct err err_ = ERR_INIT, *err = &err_;                                                    \
-                (f)->told = 0;                                                                               \
-                assert_ok(call, err);                                                                        \
-                pump_until(&(f)->pump, &(f)->told, 1);                                                       \
-        } while (0)
-
 static struct identity identity(const char *ek, const char *serial, const char *ak)
 {
         return (struct identity){.ek = {(uint8_t *)"EK", 2, 2, false},

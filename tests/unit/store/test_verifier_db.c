@@ -52,14 +52,6 @@ static int teardown(void **state)
         return 0;
 }
 
-#define ASK(f, call)                                                                                         \
-        do {                                                                                                 \
-                struct err err_ = ERR_INIT, *err = &err_;                                                    \
-                (f)->told = 0;                                                                               \
-                assert_ok(call, err);                                                                        \
-                pump_until(&(f)->pump, &(f)->told, 1);                                                       \
-        } while (0)
-
 static void tell(struct fixture *f, enum store_outcome outcome, const struct err *err)
 {
         f->told++;
