@@ -107,8 +107,12 @@ static int add_metrics(struct verifier *v, struct err *err)
                 if (add_counter(v, "avow_hosts", "Enrolled hosts, by state.", "state",
                                 host_shown_name((enum host_shown)i), METRIC_GAUGE, &c->hosts[i], err) < 0)
                         return -(int)err->kind;
-        return add_counter(v, "avow_sessions", "Open sessions of hosts.", NULL, NULL, METRIC_GAUGE,
-                           &c->sessions, err);
+        if (add_counter(v, "avow_sessions", "Open sessions of hosts.", NULL, NULL, METRIC_GAUGE, &c->sessions,
+                        err) < 0)
+                return -(int)err->kind;
+        return add_counter(v, "avow_verifier_tls_certificate_end_seconds",
+                           "When the server's certificate ends, Unix time.", NULL, NULL, METRIC_GAUGE,
+                           &c->cert_end_s, err);
 }
 
 static const char *ready_store(void *ctx)

@@ -19,7 +19,7 @@
 struct counters {
         struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
         struct metric_series *sessions_opened, *sessions_refused;
-        struct metric_series *hosts[HOST_N_SHOWN], *sessions;
+        struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
 };
 
 struct verifier {

@@ -100,6 +100,7 @@ static void on_sweep(void *ctx)
                 v->swept_ms = now_ms;
         }
         metric_set(v->counters.sessions, (int64_t)sessions_count(v->sessions));
+        metric_set(v->counters.cert_end_s, cert_not_after_ms(tls_server_cert(v->tls)) / 1000);
         look_at_clock(v);
         loop_timer_start(v->sweep, SWEEP_MS);
 }
