@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks. `make check` builds them, so that they do not rot; tests/bench/attest and its neighbours run them.
-check_PROGRAMS += tests/bench/fleet
+check_PROGRAMS += tests/bench/fill tests/bench/fleet
 tests_bench_fleet_SOURCES = tests/bench/fleet.c
 tests_bench_fleet_LDADD = tests/support/libplaytpm.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la tests/support/libsupport.la \
 	lib/base/libbase.la $(CMOCKA_LIBS) $(CURL_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
+tests_bench_fill_SOURCES = tests/bench/fill.c
+tests_bench_fill_LDADD = tests/support/libplaytpm.la lib/store/libstore.la lib/http/libhttp.la \
+	lib/evidence/libevidence.la lib/crypto/libcrypto.la tests/support/libsupport.la lib/base/libbase.la \
+	$(SQLITE_LIBS) $(CMOCKA_LIBS) $(CURL_LIBS) $(EVENT_LIBS) $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) -lpthread
