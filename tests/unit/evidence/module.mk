@@ -5,6 +5,7 @@ evidence_tests = \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
+	tests/unit/evidence/test_sealed \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
 	tests/unit/evidence/test_verdict
@@ -20,6 +21,7 @@ tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
