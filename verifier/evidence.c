@@ -22,8 +22,8 @@
 #include "verifier/reply.h"
 #include "wire/attestation.h"
 
-/* One audit record in so long about refused evidence of a host: whoever holds a token must not fill the disk.
- */
+/* One audit record and one event in so long about refused evidence of a host: whoever holds a token must not
+ * fill the disk. */
 #define REFUSAL_TOLD_MS 60000
 /* Wall and monotonic clock differing by more over one round: somebody set ours. */
 #define CLOCK_SET_MS 2000
@@ -235,8 +235,11 @@ static void refuse(struct round *r, struct host *host, struct session *session)
                  "evidence in the name of host %s from %s is refused: %s", SHOW(host->e.name),
                  http_request_peer(r->req)->address, what);
         if (loop_now_ms() - host->refusal_told_ms > REFUSAL_TOLD_MS &&
-            verifier_db_audit(r->v->db, &entry, NULL, NULL, &err) == 0)
+            verifier_db_audit(r->v->db, &entry, NULL, NULL, &err) == 0) {
                 host->refusal_told_ms = loop_now_ms();
+                events_emit(r->v->events, "evidence.refused", host->e.name, host_shown_name(host->shown),
+                            NULL, what);
+        }
         end_session(r->v, session);
         reply_v3_error(r->req, 422, "evidence_refused", what);
 }
