@@ -109,6 +109,8 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                                       err);
                 x.qualifying = digest_view(&r->qualifying);
         }
+        if (n >= 0)
+                n = hosts_key(r->v->hosts, host, &e.ak_key, err);
         if (n < 0)
                 return n;
         r->policy = *policy_effective_newest(effective);

@@ -19,6 +19,9 @@ struct hosts {
         struct map removed; /* names, while rows are being read */
         bool remembers;
         uint64_t last_serial;
+        /* keys at hand: a list by last use */
+        struct host *key_oldest, *key_newest;
+        size_t n_keys;
 };
 
 const char *host_shown_name(enum host_shown shown)
@@ -39,6 +42,7 @@ static void host_free(void *p)
         host_state_free(&host->s);
         ruleset_unref(host->rules);
         continuation_free(host->cont);
+        pubkey_free(host->key);
         free(host);
 }
 
@@ -137,11 +141,59 @@ struct host *hosts_find(struct hosts *h, const char *name)
         return map_get(&h->by_name, name);
 }
 
+/* ---- keys ---- */
+
+static void key_unlink(struct hosts *h, struct host *host)
+{
+        *(host->key_older ? &host->key_older->key_newer : &h->key_oldest) = host->key_newer;
+        *(host->key_newer ? &host->key_newer->key_older : &h->key_newest) = host->key_older;
+        host->key_older = host->key_newer = NULL;
+        h->n_keys--;
+}
+
+static void key_link(struct hosts *h, struct host *host)
+{
+        host->key_older = h->key_newest;
+        *(h->key_newest ? &h->key_newest->key_newer : &h->key_oldest) = host;
+        h->key_newest = host;
+        h->n_keys++;
+}
+
+static void key_drop(struct hosts *h, struct host *host)
+{
+        if (!host->key)
+                return;
+        key_unlink(h, host);
+        pubkey_free(host->key);
+        host->key = NULL;
+}
+
+int hosts_key(struct hosts *h, struct host *host, const struct pubkey **ret, struct err *err)
+{
+        if (host->key) {
+                key_unlink(h, host);
+        } else {
+                int r = tpm_public_key(&host->ak, &host->key, err);
+
+                if (r < 0)
+                        return err_wrap(err, "attestation key of host '%s'", host->e.name);
+                if (h->n_keys == HOSTS_KEYS_MAX)
+                        key_drop(h, h->key_oldest);
+        }
+        key_link(h, host);
+        *ret = host->key;
+        return 0;
+}
+
 void hosts_remove(struct hosts *h, const char *name)
 {
+        struct host *host = map_get(&h->by_name, name);
+
         /* without memory the name is forgotten, and a host that is gone may be shown until the next start */
         if (h->remembers)
                 (void)!map_put(&h->removed, name, h);
+        if (host)
+                key_drop(h, host);
         (void)map_remove(&h->by_name, name);
 }
 

@@ -20,6 +20,7 @@
 #define HOST_DEADLINE_MS          5000 /* of an immediate challenge (SR-14) */
 #define HOST_LOST_INTERVALS       5
 #define HOST_NONCE_MAX            32
+#define HOSTS_KEYS_MAX            4096
 
 /* Contracts: host states. `new` is the registrar's. */
 enum host_shown {
@@ -69,6 +70,8 @@ struct host {
         int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */
         int64_t n_refused;
         enum host_shown shown; /* as last told to events */
+        struct pubkey *key;    /* ak's, ready to check signatures with; NULL: hosts_key() makes it */
+        struct host *key_older, *key_newer;
 };
 
 struct hosts;
@@ -94,6 +97,12 @@ bool hosts_was_removed(const struct hosts *h, const char *name);
 size_t hosts_count(const struct hosts *h);
 /* Walks in no order; *POS starts at 0. */
 struct host *hosts_next(struct hosts *h, size_t *pos);
+/*
+ * HOST's attestation key, ready to check signatures with. To make one costs a third of a check, to keep one 2
+ * KiB: the table keeps HOSTS_KEYS_MAX, those that were used last. Borrowed until the next call or the removal
+ * of the host. Return: 0; -ERR_FORMAT, -ERR_CRYPTO, -ERR_NOMEM.
+ */
+int hosts_key(struct hosts *h, struct host *host, const struct pubkey **ret, struct err *err) MUST_USE;
 /* Up to LIMIT hosts after AFTER (NULL: the first), by name; borrowed; free() the array. Return: how many; <
  * 0. */
 int hosts_sorted(struct hosts *h, const char *after, size_t limit,

@@ -105,6 +105,43 @@ static void shown(void **state)
         assert_string_equal(host_shown_name(HOST_LATE), "late");
 }
 
+/* The keys at hand are those used last, and never more than the bound. */
+static void keys(void **state)
+{
+        struct fixture *f = *state;
+        struct host *hosts[HOSTS_KEYS_MAX + 1], *more;
+        const struct pubkey *key = (void *)0xaa, *again = NULL;
+        struct err err = ERR_INIT;
+        char name[32];
+
+        hosts[0] = f->host;
+        for (int i = 1; i <= HOSTS_KEYS_MAX; i++) {
+                (void)snprintf(name, sizeof(name), "host-%d", i);
+                assert_ok(enrol(f, name, "p", &hosts[i], &err), &err);
+        }
+        for (int i = 0; i < HOSTS_KEYS_MAX; i++)
+                assert_ok(hosts_key(f->hosts, hosts[i], &key, &err), &err);
+        assert_ok(hosts_key(f->hosts, hosts[0], &key, &err), &err); /* the last used now */
+        assert_ok(hosts_key(f->hosts, hosts[0], &again, &err), &err);
+        assert_ptr_equal(key, again);
+        assert_ptr_equal(key, hosts[0]->key);
+        hosts_remove(f->hosts, "host-1"); /* the oldest: makes room for one */
+        assert_ok(enrol(f, "host-1", "p", &hosts[1], &err), &err);
+        assert_null(hosts[1]->key);
+        assert_ok(hosts_key(f->hosts, hosts[1], &key, &err), &err);
+        assert_non_null(hosts[2]->key);
+        assert_ok(hosts_key(f->hosts, hosts[HOSTS_KEYS_MAX], &key, &err), &err);
+        assert_null(hosts[2]->key); /* the oldest */
+        assert_non_null(hosts[0]->key);
+        assert_non_null(hosts[3]->key);
+        hosts_remove(f->hosts, "host-2"); /* one without a key */
+        hosts_remove(f->hosts, "web-1");  /* from the middle */
+        hosts_remove(f->hosts, "nobody");
+        assert_ok(enrol(f, "more", "p", &more, &err), &err);
+        assert_ok(hosts_key(f->hosts, more, &key, &err), &err);
+        assert_non_null(hosts[3]->key);
+}
+
 static void suspended(void **state)
 {
         struct fixture *f = *state;
@@ -407,6 +444,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
                 T(shown),
+                T(keys),
                 T(suspended),
                 T(times),
                 T(rules_change_by_time),
