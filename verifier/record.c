@@ -107,20 +107,6 @@ static int make_bundle(struct round *r, const struct host *host, struct buf *ret
         return n < 0 ? err_wrap(err, "bundle of host '%s'", host->e.name) : 0;
 }
 
-static char *print_verdict(const struct verdict *v)
-{
-        AUTO(json_free_p) json_t *j = verdict_to_json(v);
-
-        return j ? json_print(j) : NULL;
-}
-
-static char *print_continuation(const struct continuation *c)
-{
-        AUTO(json_free_p) json_t *j = continuation_to_json(c);
-
-        return j ? json_print(j) : NULL;
-}
-
 /* The state after this evidence, all texts its own. */
 static int make_state(struct round *r, const struct host *host, struct err *err)
 {
@@ -133,9 +119,9 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
 
         *s = *was;
         s->policy = s->policy_sha256 = s->continuation = NULL;
-        s->verdict_json = print_verdict(v);
+        s->verdict_json = verdict_text(v);
         if (cont)
-                s->continuation = print_continuation(cont);
+                s->continuation = continuation_text(cont);
         (void)hex_write(sha256, digest_view(&r->policy.policy->sha256));
         if (!s->verdict_json || (cont && !s->continuation) || dup_text(r->policy_name, &s->policy, err) < 0 ||
             dup_text(sha256, &s->policy_sha256, err) < 0)

@@ -15,21 +15,35 @@
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char urlsafe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* Up to three bytes as digits. Return: how many digits. */
+static size_t encode_group(struct view v, const char *alphabet, bool pad, char *out)
+{
+        uint32_t x = (uint32_t)v.p[0] << 16;
+
+        if (v.len > 1)
+                x |= (uint32_t)v.p[1] << 8;
+        if (v.len > 2)
+                x |= v.p[2];
+        for (size_t k = 0; k < 4; k++)
+                out[k] = k <= v.len ? alphabet[x >> (18 - 6 * k) & 63] : '=';
+        return pad ? 4 : v.len + 1;
+}
+
 static void encode(struct buf *b, struct view v, const char *alphabet, bool pad)
 {
+        char out[256];
+        size_t len = 0;
+
         for (size_t i = 0; i < v.len; i += 3) {
                 size_t n = v.len - i < 3 ? v.len - i : 3;
-                uint32_t x = (uint32_t)v.p[i] << 16;
-                char out[4];
 
-                if (n > 1)
-                        x |= (uint32_t)v.p[i + 1] << 8;
-                if (n > 2)
-                        x |= v.p[i + 2];
-                for (size_t k = 0; k < 4; k++)
-                        out[k] = k <= n ? alphabet[x >> (18 - 6 * k) & 63] : '=';
-                buf_put(b, out, pad ? 4 : n + 1);
+                len += encode_group(VIEW(v.p + i, n), alphabet, pad, out + len);
+                if (len > sizeof(out) - 4) {
+                        buf_put(b, out, len);
+                        len = 0;
+                }
         }
+        buf_put(b, out, len);
 }
 
 void buf_base64(struct buf *b, struct view v)

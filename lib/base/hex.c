@@ -23,10 +23,13 @@ char *hex_write(char *ret, struct view v)
 
 void buf_hex(struct buf *b, struct view v)
 {
-        for (size_t i = 0; i < v.len; i++) {
-                char pair[2] = {digits[v.p[i] >> 4], digits[v.p[i] & 15]};
+        char out[2 * 64 + 1];
 
-                buf_put(b, pair, sizeof(pair));
+        for (size_t i = 0; i < v.len; i += 64) {
+                size_t n = v.len - i < 64 ? v.len - i : 64;
+
+                (void)hex_write(out, VIEW(v.p + i, n));
+                buf_put(b, out, 2 * n);
         }
 }
 

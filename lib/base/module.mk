@@ -24,6 +24,8 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/hex.h \
 	lib/base/json.c \
 	lib/base/json.h \
+	lib/base/json_out.c \
+	lib/base/json_out.h \
 	lib/base/ld_cache.c \
 	lib/base/ld_cache.h \
 	lib/base/log.c \

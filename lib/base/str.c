@@ -79,6 +79,8 @@ bool str_valid_utf8(struct view v)
         struct view one;
 
         while (c.left) {
+                if (c.p[0] < 0x80 && cursor_skip(&c, 1))
+                        continue;
                 if (!take_utf8(&c, &one))
                         return false;
         }
@@ -119,13 +121,28 @@ static size_t take_printable(struct cursor *c, const char *also, char out[ESCAPE
         return ch.len;
 }
 
+/* How many of the first bytes of V are ASCII that stands for itself. */
+static size_t plain_run(struct view v, const char *also)
+{
+        size_t n = 0;
+
+        while (n < v.len && v.p[n] >= 0x20 && v.p[n] < 0x7f && !strchr(also, v.p[n]))
+                n++;
+        return n;
+}
+
 static void put_printable(struct buf *b, struct view v, const char *also)
 {
         struct cursor c = cursor_of(v);
         char out[ESCAPED_MAX + 1];
+        struct view run;
 
-        while (c.left)
-                buf_put(b, out, take_printable(&c, also, out));
+        while (c.left) {
+                if (cursor_take(&c, plain_run(VIEW(c.p, c.left), also), &run) && run.len)
+                        buf_put_view(b, run);
+                else
+                        buf_put(b, out, take_printable(&c, also, out));
+        }
 }
 
 static const char quoting[] = "\\'\"";

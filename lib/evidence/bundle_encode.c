@@ -5,131 +5,98 @@
  */
 #include "evidence/bundle.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/json.h"
-#include "base/mem.h"
+#include "base/json_out.h"
 
 static const char *peer_name(enum bundle_peer peer)
 {
         return peer == BUNDLE_PEER_KEYLIME ? "keylime" : "avow";
 }
 
-static json_t *statement(const struct buf *message, const struct buf *signature)
+static void put_statement(struct json_out *o, const struct buf *message, const struct buf *signature)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-
-        if (!j || json_set_base64(j, "message", VIEW_BUF(message)) < 0 ||
-            json_set_base64(j, "signature", VIEW_BUF(signature)) < 0)
-                return NULL;
-        return TAKE(j);
+        json_out_base64(o, "message", VIEW_BUF(message));
+        json_out_base64(o, "signature", VIEW_BUF(signature));
 }
 
-static json_t *quote(const struct bundle *b)
+static void put_log(struct json_out *o, const char *name, bool has, const struct buf *log)
 {
-        AUTO(json_free_p)
-        json_t *j = statement(&b->message, &b->signature);
-
-        if (!j || json_object_set_new(j, "pcrs", pcr_values_to_json(&b->pcrs)) < 0)
-                return NULL;
-        return TAKE(j);
+        if (has)
+                json_out_base64(o, name, VIEW_BUF(log));
+        else
+                json_out_null(o, name);
 }
 
-static json_t *tolerance(const struct bundle *b)
+static void put_policy(struct json_out *o, const struct bundle *b)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-
-        if (!j || json_set_int(j, "base_ms", b->tolerance.base_ms) < 0 ||
-            json_set_int(j, "percent", b->tolerance.percent) < 0)
-                return NULL;
-        return TAKE(j);
-}
-
-static int set_log(json_t *logs, const char *name, bool has, const struct buf *log)
-{
-        return has ? json_set_base64(logs, name, VIEW_BUF(log))
-                   : json_object_set_new(logs, name, json_null());
-}
-
-static json_t *logs(const struct bundle *b)
-{
-        AUTO(json_free_p)
-        json_t *j = json_object();
-
-        if (!j || set_log(j, "cel", b->has_cel, &b->cel) < 0 || set_log(j, "ima", b->has_ima, &b->ima) < 0 ||
-            set_log(j, "uefi", b->has_uefi, &b->uefi) < 0)
-                return NULL;
-        return TAKE(j);
-}
-
-static json_t *policy(const struct bundle *b)
-{
-        AUTO(json_free_p)
-        json_t *j = json_object();
-
-        if (!j || json_set_str(j, "name", b->policy_name) < 0 ||
-            json_set_int(j, "version", b->policy_version) < 0 ||
-            json_set_hex(j, "sha256", digest_view(&b->policy_sha256)) < 0)
-                return NULL;
-        return TAKE(j);
-}
-
-static json_t *previous(const struct bundle *b)
-{
-        return b->has_previous ? previous_to_json(&b->previous, &b->previous_pcrs) : json_null();
+        json_out_object(o, "policy");
+        json_out_str(o, "name", b->policy_name);
+        json_out_int(o, "version", b->policy_version);
+        json_out_hex(o, "sha256", digest_view(&b->policy_sha256));
+        json_out_object_end(o);
 }
 
 /* Who, and what was asked. */
-static int put_question(json_t *j, const struct bundle *b)
+static void put_question(struct json_out *o, const struct bundle *b)
 {
-        if (json_set_str(j, "schema", BUNDLE_SCHEMA) < 0 || json_set_str(j, "host", b->host) < 0 ||
-            json_set_str(j, "peer", peer_name(b->peer)) < 0 ||
-            json_set_str(j, "verifier_id", b->verifier_id) < 0 ||
-            json_set_base64(j, "ak", VIEW_BUF(&b->ak)) < 0 ||
-            json_set_str(j, "ak_certificate", b->ak_certificate) < 0 ||
-            json_set_base64(j, "challenge", VIEW_BUF(&b->challenge)) < 0 ||
-            json_set_bool(j, "immediate", b->immediate) < 0)
-                return -1;
-        return json_object_set_new(j, "asked", pcr_selection_to_json(&b->asked));
+        json_out_str(o, "schema", BUNDLE_SCHEMA);
+        json_out_str(o, "host", b->host);
+        json_out_str(o, "peer", peer_name(b->peer));
+        json_out_str(o, "verifier_id", b->verifier_id);
+        json_out_base64(o, "ak", VIEW_BUF(&b->ak));
+        json_out_str(o, "ak_certificate", b->ak_certificate);
+        json_out_base64(o, "challenge", VIEW_BUF(&b->challenge));
+        json_out_bool(o, "immediate", b->immediate);
+        pcr_selection_put(o, "asked", &b->asked);
+        json_out_time(o, "issued_at", b->issued_at_ms);
+}
+
+static void put_quote(struct json_out *o, const struct bundle *b)
+{
+        json_out_object(o, "quote");
+        put_statement(o, &b->message, &b->signature);
+        pcr_values_put(o, "pcrs", &b->pcrs);
+        json_out_object_end(o);
+        if (!b->time_message.len)
+                return;
+        json_out_object(o, "time");
+        put_statement(o, &b->time_message, &b->time_signature);
+        json_out_object_end(o);
 }
 
 /* What came back, and what was made of it. */
-static int put_answer(json_t *j, const struct bundle *b)
+static void put_answer(struct json_out *o, const struct bundle *b)
 {
-        if (json_set_time(j, "issued_at", b->issued_at_ms) < 0 ||
-            json_set_time(j, "received_at", b->received_at_ms) < 0 ||
-            json_object_set_new(j, "clock_tolerance", tolerance(b)) < 0 ||
-            json_object_set_new(j, "quote", quote(b)) < 0)
-                return -1;
-        if (b->time_message.len &&
-            json_object_set_new(j, "time", statement(&b->time_message, &b->time_signature)) < 0)
-                return -1;
-        if (json_object_set_new(j, "previous", previous(b)) < 0 ||
-            json_object_set_new(j, "logs", logs(b)) < 0 || json_object_set_new(j, "tee", json_array()) < 0 ||
-            json_object_set_new(j, "verdict", verdict_to_json(b->verdict)) < 0)
-                return -1;
-        return json_object_set_new(j, "policy", policy(b));
+        json_out_time(o, "received_at", b->received_at_ms);
+        json_out_object(o, "clock_tolerance");
+        json_out_int(o, "base_ms", b->tolerance.base_ms);
+        json_out_int(o, "percent", b->tolerance.percent);
+        json_out_object_end(o);
+        put_quote(o, b);
+        if (b->has_previous)
+                previous_put(o, "previous", &b->previous, &b->previous_pcrs);
+        else
+                json_out_null(o, "previous");
+        json_out_object(o, "logs");
+        put_log(o, "cel", b->has_cel, &b->cel);
+        put_log(o, "ima", b->has_ima, &b->ima);
+        put_log(o, "uefi", b->has_uefi, &b->uefi);
+        json_out_object_end(o);
+        json_out_array(o, "tee");
+        json_out_array_end(o);
+        verdict_put(o, "verdict", b->verdict);
+        put_policy(o, b);
 }
 
 int bundle_encode(const struct bundle *b, struct buf *out, struct err *err)
 {
-        AUTO(json_free_p)
-        json_t *j = NULL;
-        AUTO(mem_free_p)
-        char *text = NULL;
+        struct json_out o = json_out_to(out, true);
 
         if (!b->host || !b->verdict || !b->policy_name || (b->peer == BUNDLE_PEER_AVOW) != !!b->verifier_id)
                 return err_set(err, ERR_BUG, 0, "evidence bundle: it is not complete");
-        j = json_object();
-        if (!j || put_question(j, b) < 0 || put_answer(j, b) < 0)
-                return err_nomem(err);
-        text = json_print_pretty(j);
-        if (!text)
-                return err_nomem(err);
-        buf_str(out, text);
+        json_out_object(&o, NULL);
+        put_question(&o, b);
+        put_answer(&o, b);
+        json_out_object_end(&o);
         buf_str(out, "\n");
         return buf_ok(out) ? 0 : err_nomem(err);
 }

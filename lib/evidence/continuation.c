@@ -83,25 +83,22 @@ struct continuation *continuation_dup(const struct continuation *c)
         return TAKE(copy);
 }
 
-json_t *previous_to_json(const struct previous *p, const struct pcr_values *pcrs)
+void previous_put(struct json_out *o, const char *name, const struct previous *p,
+                  const struct pcr_values *pcrs)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        json_t *offsets = json_object();
-
-        if (json_object_set_new(j, "offsets", offsets) < 0)
-                return NULL;
-        if (json_set_int(offsets, "cel", (int64_t)p->cel_entries) < 0 ||
-            json_set_int(j, "clock", (int64_t)p->clock.clock_ms) < 0 ||
-            json_set_int(j, "reset", p->clock.reset_count) < 0 ||
-            json_set_int(j, "restart", p->clock.restart_count) < 0 ||
-            json_set_bool(j, "safe", p->clock.safe) < 0 ||
-            json_set_time(j, "received_at", p->received_at_ms) < 0 ||
-            json_object_set_new(j, "pcrs", pcr_values_to_json(pcrs)) < 0)
-                return NULL;
-        if (p->has_time_offset && json_set_int(j, "time_offset", p->time_offset_ms) < 0)
-                return NULL;
-        return TAKE(j);
+        json_out_object(o, name);
+        json_out_int(o, "clock", (int64_t)p->clock.clock_ms);
+        json_out_object(o, "offsets");
+        json_out_int(o, "cel", (int64_t)p->cel_entries);
+        json_out_object_end(o);
+        pcr_values_put(o, "pcrs", pcrs);
+        json_out_time(o, "received_at", p->received_at_ms);
+        json_out_int(o, "reset", p->clock.reset_count);
+        json_out_int(o, "restart", p->clock.restart_count);
+        json_out_bool(o, "safe", p->clock.safe);
+        if (p->has_time_offset)
+                json_out_int(o, "time_offset", p->time_offset_ms);
+        json_out_object_end(o);
 }
 
 static int clock_from_json(const json_t *j, struct tpm_clock *clock, struct err *err)
@@ -166,41 +163,49 @@ int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values 
         return 0;
 }
 
-static json_t *measured_to_json(const struct measured *m)
+static void measured_put(struct json_out *o, const struct measured *m)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
+        json_out_object(o, NULL);
+        json_out_str(o, "alg", digest_name(m->digest.alg));
+        json_out_hex(o, "digest", digest_view(&m->digest));
+        json_out_int(o, "entry", (int64_t)m->entry);
+        json_out_bool(o, "foreign", m->foreign);
+        json_out_bool(o, "newest", m->newest);
+        json_out_str(o, "path", m->path);
+        json_out_bool(o, "refused", m->refused);
+        json_out_str(o, "runtime", m->runtime);
+        json_out_object_end(o);
+}
 
-        if (!j || json_set_str(j, "runtime", m->runtime) < 0 || json_set_str(j, "path", m->path) < 0 ||
-            json_set_str(j, "alg", digest_name(m->digest.alg)) < 0 ||
-            json_set_hex(j, "digest", digest_view(&m->digest)) < 0 ||
-            json_set_int(j, "entry", (int64_t)m->entry) < 0 || json_set_bool(j, "foreign", m->foreign) < 0 ||
-            json_set_bool(j, "newest", m->newest) < 0 || json_set_bool(j, "refused", m->refused) < 0)
-                return NULL;
-        return TAKE(j);
+static void put(struct json_out *o, const char *name, const void *what)
+{
+        const struct continuation *c = what;
+        struct pcr_values pcrs;
+
+        pcr_values_unpack(&c->last_pcrs, &pcrs);
+        json_out_object(o, name);
+        json_out_str(o, "alg", digest_name(c->pcr_value.alg));
+        json_out_int(o, "cel_entries", (int64_t)c->cel_entries);
+        json_out_hex(o, "effective_policy", digest_view(&c->effective_policy));
+        previous_put(o, "last", &c->last, &pcrs);
+        json_out_array(o, "measured");
+        for (size_t i = 0; i < c->n_measured; i++)
+                measured_put(o, &c->measured[i]);
+        json_out_array_end(o);
+        json_out_int(o, "pcr", c->pcr);
+        json_out_hex(o, "pcr_value", digest_view(&c->pcr_value));
+        json_out_int(o, "version", CONTINUATION_VERSION);
+        json_out_object_end(o);
 }
 
 json_t *continuation_to_json(const struct continuation *c)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        json_t *list = json_array();
-        struct pcr_values pcrs;
+        return json_out_tree(put, c);
+}
 
-        if (json_object_set_new(j, "measured", list) < 0)
-                return NULL;
-        pcr_values_unpack(&c->last_pcrs, &pcrs);
-        for (size_t i = 0; i < c->n_measured; i++)
-                if (json_array_append_new(list, measured_to_json(&c->measured[i])) < 0)
-                        return NULL;
-        if (json_set_int(j, "version", CONTINUATION_VERSION) < 0 ||
-            json_object_set_new(j, "last", previous_to_json(&c->last, &pcrs)) < 0 ||
-            json_set_hex(j, "effective_policy", digest_view(&c->effective_policy)) < 0 ||
-            json_set_int(j, "pcr", c->pcr) < 0 || json_set_str(j, "alg", digest_name(c->pcr_value.alg)) < 0 ||
-            json_set_hex(j, "pcr_value", digest_view(&c->pcr_value)) < 0 ||
-            json_set_int(j, "cel_entries", (int64_t)c->cel_entries) < 0)
-                return NULL;
-        return TAKE(j);
+char *continuation_text(const struct continuation *c)
+{
+        return json_out_text(put, c);
 }
 
 /* Members `alg` and NAME as a digest. */

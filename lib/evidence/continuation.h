@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json_out.h"
 #include "base/macro.h"
 #include "crypto/digest.h"
 #include "evidence/pcr.h"
@@ -66,10 +67,13 @@ int continuation_add(struct continuation *c, const struct measured *m, struct er
 
 /* to: NULL when out of memory. from: strict. Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM. */
 json_t *continuation_to_json(const struct continuation *c) MUST_USE;
+/* The same in one line; the caller's (free()). */
+char *continuation_text(const struct continuation *c) MUST_USE;
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err) MUST_USE;
 
 /* {"clock", "reset", "restart", "safe", "received_at", "time_offset"?, "pcrs", "offsets": {"cel"}}. */
-json_t *previous_to_json(const struct previous *p, const struct pcr_values *pcrs) MUST_USE;
+void previous_put(struct json_out *o, const char *name, const struct previous *p,
+                  const struct pcr_values *pcrs);
 int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values *ret_pcrs,
                        struct err *err) MUST_USE;
 

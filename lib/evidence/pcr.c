@@ -126,19 +126,25 @@ char *pcr_selection_text(const struct pcr_selection *sel)
         return text;
 }
 
+void pcr_selection_put(struct json_out *o, const char *name, const struct pcr_selection *sel)
+{
+        json_out_object(o, name);
+        json_out_array(o, digest_name(sel->bank));
+        for (unsigned i = 0; i < PCR_COUNT; i++)
+                if (sel->mask & 1u << i)
+                        json_out_int(o, NULL, i);
+        json_out_array_end(o);
+        json_out_object_end(o);
+}
+
+static void put_selection(struct json_out *o, const char *name, const void *sel)
+{
+        pcr_selection_put(o, name, sel);
+}
+
 json_t *pcr_selection_to_json(const struct pcr_selection *sel)
 {
-        const char *name = digest_name(sel->bank);
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        json_t *list = json_array();
-
-        if (json_object_set_new(j, name, list) < 0)
-                return NULL; /* the list is dropped, also if one of them is NULL */
-        for (unsigned i = 0; i < PCR_COUNT; i++)
-                if (sel->mask & 1u << i && json_array_append_new(list, json_integer(i)) < 0)
-                        return NULL;
-        return TAKE(j);
+        return json_out_tree(put_selection, sel);
 }
 
 /* The one member of {"sha256": …}: its bank and value. */
@@ -233,25 +239,30 @@ void pcr_packed_done(struct pcr_packed *p)
         *p = (struct pcr_packed){.b = NULL};
 }
 
-json_t *pcr_values_to_json(const struct pcr_values *values)
+void pcr_values_put(struct json_out *o, const char *name, const struct pcr_values *values)
 {
-        const char *name = digest_name(values->bank);
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        json_t *map = json_object();
+        char key[8];
 
-        if (json_object_set_new(j, name, map) < 0)
-                return NULL;
+        json_out_object(o, name);
+        json_out_object(o, digest_name(values->bank));
         for (unsigned i = 0; i < PCR_COUNT; i++) {
-                char key[8];
-
                 if (!(values->mask & 1u << i))
                         continue;
                 (void)snprintf(key, sizeof(key), "%u", i); /* two digits at most */
-                if (json_set_hex(map, key, digest_view(&values->v[i])) < 0)
-                        return NULL;
+                json_out_hex(o, key, digest_view(&values->v[i]));
         }
-        return TAKE(j);
+        json_out_object_end(o);
+        json_out_object_end(o);
+}
+
+static void put_values(struct json_out *o, const char *name, const void *values)
+{
+        pcr_values_put(o, name, values);
+}
+
+json_t *pcr_values_to_json(const struct pcr_values *values)
+{
+        return json_out_tree(put_values, values);
 }
 
 static int value_from_json(const char *key, const json_t *value, struct pcr_values *values, struct err *err)

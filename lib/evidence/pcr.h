@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/json_out.h"
 #include "crypto/digest.h"
 
 /* PCRs of one bank: which of them, and their values. */
@@ -58,6 +59,7 @@ bool pcr_selection_answers(const struct pcr_selection *is_signed, const struct p
 /* "sha256:0,1,15" for people; *ret is the caller's (free()). Return: NULL when out of memory. */
 char *pcr_selection_text(const struct pcr_selection *sel) MUST_USE;
 /* {"sha256": [0, 1, 15]}, ascending. from: Return: 0; -ERR_FORMAT. to: NULL when out of memory. */
+void pcr_selection_put(struct json_out *o, const char *name, const struct pcr_selection *sel);
 json_t *pcr_selection_to_json(const struct pcr_selection *sel) MUST_USE;
 int pcr_selection_from_json(const json_t *j, struct pcr_selection *ret, struct err *err) MUST_USE;
 
@@ -74,6 +76,7 @@ void pcr_values_unpack(const struct pcr_packed *packed, struct pcr_values *ret);
 void pcr_packed_done(struct pcr_packed *p);
 
 /* {"sha256": {"0": "hex", "15": "hex"}}. from: Return: 0; -ERR_FORMAT. to: NULL when out of memory. */
+void pcr_values_put(struct json_out *o, const char *name, const struct pcr_values *values);
 json_t *pcr_values_to_json(const struct pcr_values *values) MUST_USE;
 int pcr_values_from_json(const json_t *j, struct pcr_values *ret, struct err *err) MUST_USE;
 

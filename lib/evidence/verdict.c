@@ -30,20 +30,21 @@ static const char *const severity_names[] = {
         [SEVERITY_CRITICAL] = "critical",
 };
 
-/* The texts of a finding, in the order of their JSON members. */
+/* The texts of a finding, sorted as their JSON members are. */
 static const struct text_member {
         const char *name;
         size_t at;
+        bool needed;
 } texts[] = {
-        {"code", offsetof(struct finding, code)},
-        {"what", offsetof(struct finding, what)},
-        {"log", offsetof(struct finding, log)},
-        {"expected", offsetof(struct finding, expected)},
-        {"found", offsetof(struct finding, found)},
-        {"remedy", offsetof(struct finding, remedy)},
-        {"policy_ref", offsetof(struct finding, policy_ref)},
+        {"code", offsetof(struct finding, code), true},
+        {"expected", offsetof(struct finding, expected), false},
+        {"found", offsetof(struct finding, found), false},
+        {"log", offsetof(struct finding, log), false},
+        {"policy_ref", offsetof(struct finding, policy_ref), false},
+        {"remedy", offsetof(struct finding, remedy), false},
+        {"what", offsetof(struct finding, what), true},
 };
-#define N_TEXTS_NEEDED 2
+#define SEVERITY_STANDS_AT 6 /* before "what" */
 
 static const char **text_of(struct finding *f, size_t i)
 {
@@ -209,39 +210,47 @@ const struct finding *verdict_find(const struct verdict *v, const char *code)
         return NULL;
 }
 
-static json_t *finding_to_json(const struct finding *f)
+static void finding_put(struct json_out *o, const struct finding *f)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        int r = 0;
-
-        if (!j)
-                return NULL;
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-                if (text_get(f, i))
-                        r |= json_set_str(j, texts[i].name, text_get(f, i));
-        r |= json_set_str(j, "severity", severity_name(f->severity));
+        json_out_object(o, NULL);
+        json_out_str(o, "code", f->code);
         if (f->entry >= 0)
-                r |= json_set_int(j, "entry", f->entry);
-        return r ? NULL : TAKE(j);
+                json_out_int(o, "entry", f->entry);
+        for (size_t i = 1; i < ARRAY_LEN(texts); i++) {
+                if (i == SEVERITY_STANDS_AT)
+                        json_out_str(o, "severity", severity_name(f->severity));
+                if (text_get(f, i))
+                        json_out_str(o, texts[i].name, text_get(f, i));
+        }
+        json_out_object_end(o);
+}
+
+void verdict_put(struct json_out *o, const char *name, const struct verdict *v)
+{
+        json_out_object(o, name);
+        json_out_int(o, "dropped", (int64_t)v->n_dropped);
+        json_out_bool(o, "enforced", v->enforced);
+        json_out_array(o, "findings");
+        for (size_t i = 0; i < v->n_findings; i++)
+                finding_put(o, &v->findings[i]);
+        json_out_array_end(o);
+        json_out_str(o, "state", verdict_state_name(v->state));
+        json_out_object_end(o);
+}
+
+static void put(struct json_out *o, const char *name, const void *v)
+{
+        verdict_put(o, name, v);
 }
 
 json_t *verdict_to_json(const struct verdict *v)
 {
-        AUTO(json_free_p)
-        json_t *j = json_object();
-        json_t *list = json_array();
+        return json_out_tree(put, v);
+}
 
-        if (json_object_set_new(j, "findings", list) < 0)
-                return NULL;
-        for (size_t i = 0; i < v->n_findings; i++)
-                if (json_array_append_new(list, finding_to_json(&v->findings[i])) < 0)
-                        return NULL;
-        if (json_set_str(j, "state", verdict_state_name(v->state)) < 0 ||
-            json_set_bool(j, "enforced", v->enforced) < 0 ||
-            json_set_int(j, "dropped", (int64_t)v->n_dropped) < 0)
-                return NULL;
-        return TAKE(j);
+char *verdict_text(const struct verdict *v)
+{
+        return json_out_text(put, v);
 }
 
 static int finding_from_json(const json_t *j, struct finding *f, struct err *err)
@@ -253,8 +262,8 @@ static int finding_from_json(const json_t *j, struct finding *f, struct err *err
 
         f->entry = FINDING_NO_ENTRY;
         for (size_t i = 0; r >= 0 && i < ARRAY_LEN(texts); i++)
-                r = i < N_TEXTS_NEEDED ? json_get_str(j, texts[i].name, text_of(f, i), err)
-                                       : json_opt_str(j, texts[i].name, text_of(f, i), err);
+                r = texts[i].needed ? json_get_str(j, texts[i].name, text_of(f, i), err)
+                                    : json_opt_str(j, texts[i].name, text_of(f, i), err);
         if (r >= 0)
                 r = json_opt_int(j, "entry", 0, INT64_MAX, &f->entry, err);
         if (r >= 0)

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/json_out.h"
 #include "base/macro.h"
 
 /*
@@ -88,6 +89,9 @@ bool severity_by_name(const char *name, enum severity *ret) MUST_USE;
  * Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM.
  */
 json_t *verdict_to_json(const struct verdict *v) MUST_USE;
+/* The same in one line, members sorted: equal verdicts have equal texts. The caller's (free()). */
+char *verdict_text(const struct verdict *v) MUST_USE;
+void verdict_put(struct json_out *o, const char *name, const struct verdict *v);
 int verdict_from_json(const json_t *j, struct verdict **ret, struct err *err) MUST_USE;
 
 /*

@@ -8,6 +8,7 @@ base_tests = \
 	tests/unit/base/test_file \
 	tests/unit/base/test_hex \
 	tests/unit/base/test_json \
+	tests/unit/base/test_json_out \
 	tests/unit/base/test_map \
 	tests/unit/base/test_mem \
 	tests/unit/base/test_str \
@@ -22,6 +23,7 @@ tests_unit_base_test_conf_LDADD = $(TEST_LIBS)
 tests_unit_base_test_file_LDADD = $(TEST_LIBS)
 tests_unit_base_test_hex_LDADD = $(TEST_LIBS)
 tests_unit_base_test_json_LDADD = $(TEST_LIBS)
+tests_unit_base_test_json_out_LDADD = $(TEST_LIBS)
 tests_unit_base_test_map_LDADD = $(TEST_LIBS)
 tests_unit_base_test_mem_LDADD = $(TEST_LIBS)
 tests_unit_base_test_str_LDADD = $(TEST_LIBS)
