@@ -22,35 +22,48 @@ const struct wire_ask *wire_asks_find(const struct wire_asks *asks, enum wire_ev
         return NULL;
 }
 
-static json_t *quote_to_json(const struct wire_ask *a, const struct wire_quote_offer *key)
+static void put_banks(struct json_out *o, const char *name, const struct wire_banks *banks)
 {
-        AUTO(json_free_p)
-        json_t *p = json_object();
-        const char *scheme = wire_scheme_name(a->scheme), *hash = wire_hash_name(a->hash);
-        int r = json_set_base64(p, "challenge", VIEW(a->challenge, a->challenge_len));
-        r |= json_set_str(p, "signature_scheme", scheme);
-        r |= json_set_str(p, "hash_algorithm", hash);
-        r |= field_set_banks(p, "selected_subjects", &a->banks);
-        if (key != NULL)
-                r |= json_object_set_new(p, "certification_key", wire_key_to_json(key));
-        return r == 0 ? TAKE(p) : NULL;
+        json_out_object(o, name);
+        for (size_t i = 0; i < banks->n; i++) {
+                const char *bank = wire_hash_name(banks->bank[i].alg);
+                json_out_array(o, bank != NULL ? bank : "");
+                for (int n = 0; n < 24; n++)
+                        if ((banks->bank[i].pcrs & (UINT32_C(1) << n)) != 0)
+                                json_out_int(o, NULL, n);
+                json_out_array_end(o);
+        }
+        json_out_object_end(o);
 }
 
-static json_t *log_to_json(const struct wire_ask *a)
+/* Members sorted, like those of all messages. */
+static void put_parameters(struct json_out *o, const char *name, const void *ask)
 {
-        AUTO(json_free_p)
-        json_t *p = json_object();
-        int r = json_set_str(p, "format", wire_log_format(a->type));
-        if (a->has_offset)
-                r |= json_set_int(p, "starting_offset", (int64_t)a->starting_offset);
-        if (a->has_count)
-                r |= json_set_int(p, "entry_count", (int64_t)a->entry_count);
-        return r == 0 ? TAKE(p) : NULL;
+        const struct wire_ask *a = ask;
+        json_out_object(o, name);
+        if (a->type == WIRE_TPM_QUOTE) {
+                json_out_base64(o, "challenge", VIEW(a->challenge, a->challenge_len));
+                json_out_str(o, "hash_algorithm", wire_hash_name(a->hash));
+                put_banks(o, "selected_subjects", &a->banks);
+                json_out_str(o, "signature_scheme", wire_scheme_name(a->scheme));
+        } else {
+                if (a->has_count)
+                        json_out_int(o, "entry_count", (int64_t)a->entry_count);
+                json_out_str(o, "format", wire_log_format(a->type));
+                if (a->has_offset)
+                        json_out_int(o, "starting_offset", (int64_t)a->starting_offset);
+        }
+        json_out_object_end(o);
 }
 
 json_t *wire_ask_parameters_to_json(const struct wire_ask *a, const struct wire_quote_offer *key)
 {
-        return a->type == WIRE_TPM_QUOTE ? quote_to_json(a, key) : log_to_json(a);
+        AUTO(json_free_p)
+        json_t *p = json_out_tree(put_parameters, a);
+        if (a->type == WIRE_TPM_QUOTE && key != NULL &&
+            json_object_set_new(p, "certification_key", wire_key_to_json(key)) < 0)
+                return NULL;
+        return TAKE(p);
 }
 
 json_t *wire_asks_to_json(const struct wire_asks *asks, const struct wire_quote_offer *key)
@@ -218,15 +231,23 @@ int wire_request_decode(struct view body, struct wire_request *ret, struct err *
         return r;
 }
 
-json_t *wire_next_to_json(const struct wire_next *m)
+void wire_next_put(struct json_out *o, const char *name, const struct wire_next *m)
 {
-        AUTO(json_free_p)
-        json_t *next = json_object();
-        int r = json_set_int(next, "index", (int64_t)m->index);
-        r |= json_set_time(next, "challenges_expire_at", m->expires_at_ms);
-        r |= json_set_int(next, "deadline_ms", m->deadline_ms);
-        r |= json_object_set_new(next, "evidence_requested", wire_asks_to_json(&m->asks, NULL));
-        return r == 0 ? TAKE(next) : NULL;
+        json_out_object(o, name);
+        json_out_time(o, "challenges_expire_at", m->expires_at_ms);
+        json_out_int(o, "deadline_ms", m->deadline_ms);
+        json_out_array(o, "evidence_requested");
+        for (size_t i = 0; i < m->asks.n; i++) {
+                const struct wire_ask *a = &m->asks.item[i];
+                json_out_object(o, NULL);
+                put_parameters(o, "chosen_parameters", a);
+                json_out_str(o, "evidence_class", wire_evidence_class(a->type));
+                json_out_str(o, "evidence_type", wire_evidence_name(a->type));
+                json_out_object_end(o);
+        }
+        json_out_array_end(o);
+        json_out_int(o, "index", (int64_t)m->index);
+        json_out_object_end(o);
 }
 
 int wire_next_from_json(const json_t *next, struct wire_next *ret, struct err *err)

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/json_out.h"
 #include "wire/capabilities.h"
 #include "wire/wire.h"
 
@@ -72,7 +73,7 @@ bool wire_location_index(const char *location, uint64_t *ret) MUST_USE;
 json_t *wire_ask_parameters_to_json(const struct wire_ask *a, const struct wire_quote_offer *key);
 json_t *wire_asks_to_json(const struct wire_asks *asks, const struct wire_quote_offer *key);
 int wire_asks_from_json(const json_t *list, struct wire_asks *ret, struct err *err) MUST_USE;
-json_t *wire_next_to_json(const struct wire_next *m);
+void wire_next_put(struct json_out *o, const char *name, const struct wire_next *m);
 int wire_next_from_json(const json_t *next, struct wire_next *ret, struct err *err) MUST_USE;
 
 #endif

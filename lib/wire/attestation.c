@@ -14,22 +14,43 @@
 
 #define TYPE "attestation"
 
+static void put_meta(struct json_out *o, const struct wire_outcome *m)
+{
+        json_out_object(o, "meta");
+        if (m->has_next) {
+                json_out_object(o, "avow");
+                wire_next_put(o, "next", &m->next);
+                json_out_object_end(o);
+        }
+        if (m->has_wait)
+                json_out_int(o, "seconds_to_next_attestation", m->wait_s);
+        json_out_object_end(o);
+}
+
+/* The answer to every heartbeat, so without a tree. Members sorted, as in document_new(). */
 int wire_outcome_encode(const struct wire_outcome *m, const char *host, uint64_t index, struct buf *ret,
                         struct err *err)
 {
         char self[WIRE_HOST_MAX + 64];
+        struct json_out o = json_out_to(ret, false);
         wire_attestation_path(host, index, self);
-        json_t *a = json_object(), *meta = json_object();
-        int r = json_set_str(a, "stage", wire_stage_name(m->stage));
-        r |= json_set_str(a, "evaluation", wire_evaluation_name(m->evaluation));
-        if (m->has_wait)
-                r |= json_set_int(meta, "seconds_to_next_attestation", m->wait_s);
-        if (m->has_next) {
-                json_t *avow = json_object();
-                r |= json_object_set_new(avow, "next", wire_next_to_json(&m->next));
-                r |= json_object_set_new(meta, "avow", avow);
-        }
-        return field_emit(document_new(TYPE, NULL, a, meta, self), r, ret, err);
+        json_out_object(&o, NULL);
+        json_out_object(&o, "data");
+        json_out_object(&o, "attributes");
+        json_out_str(&o, "evaluation", wire_evaluation_name(m->evaluation));
+        json_out_str(&o, "stage", wire_stage_name(m->stage));
+        json_out_object_end(&o);
+        json_out_object(&o, "links");
+        json_out_str(&o, "self", self);
+        json_out_object_end(&o);
+        json_out_str(&o, "type", TYPE);
+        json_out_object_end(&o);
+        json_out_object(&o, "jsonapi");
+        json_out_str(&o, "version", "1.1");
+        json_out_object_end(&o);
+        put_meta(&o, m);
+        json_out_object_end(&o);
+        return buf_ok(ret) ? 0 : err_nomem(err);
 }
 
 static int stage_read(const json_t *a, enum wire_stage *ret, struct err *err)
