@@ -128,7 +128,21 @@ static int bind_one(sqlite3_stmt *stmt, int at, const struct store_value *v)
         }
 }
 
-/* $1 is the first value, wherever it stands. Every parameter must have one. */
+/* $1 is the first value, wherever it stands. Return: the place of parameter AT's value in ARGS; N_ARGS if it
+ * has none. */
+static size_t arg_of(sqlite3_stmt *stmt, int at, size_t n_args)
+{
+        const char *name = sqlite3_bind_parameter_name(stmt, at);
+        size_t n = 0;
+
+        if (!name || *name++ != '$')
+                return n_args;
+        for (; *name >= '0' && *name <= '9' && n <= n_args; name++)
+                n = 10 * n + (size_t)(*name - '0');
+        return *name == '\0' && n > 0 && n <= n_args ? n - 1 : n_args;
+}
+
+/* Every parameter must have a value. */
 static int bind_all(struct sqlite_conn *c, sqlite3_stmt *stmt, const struct store_value *args, size_t n_args,
                     struct err *err)
 {
@@ -137,11 +151,10 @@ static int bind_all(struct sqlite_conn *c, sqlite3_stmt *stmt, const struct stor
         if ((size_t)n != n_args)
                 return err_set(err, ERR_BUG, 0, "%d parameters, %zu values: %s", n, n_args,
                                sqlite3_sql(stmt));
-        for (size_t i = 0; i < n_args && rc == SQLITE_OK; i++) {
-                char name[32];
+        for (int at = 1; at <= n && rc == SQLITE_OK; at++) {
+                size_t i = arg_of(stmt, at, n_args);
 
-                (void)snprintf(name, sizeof(name), "$%zu", i + 1);
-                rc = bind_one(stmt, sqlite3_bind_parameter_index(stmt, name), &args[i]);
+                rc = i < n_args ? bind_one(stmt, at, &args[i]) : SQLITE_RANGE;
         }
         return rc == SQLITE_OK ? 0 : fail(c, rc, err, sqlite3_sql(stmt));
 }
@@ -189,14 +202,22 @@ static int sqlite_run(struct store_conn *base, const char *sql, const struct sto
 
 /* ---- transactions ---- */
 
+/* These run for every job, so they are prepared statements like those inside it. */
+static int run_plain(struct store_conn *base, const char *sql, struct err *err)
+{
+        int r = sqlite_run(base, sql, NULL, 0, NULL, NULL, err);
+
+        return r < 0 ? r : 0;
+}
+
 static int sqlite_begin(struct store_conn *base, bool reader, struct err *err)
 {
-        return exec(conn_of(base), reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
+        return run_plain(base, reader ? "BEGIN" : "BEGIN IMMEDIATE", err);
 }
 
 static int sqlite_commit(struct store_conn *base, struct err *err)
 {
-        return exec(conn_of(base), "COMMIT", err);
+        return run_plain(base, "COMMIT", err);
 }
 
 static bool sqlite_in_transaction(struct store_conn *base)
@@ -214,12 +235,12 @@ static void sqlite_rollback(struct store_conn *base)
 
 static int sqlite_savepoint(struct store_conn *base, struct err *err)
 {
-        return exec(conn_of(base), "SAVEPOINT job", err);
+        return run_plain(base, "SAVEPOINT job", err);
 }
 
 static int sqlite_release(struct store_conn *base, struct err *err)
 {
-        return exec(conn_of(base), "RELEASE job", err);
+        return run_plain(base, "RELEASE job", err);
 }
 
 static int sqlite_rollback_to(struct store_conn *base, struct err *err)
