@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define FINDINGS_BYTES_MAX 65536
+
 struct hosts {
         struct map by_name;
         struct map removed; /* names, while rows are being read */
@@ -100,6 +102,20 @@ static int read_continuation(struct host *host, struct err *err)
         return r < 0 ? err_wrap(err, "host '%s': continuation", host->e.name) : 0;
 }
 
+/* What the registrar said about the EK; a text that is no list says nothing. */
+static int read_findings(struct host *host, struct err *err)
+{
+        AUTO(json_free_p)
+        json_t *j = NULL;
+        struct err ignored = ERR_INIT;
+        int r = 0;
+
+        if (host->e.ek_findings)
+                r = json_parse(view_str(host->e.ek_findings), FINDINGS_BYTES_MAX, &j, &ignored);
+        host->ek_findings = json_array_size(j) > 0;
+        return r == -ERR_NOMEM ? err_nomem(err) : 0;
+}
+
 int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *from, int64_t now_ms,
               int64_t mono_ms, struct host **ret, struct err *err)
 {
@@ -124,6 +140,8 @@ int hosts_add(struct hosts *h, struct rules *rules, struct verifier_host *from, 
         r = tpm2b_public_parse(VIEW_BUF(&host->e.ak), &host->ak, err);
         if (r >= 0)
                 r = read_continuation(host, err);
+        if (r >= 0)
+                r = read_findings(host, err);
         if (r >= 0 && host_bind_rules(host, rules, err) == -ERR_NOMEM)
                 r = -ERR_NOMEM;
         if (r >= 0 && map_put(&h->by_name, host->e.name, host) < 0)

@@ -65,6 +65,7 @@ struct host {
         bool busy;       /* evidence is being written */
         bool wants_log;  /* it can send a cel_log */
         bool log_torn; /* a heartbeat was not written: the log on the disk has a hole until it comes whole */
+        bool ek_findings;        /* the registrar found something to say about its EK */
         int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */
         int64_t offered_ms;      /* monotonic time of the last capabilities */
         int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */

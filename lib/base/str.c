@@ -157,6 +157,11 @@ void buf_printable(struct buf *b, struct view v)
         put_printable(b, v, "");
 }
 
+bool str_plain(struct view v)
+{
+        return plain_run(v, quoting) == v.len;
+}
+
 const char *str_show(struct view v, struct str_shown *ret)
 {
         static const char cut[] = "\xe2\x80\xa6'"; /* … and the closing quote */

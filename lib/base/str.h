@@ -31,6 +31,8 @@ const char *str_show(struct view v, struct str_shown *ret);
 void buf_escaped(struct buf *b, struct view v);
 /* Appends V with quotes and backslashes as they are: for a whole line that holds text made by SHOW(). */
 void buf_printable(struct buf *b, struct view v);
+/* Is V ASCII that both leave as it is? */
+bool str_plain(struct view v);
 
 /* A host's name: 1 to 80 of A-Z a-z 0-9 _ . - and not "." or "..". Spec: Keylime's [\w.-]+, ASCII. */
 bool str_valid_host_id(const char *s) MUST_USE;

@@ -118,8 +118,10 @@ static char *text_copy(const char *s)
 {
         AUTO(buf_free) struct buf fit = {0};
         AUTO(mem_free_p) char *text = NULL;
-        size_t len;
+        size_t len = strlen(s);
 
+        if (len <= FINDING_TEXT_BYTES_MAX && str_plain(VIEW(s, len)))
+                return mem_dup(s, len + 1);
         buf_printable(&fit, view_str(s));
         text = buf_take_str(&fit);
         if (!text)
