@@ -17,7 +17,7 @@ include tests/unit/agent/module.mk
 include tests/unit/registrar/module.mk
 include tests/unit/verifier/module.mk
 include tests/unit/tenant/module.mk
+include tests/bench/module.mk
 endif
 include tests/check/module.mk
 include tests/fuzz/module.mk
-include tests/bench/module.mk

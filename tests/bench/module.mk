@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Benchmarks. `make check` builds them, so that they do not rot; tests/bench/attest and its neighbours run them.
+# Benchmarks. `make check` builds them where cmocka is (their TPMs in software assert with it), so that they do not rot;
+# tests/bench/attest and its neighbours run them.
 check_PROGRAMS += tests/bench/fill tests/bench/fleet
 tests_bench_fleet_SOURCES = tests/bench/fleet.c
 tests_bench_fleet_LDADD = tests/support/libplaytpm.la lib/http/libhttp.la lib/wire/libwire.la \
