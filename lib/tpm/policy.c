@@ -172,7 +172,8 @@ int tpm_policy_signed(struct tpm *tpm, ESYS_TR session, const struct pubkey *key
                 r = load_key(tpm, key, &loaded, err);
         if (r < 0)
                 return r;
-        memcpy(nonce_tpm.buffer, nonce.p, nonce.len);
+        if (nonce.len)
+                memcpy(nonce_tpm.buffer, nonce.p, nonce.len);
         TPM_CALL(rc,
                  Esys_PolicySigned(tpm->esys, loaded.handle, session, ESYS_TR_NONE, ESYS_TR_NONE,
                                    ESYS_TR_NONE, &nonce_tpm, NULL, NULL, (INT32)lease_s, &sig, NULL, NULL));

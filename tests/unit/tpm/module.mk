@@ -12,3 +12,4 @@ tests_unit_tpm_test_nv_counter_SOURCES = tests/unit/tpm/test_nv_counter.c $(seal
 tests_unit_tpm_test_nv_counter_LDADD = $(SEAL_TEST_LIBS)
 tests_unit_tpm_test_seal_SOURCES = tests/unit/tpm/test_seal.c $(seal_fixture)
 tests_unit_tpm_test_seal_LDADD = $(SEAL_TEST_LIBS)
+tests_unit_tpm_test_seal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=Esys_Unseal

@@ -123,6 +123,28 @@ static void refuses(struct tpm_unseal *u, const struct tpm_unseal_chain *c, enum
         assert_poisoned(got);
 }
 
+TSS2_RC __real_Esys_Unseal(ESYS_CONTEXT *esys, ESYS_TR item, ESYS_TR a, ESYS_TR b, ESYS_TR c,
+                           TPM2B_SENSITIVE_DATA **ret);
+TSS2_RC __wrap_Esys_Unseal(ESYS_CONTEXT *esys, ESYS_TR item, ESYS_TR a, ESYS_TR b, ESYS_TR c,
+                           TPM2B_SENSITIVE_DATA **ret);
+
+static unsigned n_extends; /* how many times PCRs change between policy and unseal */
+static unsigned extended_pcr;
+
+TSS2_RC __wrap_Esys_Unseal(ESYS_CONTEXT *esys, ESYS_TR item, ESYS_TR a, ESYS_TR b, ESYS_TR c,
+                           TPM2B_SENSITIVE_DATA **ret)
+{
+        TPML_DIGEST_VALUES values = {.count = 1, .digests = {{.hashAlg = TPM2_ALG_SHA256}}};
+
+        if (n_extends) {
+                n_extends--;
+                assert_int_equal(Esys_PCR_Extend(esys, extended_pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                                 ESYS_TR_NONE, &values),
+                                 0);
+        }
+        return __real_Esys_Unseal(esys, item, a, b, c, ret);
+}
+
 /* ---- the chain */
 
 static void all_conditions_open_it(void **state)
@@ -177,7 +199,7 @@ static void one_level_and_local_release(void **state)
         host_free(&h);
 }
 
-/* One session each; all share the object. */
+/* One object, one session, one release. */
 struct trial {
         struct host h;
         struct tpm_sealed s;
@@ -202,6 +224,28 @@ static void trial_end(struct trial *t)
         approved_done(&t->a);
         tpm_sealed_done(&t->s);
         host_free(&t->h);
+}
+
+static void changing_pcrs_are_waited_out(void **state)
+{
+        struct trial t;
+
+        (void)state;
+        trial_start(&t, 60);
+        extended_pcr = 9; /* of no interest to the policy, but the TPM counts every change */
+        n_extends = 3;
+        opens(t.u, &t.c); /* with the one release */
+        assert_int_equal(n_extends, 0);
+        trial_end(&t);
+
+        trial_start(&t, 60);
+        n_extends = 1000;
+        refuses(t.u, &t.c, TPM_UNSEAL_FAILED, TPM2_RC_PCR_CHANGED);
+        extended_pcr = 15; /* what a wipe does first: a policy fulfilled before it is worth nothing (SR-5) */
+        n_extends = 1;
+        refuses(t.u, &t.c, TPM_UNSEAL_PCRS, 0);
+        assert_int_equal(n_extends, 0);
+        trial_end(&t);
 }
 
 static void other_pcrs_do_not_open_it(void **state)
@@ -547,6 +591,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_conditions_open_it),
                 cmocka_unit_test(one_level_and_local_release),
+                cmocka_unit_test(changing_pcrs_are_waited_out),
                 cmocka_unit_test(other_pcrs_do_not_open_it),
                 cmocka_unit_test(a_raised_floor_does_not_open_it),
                 cmocka_unit_test(an_ended_lease_does_not_open_it),
