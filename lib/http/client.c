@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -50,6 +51,8 @@ struct http_client {
         long per_host;
         int64_t connect_timeout_ms;
         char *user_agent;
+        bool (*may_connect)(void *ctx, const struct sockaddr *address);
+        void *may_connect_ctx;
         struct loop_timer *timer, *reap;
         struct watch *watches;
         struct http_call_handle *calls;
@@ -66,6 +69,7 @@ struct http_call_handle {
         struct http_header fields[RESPONSE_HEADERS];
         size_t n_fields, max_bytes;
         bool too_large;
+        bool refused; /* by may_connect */
         CURLcode result;
         bool finished;
         char *host; /* "https://host:port", for messages */
@@ -435,6 +439,8 @@ static int client_init(struct http_client *c, const struct http_client_options *
 
         c->any_host_name = o->any_host_name;
         c->connect_timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms : DEFAULT_CONNECT_MS;
+        c->may_connect = o->may_connect;
+        c->may_connect_ctx = o->may_connect_ctx;
         c->user_agent = str_dup(o->user_agent != NULL ? o->user_agent : PACKAGE_NAME "/" PACKAGE_VERSION);
         if (c->user_agent == NULL || identity_init(&c->id, o, err) < 0)
                 return err_nomem(err);
@@ -544,6 +550,27 @@ static bool set_body(CURL *easy, const struct http_call *call)
                                 call->body.len > 0 ? (const char *)call->body.p : "") == CURLE_OK;
 }
 
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+        struct http_call_handle *h = ctx;
+        const struct http_client *c = h->client;
+
+        (void)purpose;
+        if (!c->may_connect(c->may_connect_ctx, &address->addr)) {
+                h->refused = true;
+                return CURL_SOCKET_BAD;
+        }
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool set_addresses(struct http_call_handle *h)
+{
+        return h->client->may_connect == NULL ||
+               (curl_easy_setopt(h->easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+                curl_easy_setopt(h->easy, CURLOPT_OPENSOCKETDATA, h) == CURLE_OK &&
+                curl_easy_setopt(h->easy, CURLOPT_PROXY, "") == CURLE_OK);
+}
+
 static bool set_call(struct http_call_handle *h, const struct http_call *call)
 {
         const struct http_client *c = h->client;
@@ -551,7 +578,7 @@ static bool set_call(struct http_call_handle *h, const struct http_call *call)
         long timeout = (long)(call->timeout_ms > 0 ? call->timeout_ms : DEFAULT_TIMEOUT_MS);
         long connect = (long)(c->connect_timeout_ms < timeout ? c->connect_timeout_ms : timeout);
 
-        return set_identity(c, e) && add_headers(h, call) && set_body(e, call) &&
+        return set_identity(c, e) && set_addresses(h) && add_headers(h, call) && set_body(e, call) &&
                curl_easy_setopt(e, CURLOPT_PRIVATE, h) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->error) == CURLE_OK &&
                curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&

@@ -17,6 +17,7 @@
  * follows no redirect, and every call ends: with an answer, or with an error at its deadline.
  */
 struct http_client;
+struct sockaddr;
 struct http_call_handle;
 
 struct http_client_options {
@@ -28,6 +29,13 @@ struct http_client_options {
         uint32_t connections_per_host; /* 0: 1 for a daemon's order of requests */
         int64_t connect_timeout_ms;    /* 0: 10 s, the TLS handshake included */
         const char *user_agent;        /* NULL: "avow/VERSION" */
+        /*
+         * Asked about each address before a connection to it is made, after the name was resolved, so that no
+         * name leads to an address that was not meant. False refuses it. Proxies of the environment are then
+         * not used. NULL: any address.
+         */
+        bool (*may_connect)(void *ctx, const struct sockaddr *address);
+        void *may_connect_ctx;
 };
 
 struct http_header {

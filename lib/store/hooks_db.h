@@ -169,7 +169,7 @@ struct replay {
 };
 /* Ones that the hook never had are added if its filter wants them. RET of DONE: n is how many. */
 int hooks_db_replay(struct hooks_db *db, const char *tenant, const char *hook, const struct replay *what,
-                    int64_t now_ms, const struct audit_entry *audit, outbox_done_fn done, void *ctx,
+                    const struct audit_entry *audit, outbox_done_fn done, void *ctx,
                     struct err *err) MUST_USE;
 
 /* Numbers for metrics. */

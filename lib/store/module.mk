@@ -4,6 +4,9 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/audit.c lib/store/audit.h \
 	lib/store/copy.h \
 	lib/store/engine.h \
+	lib/store/hooks_db.c lib/store/hooks_db.h \
+	lib/store/hooks_outbox.c lib/store/hooks_request.c lib/store/hooks_request.h \
+	lib/store/hooks_schema.c \
 	lib/store/registrar_db.c lib/store/registrar_db.h \
 	lib/store/registrar_schema.c lib/store/registrar_schema.h \
 	lib/store/sqlite.c \

@@ -6,5 +6,7 @@
 
 /* The registrar's database; for registrar_db.c and its tests. */
 extern const struct store_schema registrar_schema;
+/* Its third part: hooks_schema.c. */
+extern const char hooks_migration[];
 
 #endif
