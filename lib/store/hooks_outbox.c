@@ -209,9 +209,9 @@ static int body_deliveries(struct hooks_request *q, struct store_conn *c, struct
         return n < 0 ? n : 0;
 }
 
-static const char sql_attempted[] =
-        "UPDATE outbox SET state = CASE WHEN state = 0 AND $1 <> 2 THEN 0 ELSE $1 END, attempts = attempts + 1, next_at_ms = $2, delivered_at_ms = $3,"
-        " error = $4 WHERE hook = $5 AND n = $6 AND state <> 2";
+static const char sql_attempted[] = "UPDATE outbox SET state = CASE WHEN state = 0 AND $1 <> 2 THEN 0 ELSE "
+                                    "$1 END, attempts = attempts + 1, next_at_ms = $2, delivered_at_ms = $3,"
+                                    " error = $4 WHERE hook = $5 AND n = $6 AND state <> 2";
 /* The oldest of this host that waits, unless something of it is still to be delivered. */
 static const char sql_wake[] =
         "UPDATE outbox SET state = 1, next_at_ms = 0 WHERE hook = $1 AND state = 0"

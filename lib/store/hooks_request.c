@@ -125,9 +125,9 @@ static void on_done(struct store_job *job, const struct err *err)
         if (q->received_done)
                 q->received_done(q->ctx, &(struct received_result){q->outcome, err, q->list, q->n_list});
         if (q->outbox_done)
-                q->outbox_done(q->ctx,
-                               &(struct outbox_result){q->outcome, err, q->rows,
-                                                       q->rows ? q->n_rows : (size_t)q->n_changed, q->due_ms});
+                q->outbox_done(q->ctx, &(struct outbox_result){q->outcome, err, q->rows,
+                                                               q->rows ? q->n_rows : (size_t)q->n_changed,
+                                                               q->due_ms});
         if (q->counts_done)
                 q->counts_done(q->ctx, err ? NULL : &q->counts, err);
 }
