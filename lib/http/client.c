@@ -227,6 +227,9 @@ static void call_error(const struct http_call_handle *h, struct err *err)
         if (h->too_large)
                 (void)err_set(err, ERR_LIMIT, 0, "%s: the answer is larger than %zu bytes", h->host,
                               h->max_bytes);
+        else if (h->refused)
+                (void)err_set(err, ERR_PEER, 0, "%s: its address is one that may not be connected to",
+                              h->host);
         else if (!buf_ok(&h->body) || !buf_ok(&h->head) || h->result == CURLE_OUT_OF_MEMORY)
                 (void)err_nomem(err);
         else if (h->result == CURLE_SSL_CERTPROBLEM || h->result == CURLE_SSL_CACERT_BADFILE)
