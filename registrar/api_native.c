@@ -214,8 +214,7 @@ static void on_listed(void *ctx, const struct registrar_result *result)
         http_answer_json(c->req, 200, NULL, j);
 }
 
-/* A number from the query. Return: false, after answering, if it is none. */
-static bool number_of(struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret)
+bool query_number(struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret)
 {
         const char *text = http_request_query(req, name);
         struct err err = ERR_INIT;
@@ -236,7 +235,7 @@ static void on_list(struct http_request *req, void *ctx)
         struct err err = ERR_INIT;
         int x;
 
-        if (!number_of(req, "limit", 1, LIST_MAX, &limit))
+        if (!query_number(req, "limit", 1, LIST_MAX, &limit))
                 return;
         if (after && !str_valid_host_id(after)) {
                 http_answer_problem(req, 400, "after", "expected what an answer's \"next\" said");
@@ -471,8 +470,8 @@ static void on_audit(struct http_request *req, void *ctx)
         int64_t after = 0, limit = AUDIT_MAX;
         struct err err = ERR_INIT;
 
-        if (!number_of(req, "after", 0, INT64_MAX, &after) ||
-            !number_of(req, "limit", 1, AUDIT_MAX, &limit) || !(c = call_new(r, req)))
+        if (!query_number(req, "after", 0, INT64_MAX, &after) ||
+            !query_number(req, "limit", 1, AUDIT_MAX, &limit) || !(c = call_new(r, req)))
                 return;
         if (registrar_db_audit_export(r->db, after, (size_t)limit, on_exported, c, &err) < 0)
                 answer_failure(req, "reading the audit log", &err);

@@ -3,10 +3,14 @@ sbin_PROGRAMS += registrar/avow-registrar
 noinst_LTLIBRARIES += registrar/libregistrar.la
 registrar_libregistrar_la_SOURCES = \
 	registrar/ak_ca.c \
-	registrar/api_native.c registrar/api_status.c \
+	registrar/api_hooks.c \
+	registrar/api_native.c registrar/api_revocations.c registrar/api_status.c \
 	registrar/api_v2.c \
 	registrar/candidates.c registrar/candidates.h \
+	registrar/delivery.c registrar/delivery.h \
 	registrar/enrol.c registrar/enrol.h \
+	registrar/exec_hook.c registrar/exec_hook.h \
+	registrar/networks.c registrar/networks.h \
 	registrar/registrar.c registrar/registrar.h \
 	registrar/settings.c registrar/settings.h
 nodist_registrar_libregistrar_la_SOURCES = registrar/openapi.c

@@ -23,6 +23,7 @@
 
 #define TICK_MS           15000
 #define AUDIT_KEY_BYTES   65536
+#define KEYS_BYTES        (64 * 1024)
 #define SOCKET_NAME_HTTPS "https"
 #define SOCKET_NAME_HTTP  "http"
 
@@ -38,6 +39,35 @@ static int load_roots(const struct settings *s, struct trust **ret, struct err *
         if (r < 0)
                 return err_wrap(err, "ek.roots");
         *ret = TAKE(trust);
+        return 0;
+}
+
+/* The keys of one file: a key set, or one PEM key. */
+static int load_keys(const char *path, struct jwks *ret, struct err *err)
+{
+        AUTO(buf_free) struct buf text = {0};
+        struct jwks set = {0};
+        int r = file_read(path, KEYS_BYTES, &text, err);
+
+        if (r < 0)
+                return r;
+        if (memchr(text.p, '{', text.len ? 1 : 0))
+                r = jwks_parse(VIEW_BUF(&text), &set, err);
+        else if ((r = pubkey_from_pem(VIEW_BUF(&text), &set.keys[0], err)) >= 0)
+                set.n = 1;
+        if (r < 0)
+                return err_wrap(err, "'%s'", path);
+        for (size_t i = 0; i < set.n && ret->n < JWKS_KEYS_MAX; i++)
+                ret->keys[ret->n++] = TAKE(set.keys[i]);
+        jwks_done(&set); /* NULLs, or what was too many */
+        return 0;
+}
+
+static int load_revocation_keys(const struct settings *s, struct jwks *ret, struct err *err)
+{
+        for (size_t i = 0; i < s->revocation_keys->n; i++)
+                if (load_keys(s->revocation_keys->items[i], ret, err) < 0)
+                        return err_wrap(err, "revocations.keys");
         return 0;
 }
 
@@ -58,6 +88,8 @@ int material_load(const char *config_path, char *const *env, struct material *re
                 r = ak_ca_load(m.settings->ak_ca_cert, m.settings->ak_ca_key, &m.ak_ca, err);
                 m.has_ak_ca = r >= 0;
         }
+        if (r >= 0)
+                r = load_revocation_keys(m.settings, &m.revocation_keys, err);
         if (r < 0) {
                 material_done(&m);
                 return r;
@@ -71,6 +103,7 @@ void material_done(struct material *m)
         tls_server_free(m->tls);
         trust_free(m->roots);
         ak_ca_done(&m->ak_ca);
+        jwks_done(&m->revocation_keys);
         settings_free(m->settings);
         *m = (struct material){0};
 }
@@ -111,6 +144,8 @@ static void warn(const struct material *m)
                 log_warning("neither tls.client_ca nor roles is set: nobody can administer this registrar");
         if (!m->has_ak_ca)
                 log_warning("ak_ca is not set: no AK certificates are issued");
+        if (s->revocation_keys->n == 0)
+                log_warning("revocations.keys is not set: no verifier's revocations are taken");
         if (!s->audit_key)
                 log_warning("audit.key is not set: no audit log is kept");
         if (left_ms <= 0)
@@ -124,6 +159,7 @@ static void warn(const struct material *m)
 
 static const char *const registration_names[REG_N] = {"challenged", "malformed", "refused", "conflict",
                                                       "failed"};
+static const char *const receive_names[RECV_N] = {"stored", "known", "refused", "failed"};
 static const char *const activation_names[ACT_N] = {"activated", "wrong_tag", "unknown", "conflict",
                                                     "failed"};
 
@@ -169,6 +205,9 @@ static int add_metrics(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = add_family(m, "avow_registrar_activations", "Activations by outcome.", activation_names,
                                ACT_N, r->activations, err);
+        if (x >= 0)
+                x = add_family(m, "avow_registrar_revocations", "Revocations from verifiers by outcome.",
+                               receive_names, RECV_N, r->revocations, err);
         for (size_t i = 0; x >= 0 && i < ARRAY_LEN(gauges); i++)
                 x = metrics_add(m, METRIC_GAUGE, gauges[i].name, gauges[i].help, NULL, 0, gauges[i].ret, err);
         return x < 0 ? x : metrics_on_read(m, on_metrics_read, r, err);
@@ -330,6 +369,12 @@ static int open_server(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = api_status_add(r, err);
         if (x >= 0)
+                x = api_revocations_add(r, err);
+        if (x >= 0)
+                x = api_hooks_add(r, err);
+        if (x >= 0)
+                x = delivery_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->delivery, err);
+        if (x >= 0)
                 x = listen_on(r, SOCKET_NAME_HTTPS, s->https, true, err);
         if (x >= 0 && s->http)
                 x = listen_on(r, SOCKET_NAME_HTTP, s->http, false, err);
@@ -363,6 +408,8 @@ int registrar_open(const char *config_path, char *const *env, struct registrar *
                 x = loop_new(&r->loop, err);
         if (x >= 0)
                 x = registrar_db_open(s->store_url, post, r->loop, r->audit_key, &r->db, err);
+        if (x >= 0)
+                x = hooks_db_new(registrar_db_store(r->db), r->audit_key, &r->hooks, err);
         if (x >= 0) {
                 const struct candidates_limits limits = {s->candidates, s->candidates_per_source,
                                                          s->candidates_per_name, s->candidate_lifetime_ms};
@@ -383,6 +430,7 @@ int registrar_open(const char *config_path, char *const *env, struct registrar *
 int registrar_run(struct registrar *r, struct err *err)
 {
         on_tick(r);
+        delivery_start(r->delivery);
         if (r->watchdog_ms > 0)
                 on_watchdog(r);
         (void)sd_notify(0, "READY=1"); /* nobody listens outside systemd */
@@ -400,8 +448,11 @@ void registrar_free(struct registrar *r)
         loop_watch_free(r->on_int);
         /* The server closes first; then the database finishes, which answers the requests that wait for it.
          */
+        delivery_stop(r->delivery);
         http_server_free(r->http);
         registrar_db_close(r->db);
+        delivery_free(r->delivery);
+        hooks_db_free(r->hooks);
         ops_free(r->ops);
         candidates_free(r->candidates);
         audit_key_free(r->audit_key);
@@ -411,6 +462,13 @@ void registrar_free(struct registrar *r)
 }
 
 /* ---- for the handlers ---- */
+
+const char *peer_tenant(const struct http_request *req)
+{
+        const struct http_peer *peer = http_request_peer(req);
+
+        return peer->tenant[0] ? peer->tenant : NULL;
+}
 
 char *peer_actor(const struct http_request *req)
 {

@@ -12,6 +12,7 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "networks.h"
 
 static const char *const policies[] = {"required", "preferred", "off", NULL};
 static const char *const malformed[] = {"warn", "reject", "ignore", NULL};
@@ -23,6 +24,25 @@ static const struct conf_key role_keys[] = {
          .flags = CONF_REQUIRED,
          .help = "SHA-256 (hex) of a client certificate's public key (SubjectPublicKeyInfo)"},
         {.path = "roles", .type = CONF_LIST, .flags = CONF_REQUIRED, .help = "the roles that its holder has"},
+};
+
+static const struct conf_key exec_keys[] = {
+        {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "the hook's name"},
+        {.path = "program",
+         .type = CONF_STR,
+         .flags = CONF_REQUIRED,
+         .help = "the program's name in hooks.programs"},
+        {.path = "timeout",
+         .type = CONF_DURATION,
+         .def = "10s",
+         .min = 100,
+         .max = 600000,
+         .help = "how long it may run"},
+        {.path = "tenant", .type = CONF_STR, .def = "default", .help = "whose hosts"},
+        {.path = "hosts", .type = CONF_LIST, .help = "of these hosts only"},
+        {.path = "policies", .type = CONF_LIST, .help = "of these policies only"},
+        {.path = "severities", .type = CONF_LIST, .help = "of these severities only"},
+        {.path = "reactions", .type = CONF_LIST, .help = "suspend, destroy, reinstate: these only"},
 };
 
 static const struct conf_key keys[] = {
@@ -111,6 +131,79 @@ static const struct conf_key keys[] = {
          .choices = compats,
          .flags = CONF_RESTART,
          .help = "keylime: plain HTTP, and any certificate of tls.client_ca is an admin's"},
+        {.path = "revocations.keys",
+         .type = CONF_PATHS,
+         .help = "public keys (PEM) or key sets (JWKS) of the verifiers whose revocations are taken"},
+        {.path = "hooks.timeout",
+         .type = CONF_DURATION,
+         .def = "10s",
+         .min = 100,
+         .max = 120000,
+         .flags = CONF_RESTART,
+         .help = "how long a consumer may take to answer"},
+        {.path = "hooks.attempts",
+         .type = CONF_INT,
+         .def = "24",
+         .min = 1,
+         .max = 10000,
+         .flags = CONF_RESTART,
+         .help = "attempts before a delivery is parked"},
+        {.path = "hooks.backoff_first",
+         .type = CONF_DURATION,
+         .def = "1s",
+         .min = 10,
+         .max = 3600000,
+         .flags = CONF_RESTART,
+         .help = "the wait after the first failure; it doubles with each"},
+        {.path = "hooks.backoff_max",
+         .type = CONF_DURATION,
+         .def = "30m",
+         .min = 10,
+         .max = 86400000,
+         .flags = CONF_RESTART,
+         .help = "the longest wait between attempts"},
+        {.path = "hooks.concurrency",
+         .type = CONF_INT,
+         .def = "8",
+         .min = 1,
+         .max = 256,
+         .flags = CONF_RESTART,
+         .help = "deliveries to one hook at a time, each of another host"},
+        {.path = "hooks.private_addresses",
+         .type = CONF_BOOL,
+         .def = "false",
+         .flags = CONF_RESTART,
+         .help = "may webhooks lead to loopback, link-local and private addresses?"},
+        {.path = "hooks.networks",
+         .type = CONF_LIST,
+         .flags = CONF_RESTART,
+         .help = "networks that webhooks may lead to though they are private: 10.1.0.0/16, fd00::/8"},
+        {.path = "hooks.plain_http",
+         .type = CONF_BOOL,
+         .def = "false",
+         .flags = CONF_RESTART,
+         .help = "may webhooks be http:// addresses?"},
+        {.path = "hooks.ca",
+         .type = CONF_PATH,
+         .def = "/etc/ssl/certs/ca-certificates.crt",
+         .flags = CONF_RESTART,
+         .help = "the CAs that webhooks without one of their own trust, PEM"},
+        {.path = "hooks.journal",
+         .type = CONF_BOOL,
+         .def = "true",
+         .flags = CONF_RESTART,
+         .help = "write each revocation to the journal, as the hook \"journal\""},
+        {.path = "hooks.programs",
+         .type = CONF_PATH,
+         .def = AVOW_SYSCONFDIR "/hooks.d",
+         .flags = CONF_RESTART,
+         .help = "the folder with the programs of hooks.exec, root's"},
+        {.path = "hooks.exec",
+         .type = CONF_MAPS,
+         .item = exec_keys,
+         .n_item = ARRAY_LEN(exec_keys),
+         .flags = CONF_RESTART,
+         .help = "programs that get each event on their standard input"},
         {.path = "log.level",
          .type = CONF_STR,
          .def = "info",
@@ -161,6 +254,29 @@ static int read_grants(struct settings *s, struct err *err)
         return 0;
 }
 
+static int check_hooks(const struct settings *s, struct err *err)
+{
+        struct network network;
+
+        for (size_t i = 0; i < s->hooks.networks->n; i++)
+                if (!network_parse(s->hooks.networks->items[i], &network))
+                        return conf_err(s->conf, "hooks.networks", err,
+                                        "%s is no network: expected 10.1.0.0/16",
+                                        SHOW(s->hooks.networks->items[i]));
+        for (size_t i = 0; i < conf_n_items(s->conf, "hooks.exec"); i++) {
+                const struct conf *item = conf_item(s->conf, "hooks.exec", i);
+
+                if (!str_valid_name(conf_str(item, "name")) || str_equal(conf_str(item, "name"), "journal"))
+                        return conf_err(item, "name", err,
+                                        "a hook's name is 1 to 64 of [A-Za-z0-9_.-], and "
+                                        "not \"journal\"");
+                if (!str_valid_host_id(conf_str(item, "program")))
+                        return conf_err(item, "program", err,
+                                        "a file's name in hooks.programs, without a folder");
+        }
+        return 0;
+}
+
 /* What contradicts itself. */
 static int check(const struct settings *s, struct err *err)
 {
@@ -177,7 +293,7 @@ static int check(const struct settings *s, struct err *err)
                 return conf_err(
                         s->conf, "listen.http", err,
                         "plain HTTP is for Keylime's agents only: say compat: keylime, or leave it out");
-        return 0;
+        return check_hooks(s, err);
 }
 
 static void fill(struct settings *s, const struct conf *c)
@@ -204,6 +320,20 @@ static void fill(struct settings *s, const struct conf *c)
         s->candidates_per_source = (size_t)conf_int(c, "limits.candidates_per_source");
         s->candidates_per_name = (size_t)conf_int(c, "limits.candidates_per_name");
         s->candidate_lifetime_ms = conf_int(c, "limits.candidate_lifetime");
+        s->revocation_keys = conf_list(c, "revocations.keys");
+        s->hooks = (struct hook_settings){
+                .timeout_ms = conf_int(c, "hooks.timeout"),
+                .backoff_first_ms = conf_int(c, "hooks.backoff_first"),
+                .backoff_max_ms = conf_int(c, "hooks.backoff_max"),
+                .attempts = (size_t)conf_int(c, "hooks.attempts"),
+                .concurrency = (size_t)conf_int(c, "hooks.concurrency"),
+                .private_addresses = conf_bool(c, "hooks.private_addresses"),
+                .plain_http = conf_bool(c, "hooks.plain_http"),
+                .journal = conf_bool(c, "hooks.journal"),
+                .networks = conf_list(c, "hooks.networks"),
+                .ca = conf_str(c, "hooks.ca"),
+                .programs = conf_str(c, "hooks.programs"),
+        };
         s->connections_per_peer = (size_t)conf_int(c, "limits.connections_per_peer");
 }
 

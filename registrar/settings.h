@@ -21,6 +21,16 @@ enum ek_policy {
 };
 const char *ek_policy_name(enum ek_policy policy);
 
+/* How revocations are delivered. */
+struct hook_settings {
+        int64_t timeout_ms, backoff_first_ms, backoff_max_ms;
+        size_t attempts, concurrency;
+        bool private_addresses, plain_http, journal;
+        const struct strv *networks; /* allowed beside public addresses: "10.1.0.0/16" */
+        const char *ca;              /* whom webhooks without a CA of their own trust */
+        const char *programs;        /* the folder of exec hooks */
+};
+
 struct settings {
         struct conf *conf; /* owns every text below */
         const char *https, *http;
@@ -38,6 +48,8 @@ struct settings {
         struct http_grant *grants;
         size_t n_grants;
         enum log_level log_level;
+        struct hook_settings hooks;
+        const struct strv *revocation_keys; /* files: whose revocations are taken */
 };
 
 /* Reads FILE, FILE.d and the environment. Return: 0; -ERR_CONFIG, -ERR_IO, -ERR_LIMIT, -ERR_NOMEM. */

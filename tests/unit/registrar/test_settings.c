@@ -73,7 +73,10 @@ static void test_wrong(void **state)
                      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef, roles: [boss]}]\n",
                  "'boss' is no role"},
                 {TLS "ek: {policy: off}\nlog: {level: loud}\n", "expected error"},
-                {TLS "ek: {policy: off}\nhooks: []\n", "unknown key"},
+                {TLS "ek: {policy: off}\nhoops: []\n", "unknown key"},
+                {TLS "ek: {policy: off}\nhooks: {networks: [10.1.2.3/8]}\n", "is no network"},
+                {TLS "ek: {policy: off}\nhooks: {exec: [{name: journal, program: a}]}\n", "and not"},
+                {TLS "ek: {policy: off}\nhooks: {exec: [{name: a, program: /bin/sh}]}\n", "without a folder"},
         };
 
         (void)state;
