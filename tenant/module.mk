@@ -10,6 +10,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/evidence.c \
 	tenant/evidence_save.c \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
+	tenant/hook.c \
 	tenant/hosts.c tenant/hosts.h \
 	tenant/load.c tenant/load.h \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
@@ -20,6 +21,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_draft.c tenant/policy_draft.h \
 	tenant/policy_make.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
+	tenant/revocation.c \
 	tenant/settings.c tenant/settings.h \
 	tenant/status.c
 tenant_avow_SOURCES = tenant/main.c
