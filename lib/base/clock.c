@@ -72,6 +72,15 @@ static struct date date_from_days(int64_t days)
         return d;
 }
 
+/* The last N digits of X, which is not negative. */
+static void put_digits(char *ret, size_t n, int64_t x)
+{
+        while (n-- > 0) {
+                ret[n] = (char)('0' + x % 10);
+                x /= 10;
+        }
+}
+
 char *clock_format(int64_t ms, char ret[CLOCK_TEXT_BYTES])
 {
         int64_t first = days_from_date(0, 1, 1) * MS_PER_DAY;
@@ -83,10 +92,14 @@ char *clock_format(int64_t ms, char ret[CLOCK_TEXT_BYTES])
         days = ms >= 0 ? ms / MS_PER_DAY : (ms - MS_PER_DAY + 1) / MS_PER_DAY;
         rest = ms - days * MS_PER_DAY;
         d = date_from_days(days);
-        (void)snprintf(ret, CLOCK_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)d.year % 10000,
-                       (unsigned)d.month % 100, (unsigned)d.day % 100, (unsigned)(rest / 3600000) % 100,
-                       (unsigned)(rest / 60000) % 60, (unsigned)(rest / 1000) % 60,
-                       (unsigned)(rest % 1000) % 1000);
+        memcpy(ret, "0000-00-00T00:00:00.000Z", 25);
+        put_digits(ret, 4, d.year);
+        put_digits(ret + 5, 2, d.month);
+        put_digits(ret + 8, 2, d.day);
+        put_digits(ret + 11, 2, rest / 3600000);
+        put_digits(ret + 14, 2, rest / 60000 % 60);
+        put_digits(ret + 17, 2, rest / 1000 % 60);
+        put_digits(ret + 20, 3, rest % 1000);
         return ret;
 }
 

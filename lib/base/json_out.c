@@ -88,28 +88,38 @@ static void escape(struct buf *b, uint8_t c)
                 buf_fmt(b, "\\u%04X", c);
 }
 
+/* How many of the first bytes of V may stand as they are and are UTF-8 without a look. */
+static size_t plain_run(struct view v)
+{
+        size_t n = 0;
+
+        while (n < v.len && v.p[n] >= 0x20 && v.p[n] < 0x80 && v.p[n] != '"' && v.p[n] != '\\')
+                n++;
+        return n;
+}
+
 void json_out_str(struct json_out *o, const char *name, const char *value)
 {
-        struct view v;
-        size_t from = 0;
+        struct cursor c;
+        struct view run;
+        uint8_t byte;
 
         if (!value) {
                 json_out_null(o, name);
                 return;
         }
-        v = view_str(value);
-        if (!str_valid_utf8(v))
-                o->out->failed = true;
+        c = cursor_of(view_str(value));
         start(o, name);
         buf_put(o->out, "\"", 1);
-        for (size_t i = 0; i < v.len; i++) {
-                if (v.p[i] >= 0x20 && v.p[i] != '"' && v.p[i] != '\\')
-                        continue;
-                buf_put(o->out, v.p + from, i - from);
-                escape(o->out, v.p[i]);
-                from = i + 1;
-        }
-        buf_put(o->out, v.p + from, v.len - from);
+        if (cursor_take(&c, plain_run(VIEW(c.p, c.left)), &run))
+                buf_put_view(o->out, run);
+        if (c.left && !str_valid_utf8(VIEW(c.p, c.left)))
+                o->out->failed = true;
+        while (cursor_u8(&c, &byte))
+                if (byte >= 0x20 && byte != '"' && byte != '\\')
+                        buf_put(o->out, &byte, 1);
+                else
+                        escape(o->out, byte);
         buf_put(o->out, "\"", 1);
 }
 
