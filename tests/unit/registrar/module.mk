@@ -2,6 +2,7 @@
 registrar_tests = \
 	tests/unit/registrar/test_candidates \
 	tests/unit/registrar/test_enrol \
+	tests/unit/registrar/test_networks \
 	tests/unit/registrar/test_settings
 check_PROGRAMS += $(registrar_tests)
 TESTS += $(registrar_tests)
@@ -14,3 +15,5 @@ tests_unit_registrar_test_enrol_CPPFLAGS = $(REGISTRAR_TEST_CPPFLAGS)
 tests_unit_registrar_test_enrol_LDADD = tests/support/libplaytpm.la $(REGISTRAR_TEST_LIBS)
 tests_unit_registrar_test_settings_CPPFLAGS = $(REGISTRAR_TEST_CPPFLAGS)
 tests_unit_registrar_test_settings_LDADD = $(REGISTRAR_TEST_LIBS)
+tests_unit_registrar_test_networks_CPPFLAGS = $(REGISTRAR_TEST_CPPFLAGS)
+tests_unit_registrar_test_networks_LDADD = $(REGISTRAR_TEST_LIBS)
