@@ -395,18 +395,18 @@ static int run_replay(const struct session *s, const void *values, int n_args, c
 }
 
 const struct command hook_commands[] = {
-        {"hook", "add", "NAME", "tell a consumer of revocations", add_options, sizeof(struct add_values), 1,
+        {"hook", "add", "NAME", "Tell a consumer of revocations", add_options, sizeof(struct add_values), 1,
          1, run_add},
-        {"hook", "list", "", "list hooks, and what waits for them", NULL, 0, 0, 0, run_list},
-        {"hook", "show", "NAME", "show a hook, and what is parked for it", NULL, 0, 1, 1, run_show},
-        {"hook", "test", "NAME", "send a test event now", NULL, 0, 1, 1, run_test},
-        {"hook", "pause", "NAME", "collect events for it without delivering them", NULL, 0, 1, 1, run_pause},
-        {"hook", "resume", "NAME", "deliver again, and what was collected", NULL, 0, 1, 1, run_resume},
-        {"hook", "rotate", "NAME", "a new secret beside the old one, or the end of the old one",
+        {"hook", "list", "", "List hooks, and what waits for them", NULL, 0, 0, 0, run_list},
+        {"hook", "show", "NAME", "Show a hook, and what is parked for it", NULL, 0, 1, 1, run_show},
+        {"hook", "test", "NAME", "Send a test event now", NULL, 0, 1, 1, run_test},
+        {"hook", "pause", "NAME", "Collect events for it without delivering them", NULL, 0, 1, 1, run_pause},
+        {"hook", "resume", "NAME", "Deliver again, and what was collected", NULL, 0, 1, 1, run_resume},
+        {"hook", "rotate", "NAME", "Make a new secret beside the old one, or the end of the old one",
          rotate_options, sizeof(struct rotate_values), 1, 1, run_rotate},
-        {"hook", "replay", "NAME", "deliver again", replay_options, sizeof(struct replay_values), 1, 1,
+        {"hook", "replay", "NAME", "Deliver again", replay_options, sizeof(struct replay_values), 1, 1,
          run_replay},
-        {"hook", "remove", "NAME", "tell it no more", remove_options, sizeof(struct remove_values), 1, 1,
+        {"hook", "remove", "NAME", "Tell it no more", remove_options, sizeof(struct remove_values), 1, 1,
          run_remove},
         {0},
 };

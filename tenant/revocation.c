@@ -113,9 +113,9 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
 }
 
 const struct command revocation_commands[] = {
-        {"revocation", "list", "", "list revocations, the newest first", list_options,
+        {"revocation", "list", "", "List revocations, the newest first", list_options,
          sizeof(struct list_values), 0, 0, run_list},
-        {"revocation", "show", "HOST/N", "show one, with the verifier's signed words (-o json)", NULL, 0, 1,
+        {"revocation", "show", "HOST/N", "Show one, with the verifier's signed words (-o json)", NULL, 0, 1,
          1, run_show},
         {0},
 };
