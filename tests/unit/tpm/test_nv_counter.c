@@ -217,8 +217,6 @@ static void a_key_has_the_name_that_tools_give_it(void **state)
         for (int rsa = 0; rsa < 2; rsa++) {
                 struct err err = ERR_INIT;
                 struct signer s = signer_new(rsa);
-                AUTO(buf_free)
-                struct buf area = {0};
                 char *pem = NULL, path[64], line[256];
                 uint8_t name[TPM_KEY_NAME_BYTES], theirs[TPM_KEY_NAME_BYTES] = {0};
                 FILE *f;
