@@ -51,12 +51,6 @@ static struct call *call_new(struct registrar *r, struct http_request *req)
         return c;
 }
 
-static void answer_failure(struct http_request *req, const char *doing, const struct err *err)
-{
-        log_err(err, "%s (request %s)", doing, http_request_id(req));
-        http_answer_problem(req, 500, NULL, "%s failed: %s", doing, err_kind_name(err->kind));
-}
-
 /* ---- a host as JSON ---- */
 
 static int set_pem(json_t *j, const char *name, const struct buf *der)
@@ -144,7 +138,7 @@ static void on_found(void *ctx, const struct registrar_result *result)
         json_t *j;
 
         if (result->outcome == STORE_FAILED) {
-                answer_failure(c->req, "reading a host", result->err);
+                answer_native_failure(c->req, "reading a host", result->err);
                 return;
         }
         if (result->outcome != STORE_OK) {
@@ -181,7 +175,7 @@ static void on_show(struct http_request *req, void *ctx)
         if (!name || !(c = call_new(r, req)))
                 return;
         if (registrar_db_get(r->db, NULL, name, on_found, c, &err) < 0)
-                answer_failure(req, "reading a host", &err);
+                answer_native_failure(req, "reading a host", &err);
         else
                 c = NULL; /* the store's until on_found() */
 }
@@ -195,7 +189,7 @@ static void on_listed(void *ctx, const struct registrar_result *result)
         int r = 0;
 
         if (result->outcome == STORE_FAILED) {
-                answer_failure(c->req, "listing hosts", result->err);
+                answer_native_failure(c->req, "listing hosts", result->err);
                 return;
         }
         j = json_object();
@@ -247,7 +241,7 @@ static void on_list(struct http_request *req, void *ctx)
         x = ek ? registrar_db_find_ek(r->db, NULL, ek, on_listed, c, &err)
                : registrar_db_list(r->db, NULL, after, (size_t)limit, false, on_listed, c, &err);
         if (x < 0)
-                answer_failure(req, "listing hosts", &err);
+                answer_native_failure(req, "listing hosts", &err);
         else
                 c = NULL; /* the store's until on_listed() */
 }
@@ -257,7 +251,7 @@ static void on_list(struct http_request *req, void *ctx)
 static void answer_bound(struct http_request *req, const struct registrar_result *result)
 {
         if (result->outcome == STORE_FAILED)
-                answer_failure(req, "binding a host", result->err);
+                answer_native_failure(req, "binding a host", result->err);
         else if (result->outcome != STORE_OK)
                 http_answer_problem(
                         req, 409, NULL,
@@ -400,7 +394,7 @@ static void on_bind(struct http_request *req, void *ctx)
                 if (err.kind == ERR_FORMAT || err.kind == ERR_LIMIT)
                         http_answer_problem(req, 400, "body", "%s", err.text);
                 else
-                        answer_failure(req, "binding a host", &err);
+                        answer_native_failure(req, "binding a host", &err);
                 return;
         }
         c = NULL; /* the store's until on_bound() */
@@ -413,7 +407,7 @@ static void on_removed(void *ctx, const struct registrar_result *result)
         AUTO(call_free_p) struct call *c = ctx;
 
         if (result->outcome == STORE_FAILED)
-                answer_failure(c->req, "removing a host", result->err);
+                answer_native_failure(c->req, "removing a host", result->err);
         else if (result->outcome != STORE_OK)
                 http_answer_problem(c->req, 404, NULL, "no host of this name is registered or bound");
         else
@@ -436,14 +430,14 @@ static void on_remove(struct http_request *req, void *ctx)
                 return;
         if (is_dry_run(req)) {
                 if (registrar_db_get(r->db, NULL, name, on_removed, c, &err) < 0)
-                        answer_failure(req, "reading a host", &err);
+                        answer_native_failure(req, "reading a host", &err);
                 else
                         c = NULL; /* the store's until on_removed(), which says what would be removed */
                 return;
         }
         candidates_drop(r->candidates, name);
         if (!actor || registrar_db_delete(r->db, NULL, name, &audit, on_removed, c, &err) < 0)
-                answer_failure(req, "removing a host", &err);
+                answer_native_failure(req, "removing a host", &err);
         else
                 c = NULL; /* the store's until on_removed() */
 }
@@ -456,7 +450,7 @@ static void on_exported(void *ctx, enum store_outcome outcome, struct view text,
         AUTO(call_free_p) struct call *c = ctx;
 
         if (outcome != STORE_OK) {
-                answer_failure(c->req, "reading the audit log", err);
+                answer_native_failure(c->req, "reading the audit log", err);
                 return;
         }
         http_answer_header(c->req, "Avow-Audit-Last", "%lld", (long long)last_seq);
@@ -474,7 +468,7 @@ static void on_audit(struct http_request *req, void *ctx)
             !query_number(req, "limit", 1, AUDIT_MAX, &limit) || !(c = call_new(r, req)))
                 return;
         if (registrar_db_audit_export(r->db, after, (size_t)limit, on_exported, c, &err) < 0)
-                answer_failure(req, "reading the audit log", &err);
+                answer_native_failure(req, "reading the audit log", &err);
         else
                 c = NULL; /* the store's until on_exported() */
 }
@@ -488,7 +482,7 @@ static void on_audit_keys(struct http_request *req, void *ctx)
         if (!r->audit_key)
                 http_answer_problem(req, 404, NULL, "no audit log is kept: audit.key is not set");
         else if (audit_key_jwks(r->audit_key, &jwks, &err) < 0)
-                answer_failure(req, "reading the audit key", &err);
+                answer_native_failure(req, "reading the audit key", &err);
         else
                 http_answer(req, 200, "application/jwk-set+json", view_str(jwks));
 }

@@ -39,12 +39,6 @@ static struct call *call_new(struct registrar *r, struct http_request *req)
         return c;
 }
 
-static void answer_failure(struct http_request *req, const char *doing, const struct err *err)
-{
-        log_err(err, "%s (request %s)", doing, http_request_id(req));
-        http_answer_problem(req, 500, NULL, "%s failed: %s", doing, err_kind_name(err->kind));
-}
-
 /* ---- receiving ---- */
 
 static void on_received(void *ctx, const struct received_result *result)
@@ -55,7 +49,7 @@ static void on_received(void *ctx, const struct received_result *result)
 
         if (result->outcome == STORE_FAILED) {
                 metric_inc(c->r->revocations[RECV_FAILED]);
-                answer_failure(c->req, "storing a revocation", result->err);
+                answer_native_failure(c->req, "storing a revocation", result->err);
                 return;
         }
         if (result->outcome == STORE_CONFLICT) {
@@ -146,7 +140,7 @@ static void refuse(struct call *c, const struct err *err)
         if (theirs)
                 http_answer_problem(c->req, 400, "body", "%s", err->text);
         else
-                answer_failure(c->req, "taking a revocation", err);
+                answer_native_failure(c->req, "taking a revocation", err);
 }
 
 static void on_post(struct http_request *req, void *ctx)
@@ -224,7 +218,7 @@ static void on_listed(void *ctx, const struct received_result *result)
         if (result->outcome == STORE_FAILED) {
                 json_decref(j);
                 json_decref(list);
-                answer_failure(c->req, "listing revocations", result->err);
+                answer_native_failure(c->req, "listing revocations", result->err);
                 return;
         }
         for (size_t i = 0; i < result->n; i++)
@@ -251,7 +245,7 @@ static void on_list(struct http_request *req, void *ctx)
         c->limit = limit;
         if (hooks_db_revocations(r->hooks, peer_tenant(req), host, before, (size_t)limit, on_listed, c,
                                  &err) < 0)
-                answer_failure(req, "listing revocations", &err);
+                answer_native_failure(req, "listing revocations", &err);
         else
                 c = NULL; /* the store's until on_listed() */
 }
@@ -261,7 +255,7 @@ static void on_found(void *ctx, const struct received_result *result)
         AUTO(mem_free_p) struct call *c = ctx;
 
         if (result->outcome == STORE_FAILED)
-                answer_failure(c->req, "reading a revocation", result->err);
+                answer_native_failure(c->req, "reading a revocation", result->err);
         else if (result->outcome != STORE_OK)
                 http_answer_problem(c->req, 404, NULL, "no such revocation was received");
         else
@@ -280,7 +274,7 @@ static void on_show(struct http_request *req, void *ctx)
         if (!id)
                 (void)err_nomem(&err);
         if (!id || hooks_db_revocation(c->r->hooks, peer_tenant(req), id, on_found, c, &err) < 0)
-                answer_failure(req, "reading a revocation", &err);
+                answer_native_failure(req, "reading a revocation", &err);
         else
                 c = NULL; /* the store's until on_found() */
 }

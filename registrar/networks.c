@@ -29,7 +29,7 @@ static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
         for (unsigned i = 0; i < bits; i += 8) {
                 unsigned left = bits - i;
-                uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff << (8 - left));
+                uint8_t mask = (uint8_t)(left >= 8 ? 0xff : 0xff << (8 - left));
 
                 if ((a[i / 8] & mask) != (b[i / 8] & mask))
                         return false;

@@ -470,6 +470,12 @@ const char *peer_tenant(const struct http_request *req)
         return peer->tenant[0] ? peer->tenant : NULL;
 }
 
+void answer_native_failure(struct http_request *req, const char *doing, const struct err *err)
+{
+        log_err(err, "%s (request %s)", doing, http_request_id(req));
+        http_answer_problem(req, 500, NULL, "%s failed: %s", doing, err_kind_name(err->kind));
+}
+
 char *peer_actor(const struct http_request *req)
 {
         const struct http_peer *peer = http_request_peer(req);

@@ -73,6 +73,9 @@ int api_hooks_add(struct registrar *r, struct err *err) MUST_USE;
 
 /* ---- shared by the handlers ---- */
 
+/* 500 to a native request, whose cause is logged and not told: "listing hosts failed: io". */
+void answer_native_failure(struct http_request *req, const char *doing, const struct err *err);
+
 /* "ops-1 (admin) at 127.0.0.1", for the audit log; free() it. NULL when out of memory. */
 char *peer_actor(const struct http_request *req);
 

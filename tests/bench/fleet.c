@@ -4,12 +4,11 @@
  * connection of its own, and speaks the native push protocol (docs/protocol.md) as an agent does, but without
  * waiting for the interval.
  *
- *   fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS [two]
+ *   fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS
  *
  * It registers HOSTS hosts named PREFIX-0, PREFIX-1, …, prints "registered", waits for a line on standard
  * input (whoever drives it enrols them meanwhile), opens the sessions, prints "running", attests for SECONDS,
- * and prints one line of JSON. With "two" it offers its capabilities before each evidence, the form of two
- * requests that Keylime's agents use. Each host measured one file, whose SHA-256 is that of the text
+ * and prints one line of JSON. Each host measured one file, whose SHA-256 is that of the text
  * "runtime"; every answer must be a pass.
  */
 #include <inttypes.h>
@@ -43,7 +42,7 @@
 struct fleet {
         struct loop *loop;
         const char *registrar, *verifier, *ca_file;
-        bool two_requests, stopping;
+        bool stopping;
         size_t n_hosts, n_ready, n_busy;
         uint64_t n_attested, n_failed;
         uint32_t *latency_us;
@@ -176,7 +175,6 @@ static void start_registration(struct host *h)
 /* ---- attestation ---- */
 
 static void send_evidence(struct host *h);
-static void send_offer(struct host *h);
 
 static void on_outcome(void *ctx, const struct http_response *res, const struct err *call_err)
 {
@@ -201,8 +199,6 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
         if (f->stopping) {
                 if (--f->n_busy == 0)
                         loop_stop(f->loop);
-        } else if (f->two_requests) {
-                send_offer(h);
         } else {
                 send_evidence(h);
         }
@@ -264,7 +260,6 @@ static void on_request(void *ctx, const struct http_response *res, const struct 
         struct wire_request m;
         struct err err = ERR_INIT;
         const char *location = res ? http_response_header(res, "location") : NULL;
-        int64_t sent = h->sent_us;
 
         if (!res || res->status != 201 || !location || !wire_location_index(location, &h->index) ||
             wire_request_decode(res->body, &m, &err) < 0) {
@@ -273,7 +268,6 @@ static void on_request(void *ctx, const struct http_response *res, const struct 
         }
         h->asks = m.asks;
         send_evidence(h);
-        h->sent_us = sent; /* the two requests together are one attestation */
 }
 
 static void send_offer(struct host *h)
@@ -505,13 +499,12 @@ int main(int argc, char **argv)
 
         if (argc < 7) {
                 (void)fprintf(stderr,
-                              "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS [two]\n");
+                              "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS\n");
                 return 2;
         }
         f.registrar = argv[1];
         f.verifier = argv[2];
         f.ca_file = argv[3];
-        f.two_requests = argc > 7;
         if (str_parse_int(view_str(argv[5]), 1, 100000, &n_hosts, &err) < 0 ||
             str_parse_int(view_str(argv[6]), 1, 3600, &seconds, &err) < 0 ||
             run(&f, argv[4], (size_t)n_hosts, seconds, &err) < 0) {
