@@ -26,12 +26,12 @@ AVOW=$top_builddir/tenant/avow
 # say TEXT: what happens now
 say() { printf '%s: %s\n' "$TEST" "$*"; }
 
-# fail TEXT: the test has failed; shows the ends of all logs
+# fail TEXT...: the test has failed; shows the ends of all logs, and the reason last: it is what a summary cuts to
 fail() {
-	printf '%s: FAILED: %s\n' "$TEST" "$*" >&2
 	for log in "$WORK"/*.log; do
 		[ -s "$log" ] && { printf -- '---- %s\n' "$log"; tail -n 25 "$log"; } >&2
 	done
+	printf '%s: FAILED: %s\n' "$TEST" "$*" >&2
 	exit 1
 }
 
