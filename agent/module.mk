@@ -16,6 +16,7 @@ agent_libagent_la_SOURCES = \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
+	agent/secrets.h \
 	agent/watch.c agent/watch.h
 agent_libagent_la_LIBADD = agent/libboth.la lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)
