@@ -5,7 +5,8 @@
  *   PolicyPCR        the machine booted and runs what was approved. Alone it is worth little: root can extend
  *                    PCR 15 by hand with public values.
  *   PolicyNV(floor)  the approval itself is still wanted: raising the counter ends all older ones (SR-7).
- *   PolicySigned     the verifier has just seen a whole pass, and says so for this session, for one lease.
+ *   PolicySigned     the verifier has just seen a whole pass of this host, and says so for this session, for
+ *                    one lease.
  *   PolicyAuthorize  the owner approved these three together. It replaces the digest by the owner's key and
  *                    policyRef, so that another bracket can be approved later without sealing again.
  *   PolicyNV(epoch)  not revoked. Behind PolicyAuthorize, so that no approval can leave it out.
@@ -17,9 +18,14 @@
  */
 #include "evidence/seal_policy.h"
 
+#include <string.h>
+
+#include "base/str.h"
+#include "evidence/qualify.h"
 #include "evidence/tpm_signature.h"
 
-#define REF_LABEL "avow-approval-v1"
+#define REF_LABEL     "avow-approval-v1"
+#define RELEASE_LABEL "avow-release-v1"
 
 static void put_part(struct buf *b, const char *s)
 {
@@ -43,6 +49,21 @@ int seal_policy_ref(const char *tenant, const char *class, const char *host, str
         return buf_ok(&b) ? digest_bytes(DIGEST_SHA256, VIEW_BUF(&b), ret, err) : err_nomem(err);
 }
 
+int seal_release_ref(const char *verifier_id, const char *host, struct digest *ret, struct err *err)
+{
+        AUTO(buf_free)
+        struct buf b = {0};
+
+        if (strlen(verifier_id) != QUALIFY_VERIFIER_ID_CHARS)
+                return err_set(err, ERR_FORMAT, 0, "verifier id %s is no UUID", SHOW(verifier_id));
+        if (!str_valid_host_id(host))
+                return err_set(err, ERR_FORMAT, 0, "host id %s is none", SHOW(host));
+        put_part(&b, RELEASE_LABEL);
+        put_part(&b, verifier_id);
+        put_part(&b, host);
+        return buf_ok(&b) ? digest_bytes(DIGEST_SHA256, VIEW_BUF(&b), ret, err) : err_nomem(err);
+}
+
 int seal_bracket_digest(const struct seal_bracket *bracket, struct digest *ret, struct err *err)
 {
         uint8_t name[TPM_KEY_NAME_BYTES];
@@ -52,6 +73,8 @@ int seal_bracket_digest(const struct seal_bracket *bracket, struct digest *ret, 
         if (!bracket->pcrs.mask || bracket->pcrs.mask >> PCR_COUNT ||
             bracket->pcr_digest.alg != DIGEST_SHA256 || !bracket->floor_name.len)
                 return err_set(err, ERR_FORMAT, 0, "an approval without PCRs or without a floor");
+        if (bracket->release_key && bracket->release_ref.len != digest_size(DIGEST_SHA256))
+                return err_set(err, ERR_FORMAT, 0, "an approval with a release for no host");
         digest_zero(DIGEST_SHA256, &policy);
         r = authpolicy_pcr(&policy, bracket->pcrs.bank, bracket->pcrs.mask, digest_view(&bracket->pcr_digest),
                            err);
@@ -60,7 +83,7 @@ int seal_bracket_digest(const struct seal_bracket *bracket, struct digest *ret, 
         if (r >= 0 && bracket->release_key) {
                 r = tpm_key_name(bracket->release_key, name, err);
                 if (r >= 0)
-                        r = authpolicy_signed(&policy, VIEW_ARRAY(name), VIEW_NONE, err);
+                        r = authpolicy_signed(&policy, VIEW_ARRAY(name), bracket->release_ref, err);
         }
         if (r < 0)
                 return r;
@@ -110,10 +133,11 @@ void seal_approval_message(const struct digest *approved, struct view policy_ref
         buf_put_view(ret, policy_ref);
 }
 
-void seal_release_message(struct view nonce_tpm, uint32_t lease_s, struct buf *ret)
+void seal_release_message(struct view nonce_tpm, uint32_t lease_s, struct view release_ref, struct buf *ret)
 {
         buf_put_view(ret, nonce_tpm);
         buf_be32(ret, lease_s);
+        buf_put_view(ret, release_ref);
 }
 
 int seal_signature_check(const struct pubkey *key, struct view signature, struct view message, bool *ret_good,

@@ -30,13 +30,22 @@
 int seal_policy_ref(const char *tenant, const char *class, const char *host, struct digest *ret,
                     struct err *err) MUST_USE;
 
+/*
+ * policyRef of PolicySigned: whose release, and for which host. A TPM takes a release for the nonce alone,
+ * and a host may send another's nonce; with the host in here, what one host earned opens nothing on another.
+ * VERIFIER_ID: its UUID. Return: 0; -ERR_FORMAT for ids of another form.
+ */
+int seal_release_ref(const char *verifier_id, const char *host, struct digest *ret, struct err *err) MUST_USE;
+
 struct seal_bracket {
         struct pcr_selection pcrs;
         struct digest pcr_digest;         /* SHA-256 over the values: pcr_values_digest() */
         struct view floor_name;           /* the floor counter's, as recorded when the host was enrolled */
         uint64_t version;                 /* lives while floor ≤ version */
         const struct pubkey *release_key; /* NULL: `release: local` */
+        struct view release_ref;          /* seal_release_ref(); with a release key it is needed */
 };
+/* Return: 0; -ERR_FORMAT for a bracket that lacks a part. */
 int seal_bracket_digest(const struct seal_bracket *bracket, struct digest *ret, struct err *err) MUST_USE;
 
 /* The session's digest after PolicyAuthorize(KEY, POLICY_REF): what a root approves of an approval key. */
@@ -54,10 +63,10 @@ int seal_policy(const struct pubkey *authority, struct view policy_ref, struct v
 void seal_approval_message(const struct digest *approved, struct view policy_ref, struct buf *ret);
 
 /*
- * A release's: nonceTPM ‖ expiration ‖ cpHash (empty) ‖ policyRef (empty). LEASE_S counts from the start of
- * the session, > 0, so that the TPM makes no ticket that would outlive it. Spec: Part 3, TPM2_PolicySigned.
+ * A release's: nonceTPM ‖ expiration ‖ cpHash (empty) ‖ RELEASE_REF. LEASE_S counts from the start of the
+ * session, > 0, so that the TPM makes no ticket that would outlive it. Spec: Part 3, TPM2_PolicySigned.
  */
-void seal_release_message(struct view nonce_tpm, uint32_t lease_s, struct buf *ret);
+void seal_release_message(struct view nonce_tpm, uint32_t lease_s, struct view release_ref, struct buf *ret);
 
 /* Is SIGNATURE (TPMT_SIGNATURE, RSASSA, RSAPSS or ECDSA with SHA-256) KEY's over MESSAGE? Return: 0;
  * -ERR_CRYPTO, -ERR_NOMEM if nothing could be decided. */

@@ -214,7 +214,7 @@ static int by_agent(struct tpm *tpm, ESYS_TR session, const struct tpm_counter_a
         r = buf_ok(&message) ? tpm_key_sign(auth->agent, VIEW_BUF(&message), &signature, err)
                              : err_nomem(err);
         if (r >= 0)
-                r = tpm_policy_signed(tpm, session, auth->agent_public, VIEW_ARRAY(nonce), 0,
+                r = tpm_policy_signed(tpm, session, auth->agent_public, VIEW_ARRAY(nonce), 0, VIEW_NONE,
                                       VIEW_BUF(&signature), err);
         return r;
 }

@@ -157,26 +157,30 @@ static int read_signature(struct view in, TPMT_SIGNATURE *ret, struct err *err)
 }
 
 int tpm_policy_signed(struct tpm *tpm, ESYS_TR session, const struct pubkey *key, struct view nonce,
-                      uint32_t lease_s, struct view signature, struct err *err)
+                      uint32_t lease_s, struct view policy_ref, struct view signature, struct err *err)
 {
         AUTO(tpm_handle_done)
         struct tpm_handle loaded = TPM_HANDLE_NONE(tpm);
-        TPM2B_NONCE nonce_tpm = {.size = (UINT16)nonce.len};
+        TPM2B_NONCE nonce_tpm = {.size = (UINT16)nonce.len}, ref = {.size = (UINT16)policy_ref.len};
         TPMT_SIGNATURE sig;
         TSS2_RC rc;
         int r = read_signature(signature, &sig, err);
 
         if (r >= 0 && (nonce.len > sizeof(nonce_tpm.buffer) || lease_s > INT32_MAX))
                 r = err_set(err, ERR_LIMIT, 0, "a lease of %u s", lease_s);
+        if (r >= 0 && policy_ref.len > sizeof(ref.buffer))
+                r = err_set(err, ERR_FORMAT, 0, "a policyRef of %zu bytes", policy_ref.len);
         if (r >= 0)
                 r = load_key(tpm, key, &loaded, err);
         if (r < 0)
                 return r;
         if (nonce.len)
                 memcpy(nonce_tpm.buffer, nonce.p, nonce.len);
+        if (policy_ref.len)
+                memcpy(ref.buffer, policy_ref.p, policy_ref.len);
         TPM_CALL(rc,
                  Esys_PolicySigned(tpm->esys, loaded.handle, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                                   ESYS_TR_NONE, &nonce_tpm, NULL, NULL, (INT32)lease_s, &sig, NULL, NULL));
+                                   ESYS_TR_NONE, &nonce_tpm, NULL, &ref, (INT32)lease_s, &sig, NULL, NULL));
         return rc == TSS2_RC_SUCCESS ? 0 : tpm_err(err, rc, "TPM2_PolicySigned");
 }
 

@@ -28,7 +28,8 @@ int tpm_policy_pcr(struct tpm *tpm, ESYS_TR session, enum digest_alg bank, uint3
 int tpm_policy_counter(struct tpm *tpm, ESYS_TR session, uint32_t index, uint64_t operand, TPM2_EO operation,
                        struct err *err) MUST_USE;
 int tpm_policy_signed(struct tpm *tpm, ESYS_TR session, const struct pubkey *key, struct view nonce,
-                      uint32_t lease_s, struct view signature, struct err *err) MUST_USE;
+                      uint32_t lease_s, struct view policy_ref, struct view signature,
+                      struct err *err) MUST_USE;
 int tpm_policy_authorize(struct tpm *tpm, ESYS_TR session, const struct pubkey *key, struct view policy_ref,
                          struct view signature, struct err *err) MUST_USE;
 

@@ -65,6 +65,7 @@ struct tpm_unseal_chain {
         uint64_t version;
         struct tpm_vouched release; /* key NULL: `release: local` */
         uint32_t lease_s;           /* the signed expiration */
+        struct view release_ref;    /* seal_release_ref() of this verifier and host */
         struct view policy_ref;
         struct tpm_vouched approval;   /* over the bracket */
         struct tpm_vouched delegation; /* the root's, over the approval key; key NULL: one level */

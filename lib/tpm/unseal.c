@@ -175,7 +175,7 @@ static int satisfy_bracket(struct tpm_unseal *u, const struct tpm_unseal_chain *
         if (tpm_policy_counter(u->tpm, session, c->floor_index, c->version, TPM2_EO_UNSIGNED_LE, err) < 0)
                 return stopped(TPM_UNSEAL_FLOOR, ret_step, err);
         if (c->release.key && tpm_policy_signed(u->tpm, session, c->release.key, tpm_unseal_nonce(u),
-                                                c->lease_s, c->release.signature, err) < 0)
+                                                c->lease_s, c->release_ref, c->release.signature, err) < 0)
                 return stopped(TPM_UNSEAL_RELEASE, ret_step, err);
         return 0;
 }

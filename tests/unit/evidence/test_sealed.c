@@ -105,6 +105,51 @@ static void refs_tell_their_parts_apart(void **state)
         assert_err(seal_policy_ref("x", "y", "", &refs[0], &err), ERR_FORMAT, &err, "nameless");
 }
 
+/* Spec: docs/protocol.md §9, by hand: SHA-256("avow-release-v1" 00 verifier 00 host 00). */
+static void a_release_is_one_verifiers_for_one_host(void **state)
+{
+        static const char id[] = "11111111-2222-4333-8444-555555555555";
+        static const char parts[] = "avow-release-v1\0"
+                                    "11111111-2222-4333-8444-555555555555\0"
+                                    "web-1"; /* and the zero that ends it */
+        struct err err = ERR_INIT;
+        struct digest ref, want, other;
+        struct key *key = NULL;
+        struct pubkey *public = NULL;
+        const uint8_t floor[34] = {0, 0x0b, 1};
+        struct seal_bracket b = {.pcrs = {DIGEST_SHA256, 1u << 15}, .floor_name = VIEW_ARRAY(floor)};
+        AUTO(buf_free)
+        struct buf message = {0};
+
+        (void)state;
+        assert_ok(seal_release_ref(id, "web-1", &ref, &err), &err);
+        assert_ok(digest_bytes(DIGEST_SHA256, VIEW(parts, sizeof(parts)), &want, &err), &err);
+        assert_true(digest_equal(&ref, &want));
+        assert_ok(seal_release_ref(id, "web-2", &other, &err), &err);
+        assert_false(digest_equal(&ref, &other));
+        assert_err(seal_release_ref("verifier", "web-1", &other, &err), ERR_FORMAT, &err, "UUID");
+        assert_err(seal_release_ref(id, "", &other, &err), ERR_FORMAT, &err, "host id");
+
+        seal_release_message(view_str("nonce"), 0x01020304, digest_view(&ref), &message);
+        assert_int_equal(message.len, 5 + 4 + 32);
+        assert_memory_equal(message.p, "nonce\1\2\3\4", 9);
+        assert_memory_equal(message.p + 9, ref.b, 32);
+
+        /* with a release key, a bracket names the host that it is for */
+        assert_ok(key_generate_ec(CURVE_P256, &key, &err), &err);
+        assert_ok(key_public(key, &public, &err), &err);
+        digest_zero(DIGEST_SHA256, &b.pcr_digest);
+        b.release_key = public;
+        assert_err(seal_bracket_digest(&b, &other, &err), ERR_FORMAT, &err, "no host");
+        b.release_ref = digest_view(&ref);
+        assert_ok(seal_bracket_digest(&b, &want, &err), &err);
+        assert_ok(seal_release_ref(id, "web-2", &ref, &err), &err);
+        assert_ok(seal_bracket_digest(&b, &other, &err), &err);
+        assert_false(digest_equal(&want, &other));
+        pubkey_free(public);
+        key_free(key);
+}
+
 static void try_public(struct view v, const char *what, void *ctx)
 {
         struct err err = ERR_INIT;
@@ -161,6 +206,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(only_the_chain_is_revocable),
                 cmocka_unit_test(refs_tell_their_parts_apart),
+                cmocka_unit_test(a_release_is_one_verifiers_for_one_host),
                 cmocka_unit_test(cut_public_areas_are_refused),
                 cmocka_unit_test(nothing_is_imported_too_large),
         };

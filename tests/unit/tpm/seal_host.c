@@ -54,6 +54,7 @@ struct host host_new(enum tpm_ek_type type)
         define_anew(&h, EPOCH, &h.epoch);
         define_anew(&h, FLOOR, &h.floor);
         OK(seal_policy_ref("acme", "store-key", NULL, &h.ref, &err));
+        OK(seal_release_ref(VERIFIER_ID, HOST_ID, &h.release_ref, &err));
         return h;
 }
 

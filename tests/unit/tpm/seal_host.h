@@ -39,6 +39,10 @@
                         fail_msg("%s: %s", #call, err.text);                                                 \
         } while (0)
 
+/* The verifier and the host of releases. */
+#define VERIFIER_ID "00000000-0000-4000-8000-0123456789ab"
+#define HOST_ID     "web-1"
+
 extern struct swtpm emulator;
 
 struct signer {
@@ -55,7 +59,7 @@ struct host {
         struct tpm_ek *ek;
         struct signer agent, approval, root, release;
         struct tpm_counter epoch, floor;
-        struct digest ref;
+        struct digest ref, release_ref;
 };
 
 struct host host_new(enum tpm_ek_type type);

@@ -169,9 +169,10 @@ static void software_computes_what_a_tpm_does(void **state)
         OK(authpolicy_counter(&d, VIEW_ARRAY(h.floor.name), 77, EO_UNSIGNED_LE, &err));
         same_as_tpm(h.tpm, trial.handle, &d, "PolicyNV");
         OK(tpm_key_sign(h.release.key, view_str("not checked in a trial"), &sig, &err));
-        OK(tpm_policy_signed(h.tpm, trial.handle, h.release.public, VIEW_NONE, 0, VIEW_BUF(&sig), &err));
+        OK(tpm_policy_signed(h.tpm, trial.handle, h.release.public, VIEW_NONE, 0, digest_view(&h.release_ref),
+                             VIEW_BUF(&sig), &err));
         OK(tpm_key_name(h.release.public, name, &err));
-        OK(authpolicy_signed(&d, VIEW_ARRAY(name), VIEW_NONE, &err));
+        OK(authpolicy_signed(&d, VIEW_ARRAY(name), digest_view(&h.release_ref), &err));
         same_as_tpm(h.tpm, trial.handle, &d, "PolicySigned");
         assert_int_equal(Esys_PolicySecret(esys, ESYS_TR_RH_OWNER, trial.handle, ESYS_TR_PASSWORD,
                                            ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL),

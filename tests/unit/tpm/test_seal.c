@@ -22,7 +22,8 @@ static void approve(struct host *h, uint64_t version, bool local, struct approve
                                  .pcr_digest = pcrs_now(h->tpm, PCRS),
                                  .floor_name = VIEW_ARRAY(h->floor.name),
                                  .version = version,
-                                 .release_key = local ? NULL : h->release.public};
+                                 .release_key = local ? NULL : h->release.public,
+                                 .release_ref = digest_view(&h->release_ref)};
         AUTO(buf_free)
         struct buf message = {0};
         struct digest delegated;
@@ -44,7 +45,7 @@ static void release(struct host *h, const struct tpm_unseal *u, uint32_t lease_s
         struct buf message = {0};
         bool good = false;
 
-        seal_release_message(tpm_unseal_nonce(u), lease_s, &message);
+        seal_release_message(tpm_unseal_nonce(u), lease_s, digest_view(&h->release_ref), &message);
         buf_reset(&a->release);
         OK(tpm_key_sign(h->release.key, VIEW_BUF(&message), &a->release, &err));
         OK(seal_signature_check(h->release.public, VIEW_BUF(&a->release), VIEW_BUF(&message), &good, &err));
@@ -68,6 +69,7 @@ static struct tpm_unseal_chain chain_of(const struct host *h, const struct appro
                 .version = a->version,
                 .release = {a->local ? NULL : h->release.public, VIEW_BUF(&a->release)},
                 .lease_s = lease_s,
+                .release_ref = digest_view(&h->release_ref),
                 .policy_ref = digest_view(&h->ref),
                 .approval = {h->approval.public, VIEW_BUF(&a->approval)},
                 .delegation = {h->root.public, VIEW_BUF(&a->delegation)},
@@ -336,14 +338,14 @@ static void a_lease_ends_between_policy_and_unseal(void **state)
         tpm_unseal_free(TAKE(t.u));
         digest_zero(DIGEST_SHA256, &policy);
         OK(tpm_key_name(t.h.release.public, name, &err));
-        OK(authpolicy_signed(&policy, VIEW_ARRAY(name), VIEW_NONE, &err));
+        OK(authpolicy_signed(&policy, VIEW_ARRAY(name), digest_view(&t.h.release_ref), &err));
         OK(tpm_seal(t.h.tpm, t.h.ek, view_str(text), &policy, &s, &err));
         OK(tpm_policy_start(t.h.tpm, &session, &err));
         OK(tpm_policy_nonce(t.h.tpm, session.handle, nonce, &err));
-        seal_release_message(VIEW_ARRAY(nonce), 1, &message);
+        seal_release_message(VIEW_ARRAY(nonce), 1, digest_view(&t.h.release_ref), &message);
         OK(tpm_key_sign(t.h.release.key, VIEW_BUF(&message), &sig, &err));
         OK(tpm_policy_signed(t.h.tpm, session.handle, t.h.release.public, VIEW_ARRAY(nonce), 1,
-                             VIEW_BUF(&sig), &err));
+                             digest_view(&t.h.release_ref), VIEW_BUF(&sig), &err));
         object = load_sealed(&t.h, &s);
         (void)nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
         assert_int_equal(
@@ -387,6 +389,35 @@ static void another_verifier_does_not_open_it(void **state)
         opens(t.u, &t.c);
         tpm_unseal_free(u);
         signer_free(&other);
+        trial_end(&t);
+}
+
+/*
+ * A host that passes asks for a release of its own and sends the nonce of another's session: the verifier
+ * signs for the host that asked.
+ */
+static void what_another_host_earned_does_not_open_it(void **state)
+{
+        struct err err = ERR_INIT;
+        struct digest mine, theirs;
+        struct trial t;
+
+        (void)state;
+        trial_start(&t, 60);
+        mine = t.h.release_ref;
+        OK(seal_release_ref(VERIFIER_ID, "web-2", &theirs, &err));
+        t.h.release_ref = theirs;
+        release(&t.h, t.u, 60, &t.a);
+        t.c = chain_of(&t.h, &t.a, 60); /* said to be web-2's: a good signature, another bracket */
+        refuses(t.u, &t.c, TPM_UNSEAL_APPROVAL, 0);
+        t.c.release_ref = digest_view(&mine); /* said to be web-1's */
+        refuses(t.u, &t.c, TPM_UNSEAL_RELEASE, 0);
+        t.c.release_ref = VIEW_NONE;
+        refuses(t.u, &t.c, TPM_UNSEAL_RELEASE, 0);
+        t.h.release_ref = mine;
+        release(&t.h, t.u, 60, &t.a);
+        t.c = chain_of(&t.h, &t.a, 60);
+        opens(t.u, &t.c);
         trial_end(&t);
 }
 
@@ -597,6 +628,7 @@ int main(void)
                 cmocka_unit_test(an_ended_lease_does_not_open_it),
                 cmocka_unit_test(a_lease_ends_between_policy_and_unseal),
                 cmocka_unit_test(another_verifier_does_not_open_it),
+                cmocka_unit_test(what_another_host_earned_does_not_open_it),
                 cmocka_unit_test(another_owner_does_not_open_it),
                 cmocka_unit_test(an_epoch_that_went_on_opens_nothing),
                 cmocka_unit_test(a_copied_blob_is_dead_after_a_reboot),
