@@ -22,22 +22,51 @@ static int qualify(const char *label, const char *verifier_id, const char *host_
         return digest_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), ret, err);
 }
 
+/* Every purpose has one length of challenge. */
+static int is_long(struct view challenge, size_t want, struct err *err)
+{
+        return challenge.len == want ? 0
+                                     : err_set(err, ERR_FORMAT, 0, "challenge of %zu bytes (%zu are wanted)",
+                                               challenge.len, want);
+}
+
+static int is_digest(struct view v, const char *of, struct err *err)
+{
+        return v.len == digest_size(DIGEST_SHA256)
+                       ? 0
+                       : err_set(err, ERR_FORMAT, 0, "%s digest of %zu bytes", of, v.len);
+}
+
 int qualify_heartbeat(const char *verifier_id, const char *host_id, struct view challenge, struct digest *ret,
                       struct err *err)
 {
-        if (challenge.len != QUALIFY_CHALLENGE_BYTES)
-                return err_set(err, ERR_FORMAT, 0, "challenge of %zu bytes (%d are wanted)", challenge.len,
-                               QUALIFY_CHALLENGE_BYTES);
+        int r = is_long(challenge, QUALIFY_CHALLENGE_BYTES, err);
+
+        if (r < 0)
+                return r;
         return qualify("avow/heartbeat/v1", verifier_id, host_id, challenge, VIEW_NONE, ret, err);
 }
 
 int qualify_session(const char *verifier_id, const char *host_id, struct view challenge,
                     struct view spki_sha256, struct digest *ret, struct err *err)
 {
-        if (challenge.len != QUALIFY_SESSION_CHALLENGE_BYTES)
-                return err_set(err, ERR_FORMAT, 0, "challenge of %zu bytes (%d are wanted)", challenge.len,
-                               QUALIFY_SESSION_CHALLENGE_BYTES);
-        if (spki_sha256.len != digest_size(DIGEST_SHA256))
-                return err_set(err, ERR_FORMAT, 0, "key digest of %zu bytes", spki_sha256.len);
+        int r = is_long(challenge, QUALIFY_SESSION_CHALLENGE_BYTES, err);
+
+        if (r >= 0)
+                r = is_digest(spki_sha256, "key", err);
+        if (r < 0)
+                return r;
         return qualify("avow/session/v1", verifier_id, host_id, challenge, spki_sha256, ret, err);
+}
+
+int qualify_release(const char *verifier_id, const char *host_id, struct view challenge,
+                    struct view request_sha256, struct digest *ret, struct err *err)
+{
+        int r = is_long(challenge, QUALIFY_CHALLENGE_BYTES, err);
+
+        if (r >= 0)
+                r = is_digest(request_sha256, "request", err);
+        if (r < 0)
+                return r;
+        return qualify("avow/release/v1", verifier_id, host_id, challenge, request_sha256, ret, err);
 }

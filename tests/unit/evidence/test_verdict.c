@@ -300,6 +300,8 @@ static void qualifying(void **state)
         struct view parts[] = {view_str("avow/heartbeat/v1" VERIFIER "web-1"), VIEW_ARRAY(challenge)};
         struct view session[] = {view_str("avow/session/v1" VERIFIER "web-1"), VIEW(challenge, 16),
                                  VIEW_ARRAY(spki)};
+        struct view release[] = {view_str("avow/release/v1" VERIFIER "web-1"), VIEW_ARRAY(challenge),
+                                 VIEW_ARRAY(spki)};
         struct err err = ERR_INIT;
 
         (void)state;
@@ -310,6 +312,10 @@ static void qualifying(void **state)
         assert_false(digest_equal(&d, &other));
         assert_ok(qualify_session(VERIFIER, "web-1", VIEW(challenge, 16), VIEW_ARRAY(spki), &d, &err), &err);
         assert_ok(digest_parts(DIGEST_SHA256, session, 3, &by_hand, &err), &err);
+        assert_true(digest_equal(&d, &by_hand));
+        assert_ok(qualify_release(VERIFIER, "web-1", VIEW_ARRAY(challenge), VIEW_ARRAY(spki), &d, &err),
+                  &err);
+        assert_ok(digest_parts(DIGEST_SHA256, release, 3, &by_hand, &err), &err);
         assert_true(digest_equal(&d, &by_hand));
 }
 
@@ -333,6 +339,10 @@ static void qualifying_refused(void **state)
                    ERR_FORMAT, &err, "32");
         assert_err(qualify_session(VERIFIER, "web-1", VIEW(challenge, 16), VIEW(challenge, 31), &d, &err),
                    ERR_FORMAT, &err, "31");
+        assert_err(qualify_release(VERIFIER, "web-1", VIEW(challenge, 16), VIEW(challenge, 32), &d, &err),
+                   ERR_FORMAT, &err, "16");
+        assert_err(qualify_release(VERIFIER, "web-1", VIEW(challenge, 32), VIEW_NONE, &d, &err), ERR_FORMAT,
+                   &err, "request");
         assert_poisoned(d);
 }
 
