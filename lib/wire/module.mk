@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += lib/wire/libwire.la
 lib_wire_libwire_la_SOURCES = \
+	lib/wire/approval.h \
 	lib/wire/ask.c lib/wire/ask.h \
 	lib/wire/attestation.c lib/wire/attestation.h \
 	lib/wire/capabilities.c lib/wire/capabilities.h \
@@ -8,9 +9,11 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/event.c lib/wire/event.h \
 	lib/wire/evidence.c lib/wire/evidence.h \
 	lib/wire/field.c lib/wire/field.h \
+	lib/wire/owner.h \
 	lib/wire/problem.c lib/wire/problem.h \
 	lib/wire/registration.c lib/wire/registration.h \
 	lib/wire/retry.c lib/wire/retry.h \
+	lib/wire/secret_file.h \
 	lib/wire/session.c lib/wire/session.h \
 	lib/wire/v2host.c lib/wire/v2host.h \
 	lib/wire/version.c lib/wire/version.h \
