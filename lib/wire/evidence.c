@@ -24,6 +24,33 @@ const struct wire_evidence_item *wire_evidence_find(const struct wire_evidence *
         return NULL;
 }
 
+static json_t *counter_to_json(const struct wire_counter *c)
+{
+        AUTO(json_free_p)
+        json_t *j = json_object();
+        int r = json_set_int(j, "index", c->index);
+
+        r |= json_set_base64(j, "message", VIEW_BUF(&c->message));
+        r |= json_set_base64(j, "signature", VIEW_BUF(&c->signature));
+        return r == 0 ? TAKE(j) : NULL;
+}
+
+/* What avow adds to Keylime's quote. */
+static json_t *avow_to_json(const struct wire_evidence_item *item)
+{
+        AUTO(json_free_p)
+        json_t *avow = json_object();
+        int r = json_set_base64(avow, "time_message", VIEW_BUF(&item->time_message));
+
+        r |= json_set_base64(avow, "time_signature", VIEW_BUF(&item->time_signature));
+        if (item->counter_key.len > 0) {
+                r |= json_set_base64(avow, "counter_key", VIEW_BUF(&item->counter_key));
+                r |= json_object_set_new(avow, "epoch", counter_to_json(&item->epoch));
+                r |= json_object_set_new(avow, "floor", counter_to_json(&item->floor));
+        }
+        return r == 0 ? TAKE(avow) : NULL;
+}
+
 static json_t *quote_to_json(const struct wire_evidence_item *item)
 {
         AUTO(json_free_p)
@@ -31,12 +58,8 @@ static json_t *quote_to_json(const struct wire_evidence_item *item)
         int r = json_set_base64(data, "subject_data", VIEW_BUF(&item->pcrs));
         r |= json_set_base64(data, "message", VIEW_BUF(&item->message));
         r |= json_set_base64(data, "signature", VIEW_BUF(&item->signature));
-        if (item->time_message.len > 0) {
-                json_t *avow = json_object();
-                r |= json_set_base64(avow, "time_message", VIEW_BUF(&item->time_message));
-                r |= json_set_base64(avow, "time_signature", VIEW_BUF(&item->time_signature));
-                r |= json_object_set_new(data, "avow", avow);
-        }
+        if (item->time_message.len > 0)
+                r |= json_object_set_new(data, "avow", avow_to_json(item));
         return r == 0 ? TAKE(data) : NULL;
 }
 
@@ -80,6 +103,43 @@ int wire_evidence_encode(const struct wire_evidence *m, struct buf *ret, struct 
         return field_emit(document_new("attestation", NULL, a, NULL, NULL), r, ret, err);
 }
 
+static int counter_read(const json_t *avow, const char *name, struct wire_counter *c, struct err *err)
+{
+        const json_t *j = NULL;
+        int64_t index = 0;
+        int r = json_get_object(avow, name, &j, err);
+
+        if (r < 0)
+                return r;
+        r = json_get_int(j, "index", 1, UINT32_MAX, &index, err);
+        if (r == 0)
+                r = json_get_base64(j, "message", WIRE_ATTEST_MAX, &c->message, err);
+        if (r == 0)
+                r = json_get_base64(j, "signature", WIRE_SIGNATURE_MAX, &c->signature, err);
+        if (r == 0 && (c->message.len == 0 || c->signature.len == 0))
+                r = err_set(err, ERR_FORMAT, 0, "an empty statement");
+        c->index = (uint32_t)index;
+        return r < 0 ? err_wrap(err, "member '%s'", name) : 0;
+}
+
+/* All three members, or none: half a statement would be a host that chooses what it shows. */
+static int counters_read(const json_t *avow, struct wire_evidence_item *item, struct err *err)
+{
+        int r = json_opt_base64(avow, "counter_key", WIRE_PUBLIC_MAX, &item->counter_key, err);
+
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                if (json_object_get(avow, "epoch") || json_object_get(avow, "floor"))
+                        return err_set(err, ERR_FORMAT, 0, "counters without member 'counter_key'");
+                return 0;
+        }
+        if (item->counter_key.len == 0)
+                return err_set(err, ERR_FORMAT, 0, "member 'counter_key' is empty");
+        r = counter_read(avow, "epoch", &item->epoch, err);
+        return r < 0 ? r : counter_read(avow, "floor", &item->floor, err);
+}
+
 static int quote_read(const json_t *data, struct wire_evidence_item *item, struct err *err)
 {
         const json_t *avow = NULL;
@@ -95,6 +155,8 @@ static int quote_read(const json_t *data, struct wire_evidence_item *item, struc
         r = json_get_base64(avow, "time_message", WIRE_ATTEST_MAX, &item->time_message, err);
         if (r == 0)
                 r = json_get_base64(avow, "time_signature", WIRE_SIGNATURE_MAX, &item->time_signature, err);
+        if (r == 0)
+                r = counters_read(avow, item, err);
         return r < 0 ? err_wrap(err, "member 'avow'") : 0;
 }
 
@@ -187,6 +249,11 @@ void wire_evidence_done(struct wire_evidence *m)
                 buf_free(&item->pcrs);
                 buf_free(&item->time_message);
                 buf_free(&item->time_signature);
+                buf_free(&item->epoch.message);
+                buf_free(&item->epoch.signature);
+                buf_free(&item->floor.message);
+                buf_free(&item->floor.signature);
+                buf_free(&item->counter_key);
                 buf_free(&item->entries);
         }
         *m = (struct wire_evidence){.n = 0};

@@ -8,6 +8,12 @@
 
 /* The evidence itself: PATCH /v3.0/agents/:id/attestations/:index (or …/latest). Bytes, not yet believed. */
 
+/* A counter as its TPM certified it: not yet believed, the number of its index neither. */
+struct wire_counter {
+        uint32_t index;
+        struct buf message, signature; /* TPMS_ATTEST, TPMT_SIGNATURE */
+};
+
 struct wire_evidence_item {
         enum wire_evidence_type type;
         /* WIRE_TPM_QUOTE */
@@ -16,6 +22,9 @@ struct wire_evidence_item {
         struct buf pcrs;         /* Keylime's PCR blob */
         struct buf time_message; /* avow.time_message: TPMS_ATTEST of TPM2_GetTime; empty if absent */
         struct buf time_signature;
+        /* avow.epoch, avow.floor (TPM2_NV_Certify) and avow.counter_key; all empty, or none is */
+        struct wire_counter epoch, floor;
+        struct buf counter_key; /* DER SubjectPublicKeyInfo of the key that may increment them */
         /* logs */
         struct buf entries; /* the log's bytes: JSON-seq, text, or binary */
         bool has_count;

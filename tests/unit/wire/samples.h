@@ -96,6 +96,15 @@
         "\"evidence_class\":\"log\",\"evidence_type\":\"cel_log\"}]},\"type\":\"attestation\"},"             \
         "\"jsonapi\":{\"version\":\"1.1\"}}"
 
+/* The same with the epoch and floor counters. */
+#define AV_COUNTERS                                                                                          \
+        "{\"data\":{\"attributes\":{\"evidence_collected\":[{\"data\":{\"avow\":{\"counter_key\":\"MFkw\","  \
+        "\"epoch\":{\"index\":25231616,\"message\":\"/1RDRw==\",\"signature\":\"ABgACw==\"},\"floor\":{"     \
+        "\"index\":25231617,\"message\":\"/1RDRwE=\",\"signature\":\"ABgACwE=\"},\"time_message\":"          \
+        "\"/1RDRw==\",\"time_signature\":\"ABgACw==\"},\"message\":\"/1RDRw==\",\"signature\":"              \
+        "\"ABgACw==\",\"subject_data\":\"AQAAAA==\"},\"evidence_class\":\"certification\","                  \
+        "\"evidence_type\":\"tpm_quote\"}]},\"type\":\"attestation\"},\"jsonapi\":{\"version\":\"1.1\"}}"
+
 #define KL_ACK                                                                                               \
         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"stage\":\"evaluating_evidence\","             \
         "\"evidence\":[{\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\"}],"             \

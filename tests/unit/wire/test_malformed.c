@@ -73,6 +73,7 @@ static const struct row {
         {request, KL_REQUEST},
         {evidence, KL_EVIDENCE},
         {evidence, AV_EVIDENCE},
+        {evidence, AV_COUNTERS},
         {outcome, KL_ACK},
         {outcome, AV_OUTCOME},
         {registration, KL_REGISTRATION},

@@ -209,6 +209,50 @@ static void evidence_round_trip(void **state)
         buf_free(&out);
 }
 
+static void counters_round_trip(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_evidence m;
+        struct buf out = {0};
+        const struct wire_evidence_item *q = &m.item[0];
+        (void)state;
+        assert_ok(wire_evidence_decode(view_str(AV_COUNTERS), &m, &err), &err);
+        assert_int_equal(q->counter_key.len, 3);
+        assert_int_equal(q->epoch.index, 0x01810100);
+        assert_int_equal(q->floor.index, 0x01810101);
+        assert_int_equal(q->epoch.message.len, 4);
+        assert_int_equal(q->floor.message.len, 5);
+        assert_int_equal(q->floor.signature.len, 5);
+        assert_ok(wire_evidence_encode(&m, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_COUNTERS);
+        wire_evidence_done(&m);
+        buf_free(&out);
+}
+
+/* All of the counters, or none of them. */
+static void half_of_the_counters(void **state)
+{
+        static const char *const cuts[] = {"\"counter_key\":\"MFkw\",", "\"index\":25231616,",
+                                           "\"message\":\"/1RDRwE=\",", "\"epoch\":", "\"floor\":"};
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+                struct err err = ERR_INIT;
+                struct wire_evidence m;
+                struct buf text = {0};
+                const char *at = strstr(AV_COUNTERS, cuts[i]);
+                assert_non_null(at);
+                buf_put(&text, AV_COUNTERS, (size_t)(at - AV_COUNTERS));
+                if (cuts[i][strlen(cuts[i]) - 1] == ',') {
+                        buf_str(&text, at + strlen(cuts[i])); /* the member is gone */
+                } else {
+                        buf_str(&text, "\"x"); /* it has another name */
+                        buf_str(&text, at + 1);
+                }
+                assert_int_equal(wire_evidence_decode(VIEW_BUF(&text), &m, &err), -ERR_FORMAT);
+                buf_free(&text);
+        }
+}
+
 static void keylime_evidence(void **state)
 {
         struct err err = ERR_INIT;
@@ -407,6 +451,8 @@ int main(void)
                 cmocka_unit_test(keylime_request),
                 cmocka_unit_test(request_round_trip),
                 cmocka_unit_test(evidence_round_trip),
+                cmocka_unit_test(counters_round_trip),
+                cmocka_unit_test(half_of_the_counters),
                 cmocka_unit_test(keylime_evidence),
                 cmocka_unit_test(outcomes),
                 cmocka_unit_test(empty_logs),
