@@ -120,7 +120,7 @@ static int answer_one(struct child *c, struct half *h)
 {
         struct privsep_frame request;
         struct err err = ERR_INIT;
-        int used = privsep_frame_take(VIEW_BUF(&c->in), PRIVSEP_REQUEST_MAX, &request, &err);
+        int used = privsep_request_take(VIEW_BUF(&c->in), &request, &err);
 
         if (used < 0)
                 log_err(&err, "network half");

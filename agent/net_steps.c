@@ -451,6 +451,7 @@ static enum net_result got_outcome(struct net *net, const struct http_response *
         struct wire_outcome m;
         if (wire_outcome_decode(res->body, &m, &err) < 0)
                 return failed(net, &err);
+        wire_outcome_done(&m); /* what it says beside the next challenge is the TPM half's to judge */
         net->backoff.failures = 0;
         note_verdict(net, m.evaluation);
         net->has_next = net->native && m.has_next;

@@ -11,17 +11,25 @@
 
 #define FRAME_HEADER 12
 
+#define ALWAYS                                                                                               \
+        {                                                                                                    \
+                [PRIVSEP_STATE_STARTING] = true, [PRIVSEP_STATE_READY] = true                                \
+        }
+#define READY                                                                                                \
+        {                                                                                                    \
+                [PRIVSEP_STATE_READY] = true                                                                 \
+        }
+
 static const struct {
         enum privsep_type type;
         const char *name;
         bool in[PRIVSEP_N_STATES]; /* asked by the network half */
+        size_t max;                /* bytes of a request; 0: PRIVSEP_REQUEST_MAX */
 } table[] = {
-        {PRIVSEP_STATUS, "status", {[PRIVSEP_STATE_STARTING] = true, [PRIVSEP_STATE_READY] = true}},
-        {PRIVSEP_IDENTITY, "identity", {[PRIVSEP_STATE_READY] = true}},
-        {PRIVSEP_ACTIVATE, "activate", {[PRIVSEP_STATE_READY] = true}},
-        {PRIVSEP_SESSION, "session", {[PRIVSEP_STATE_READY] = true}},
-        {PRIVSEP_COLLECT, "collect", {[PRIVSEP_STATE_READY] = true}},
-        {PRIVSEP_EVENT, "event", {0}},
+        {PRIVSEP_STATUS, "status", ALWAYS, 0},    {PRIVSEP_IDENTITY, "identity", READY, 0},
+        {PRIVSEP_ACTIVATE, "activate", READY, 0}, {PRIVSEP_SESSION, "session", READY, 0},
+        {PRIVSEP_COLLECT, "collect", READY, 0},   {PRIVSEP_REVOKE, "revoke", READY, PRIVSEP_REVOKE_MAX},
+        {PRIVSEP_EVENT, "event", {0}, 0},
 };
 
 bool privsep_permitted(enum privsep_type type, enum privsep_state state)
@@ -79,6 +87,19 @@ int privsep_frame_take(struct view in, size_t max, struct privsep_frame *ret, st
         f.result = result;
         *ret = f;
         return (int)c.at;
+}
+
+/* Before the type is there, the header alone is waited for, whatever it says: it is short. */
+int privsep_request_take(struct view in, struct privsep_frame *ret, struct err *err)
+{
+        size_t max = PRIVSEP_REQUEST_MAX;
+
+        for (size_t i = 0; in.len > 4 && i < ARRAY_LEN(table); i++)
+                if (table[i].type == in.p[4] && table[i].max > max)
+                        max = table[i].max;
+        if (in.len < FRAME_HEADER)
+                return 0;
+        return privsep_frame_take(in, max, ret, err);
 }
 
 static void put_bytes(struct buf *out, struct view v)
@@ -184,6 +205,25 @@ int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err 
         bool ok = get_bytes(&c, &m.verifier_id) && get_bytes(&c, &m.challenge) && cursor_be16(&c, &m.bank) &&
                   cursor_be32(&c, &m.mask) && cursor_be32(&c, &m.log_offset) && cursor_be32(&c, &m.log_max);
         int r = done(ok, &c, "collect", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
+void privsep_revoke_put(struct buf *out, const struct privsep_revoke *m)
+{
+        put_bytes(out, m->jws);
+        put_bytes(out, m->nonce);
+}
+
+int privsep_revoke_get(struct view in, struct privsep_revoke *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_revoke m;
+        bool ok = get_bytes(&c, &m.jws) && get_bytes(&c, &m.nonce) && m.jws.len != 0 &&
+                  (m.nonce.len == 0 || m.nonce.len == PRIVSEP_NONCE_BYTES);
+        int r = done(ok, &c, "revoke", err);
 
         if (r >= 0)
                 *ret = m;

@@ -21,7 +21,9 @@
  * big-endian, byte strings have a be32 length in front. Everything decoded is borrowed from the frame.
  */
 #define PRIVSEP_FRAME_MAX   (8u << 20)
-#define PRIVSEP_REQUEST_MAX 8192u       /* a request that is longer ends the network half */
+#define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half; some may be longer */
+#define PRIVSEP_REVOKE_MAX  (192u << 10)
+#define PRIVSEP_NONCE_BYTES 16
 #define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
 enum privsep_type {
@@ -30,6 +32,7 @@ enum privsep_type {
         PRIVSEP_ACTIVATE,   /* privsep_activate -> bytes: the credential */
         PRIVSEP_SESSION,    /* privsep_session -> privsep_signed: TPM2_Certify of the AK by itself */
         PRIVSEP_COLLECT,    /* privsep_collect -> privsep_evidence */
+        PRIVSEP_REVOKE,     /* privsep_revoke -> bytes: the proof's JSON; empty: there is nothing to prove */
         PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
 };
 
@@ -61,6 +64,8 @@ void privsep_frame_put(struct buf *out, const struct privsep_frame *frame);
  * Return: bytes used; 0 if IN holds no whole frame yet; -ERR_FORMAT or -ERR_LIMIT.
  */
 int privsep_frame_take(struct view in, size_t max, struct privsep_frame *ret, struct err *err) MUST_USE;
+/* The same for a request: the limit is that of its type. */
+int privsep_request_take(struct view in, struct privsep_frame *ret, struct err *err) MUST_USE;
 
 /* True if a request of TYPE may be asked in STATE: the table. */
 bool privsep_permitted(enum privsep_type type, enum privsep_state state) MUST_USE;
@@ -93,6 +98,18 @@ struct privsep_collect {
 };
 void privsep_collect_put(struct buf *out, const struct privsep_collect *m);
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err) MUST_USE;
+
+/*
+ * A word of the verifier about this host's trust. The TPM half checks who signed it, and whether it is for
+ * this host and now (SR-8); the same again changes nothing and gives the same proof. PRIVSEP_REFUSED: never;
+ * the others: again later.
+ */
+struct privsep_revoke {
+        struct view jws;   /* in compact form */
+        struct view nonce; /* 16 bytes that the registrar drew; empty: not known yet, so no proof yet */
+};
+void privsep_revoke_put(struct buf *out, const struct privsep_revoke *m);
+int privsep_revoke_get(struct view in, struct privsep_revoke *ret, struct err *err) MUST_USE;
 
 /* Answers. */
 struct privsep_status {

@@ -17,9 +17,11 @@
 static void put_meta(struct json_out *o, const struct wire_outcome *m)
 {
         json_out_object(o, "meta");
-        if (m->has_next) {
+        if (m->has_next || m->meta.jws != NULL || m->meta.has_secrets) {
                 json_out_object(o, "avow");
-                wire_next_put(o, "next", &m->next);
+                if (m->has_next)
+                        wire_next_put(o, "next", &m->next);
+                wire_meta_put(o, &m->meta);
                 json_out_object_end(o);
         }
         if (m->has_wait)
@@ -99,6 +101,8 @@ static int outcome_read(const struct document *d, struct wire_outcome *m, struct
                 m->has_next = true;
                 r = wire_next_from_json(next, &m->next, err);
         }
+        if (r >= 0)
+                r = wire_meta_from_json(d->avow, &m->meta, err);
         return r < 0 ? err_wrap(err, "member 'meta'") : 0;
 }
 
@@ -114,7 +118,14 @@ int wire_outcome_decode(struct view body, struct wire_outcome *ret, struct err *
         document_close(&d);
         if (r == 0)
                 *ret = m;
+        else
+                wire_outcome_done(&m);
         return r;
+}
+
+void wire_outcome_done(struct wire_outcome *m)
+{
+        wire_meta_done(&m->meta);
 }
 
 /* One kind of evidence: what was offered, asked for and sent. */

@@ -4,6 +4,7 @@
 
 #include "wire/ask.h"
 #include "wire/evidence.h"
+#include "wire/meta.h"
 #include "wire/wire.h"
 
 /* What became of evidence: the answer to it, and the records that GET …/attestations/:index shows. */
@@ -19,6 +20,7 @@ struct wire_outcome {
         int64_t wait_s; /* meta.seconds_to_next_attestation */
         bool has_next;  /* meta.avow.next is there */
         struct wire_next next;
+        struct wire_meta meta; /* the rest of meta.avow; encode: borrowed */
 };
 
 /* To an avow agent: no echo. HOST and INDEX are those of the evidence, for the links. */
@@ -26,6 +28,7 @@ int wire_outcome_encode(const struct wire_outcome *m, const char *host, uint64_t
                         struct err *err) MUST_USE;
 /* Reads ours and Keylime's (whose echo is passed over). Return: 0; a Keylime answer has no next. */
 int wire_outcome_decode(struct view body, struct wire_outcome *ret, struct err *err) MUST_USE;
+void wire_outcome_done(struct wire_outcome *m);
 
 /* One attestation as it is on record. Everything is borrowed. */
 struct wire_attestation {

@@ -10,6 +10,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/evidence.c lib/wire/evidence.h \
 	lib/wire/field.c lib/wire/field.h \
 	lib/wire/owner.h \
+	lib/wire/meta.c lib/wire/meta.h \
 	lib/wire/problem.c lib/wire/problem.h \
 	lib/wire/registration.c lib/wire/registration.h \
 	lib/wire/retry.c lib/wire/retry.h \

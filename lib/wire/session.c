@@ -252,7 +252,12 @@ int wire_session_result_encode(const struct wire_session_result *m, const struct
         r |= json_set_time(a, "response_received_at", m->received_at_ms);
         if (m->pass)
                 r |= json_set_time(a, "token_expires_at", m->token_expires_at_ms);
-        return field_emit(document_new(TYPE, m->id, a, NULL, NULL), r, ret, err);
+        json_t *meta = NULL;
+        if (m->meta.jws != NULL || m->meta.has_secrets) {
+                meta = meta_new(wire_meta_to_json(&m->meta));
+                r |= meta != NULL ? 0 : -1;
+        }
+        return field_emit(document_new(TYPE, m->id, a, meta, NULL), r, ret, err);
 }
 
 /* A token goes into a header as it is, so nothing but what RFC 6750 allows there. */
@@ -294,6 +299,8 @@ static int result_read(const struct document *d, struct wire_session_result *m, 
                 r = token_read(d->attributes, &m->token, err);
         if (r >= 0 && m->pass)
                 r = json_get_time(d->attributes, "token_expires_at", &m->token_expires_at_ms, err);
+        if (r >= 0 && m->pass && (r = wire_meta_from_json(d->avow, &m->meta, err)) < 0)
+                err_wrap(err, "member 'meta'");
         return r < 0 ? r : 0;
 }
 
@@ -316,5 +323,6 @@ int wire_session_result_decode(struct view body, struct wire_session_result *ret
 void wire_session_result_done(struct wire_session_result *m)
 {
         secret_free(&m->token);
+        wire_meta_done(&m->meta);
         *m = (struct wire_session_result){.pass = false};
 }

@@ -3,6 +3,7 @@
 #define AVOW_WIRE_SESSION_H
 
 #include "base/mem.h"
+#include "wire/meta.h"
 #include "wire/wire.h"
 
 /*
@@ -51,6 +52,7 @@ struct wire_session_result {
         struct secret token; /* len 0 unless pass; not terminated */
         int64_t created_at_ms, challenge_expires_at_ms, received_at_ms;
         int64_t token_expires_at_ms; /* 0 unless pass */
+        struct wire_meta meta;       /* of meta.avow; encode: borrowed; empty unless pass */
 };
 /* PROOF is echoed under "authentication" together with CHALLENGE, as Keylime does; NULL echoes nothing. */
 int wire_session_result_encode(const struct wire_session_result *m, const struct wire_session_proof *proof,

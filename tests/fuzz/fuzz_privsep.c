@@ -13,11 +13,11 @@ static void frames(struct view in)
         struct err err = ERR_INIT;
 
         while (in.len) {
-                int used = privsep_frame_take(in, PRIVSEP_REQUEST_MAX, &f, &err);
+                int used = privsep_request_take(in, &f, &err);
 
                 if (used <= 0)
                         return;
-                FUZZ_CHECK((size_t)used <= in.len && f.body.len <= PRIVSEP_REQUEST_MAX);
+                FUZZ_CHECK((size_t)used <= in.len && f.body.len <= PRIVSEP_REVOKE_MAX);
                 FUZZ_CHECK(!privsep_permitted(f.type, PRIVSEP_N_STATES));
                 in = VIEW(in.p + used, in.len - (size_t)used);
         }
@@ -41,6 +41,7 @@ static void messages(uint8_t which, struct view in)
                 struct privsep_identity identity;
                 struct privsep_evidence evidence;
                 struct privsep_event event;
+                struct privsep_revoke revoke;
         } m;
         int r = -1;
 
@@ -58,6 +59,8 @@ static void messages(uint8_t which, struct view in)
                 privsep_evidence_put(&b, &m.evidence);
         else if (which == 7 && (r = privsep_event_get(in, &m.event, &err)) == 0)
                 privsep_event_put(&b, &m.event);
+        else if (which == 8 && (r = privsep_revoke_get(in, &m.revoke, &err)) == 0)
+                privsep_revoke_put(&b, &m.revoke);
         if (r == 0)
                 again(&b, in);
 }

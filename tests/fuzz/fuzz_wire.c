@@ -57,7 +57,8 @@ ROUND_TRIP(request, struct wire_request, wire_request_decode, wire_request_encod
 ROUND_TRIP(evidence, struct wire_evidence, wire_evidence_decode, wire_evidence_encode(&m, &out, &err),
            wire_evidence_done)
 ROUND_TRIP(outcome, struct wire_outcome, wire_outcome_decode, wire_outcome_encode(&m, "web-1", 1, &out, &err),
-           KEEP)
+           wire_outcome_done)
+ROUND_TRIP(wait_answer, struct wire_meta, wire_wait_decode, wire_wait_encode(&m, &out, &err), wire_meta_done)
 ROUND_TRIP(registration, struct wire_registration, wire_registration_decode,
            wire_registration_encode(&m, &out, &err), wire_registration_done)
 ROUND_TRIP(names, struct wire_names, wire_names_decode,
@@ -102,8 +103,9 @@ static void headers(struct view v)
 
 static void (*const decoders[])(struct view v) = {
         session_request, session_challenge, session_proof, session_result, capabilities, request,
-        evidence,        outcome,           registration,  names,          record,       versions,
-        envelope,        problem,           v2_add,        blob,           activation,   headers,
+        evidence,        outcome,           wait_answer,   registration,   names,        record,
+        versions,        envelope,          problem,       v2_add,         blob,         activation,
+        headers,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -175,7 +175,7 @@ static void tpm_readable(struct world *w)
         buf_put(&w->tpm_in, bytes, (size_t)n);
         struct err err = ERR_INIT;
         struct privsep_frame q;
-        int used = privsep_frame_take(VIEW_BUF(&w->tpm_in), PRIVSEP_REQUEST_MAX, &q, &err);
+        int used = privsep_request_take(VIEW_BUF(&w->tpm_in), &q, &err);
         assert_true(used >= 0);
         if (used == 0)
                 return;

@@ -50,6 +50,18 @@ static int get_collect(struct view v, struct err *err)
         return privsep_collect_get(v, &m, err);
 }
 
+static void put_revoke(struct buf *b)
+{
+        privsep_revoke_put(b, &(struct privsep_revoke){view_str("e30.e30.AA"), VIEW(bytes, 16)});
+}
+
+static int get_revoke(struct view v, struct err *err)
+{
+        struct privsep_revoke m;
+
+        return privsep_revoke_get(v, &m, err);
+}
+
 static void put_status(struct buf *b)
 {
         privsep_status_put(b, &(struct privsep_status){PRIVSEP_STATE_READY, true, false, 7, view_str("bad")});
@@ -134,7 +146,7 @@ static const struct {
 } messages[] = {
         {put_activate, get_activate}, {put_session, get_session},   {put_collect, get_collect},
         {put_status, get_status},     {put_identity, get_identity}, {put_signed, get_signed},
-        {put_evidence, get_evidence}, {put_event, get_event},
+        {put_evidence, get_evidence}, {put_event, get_event},       {put_revoke, get_revoke},
 };
 
 static void must_fail(struct view v, const char *what, void *ctx)
@@ -244,6 +256,48 @@ static void bad_frames_are_refused_before_they_are_whole(void **state)
         assert_poisoned(f);
 }
 
+/* A revocation is longer than other requests may be; nothing else is, and nothing is without end. */
+static void each_request_has_its_limit(void **state)
+{
+        AUTO(buf_free)
+        struct buf b = {0}, jws = {0};
+        struct err err = ERR_INIT;
+        struct privsep_frame f;
+        struct privsep_revoke m;
+
+        (void)state;
+        for (size_t i = 0; i < 100000; i++)
+                buf_u8(&jws, 'e');
+        for (int type = PRIVSEP_STATUS; type <= PRIVSEP_REVOKE; type++) {
+                struct buf body = {0};
+
+                buf_reset(&b);
+                privsep_revoke_put(&body, &(struct privsep_revoke){VIEW_BUF(&jws), VIEW_NONE});
+                privsep_frame_put(&b, &(struct privsep_frame){type, PRIVSEP_OK, 7, VIEW_BUF(&body)});
+                buf_free(&body);
+                for (size_t n = 0; n < 12; n++)
+                        assert_int_equal(privsep_request_take(VIEW(b.p, n), &f, &err), 0);
+                if (type != PRIVSEP_REVOKE) {
+                        assert_err(privsep_request_take(VIEW(b.p, 12), &f, &err), ERR_LIMIT, &err,
+                                   "at most 8188");
+                        continue;
+                }
+                assert_int_equal(privsep_request_take(VIEW(b.p, 12), &f, &err), 0);
+                assert_int_equal(privsep_request_take(VIEW_BUF(&b), &f, &err), (int)b.len);
+                assert_ok(privsep_revoke_get(f.body, &m, &err), &err);
+                assert_int_equal(m.jws.len, jws.len);
+                assert_int_equal(m.nonce.len, 0);
+        }
+        b.p[0] = 1;
+        assert_err(privsep_request_take(VIEW_BUF(&b), &f, &err), ERR_LIMIT, &err, NULL);
+        buf_reset(&b);
+        privsep_revoke_put(&b, &(struct privsep_revoke){VIEW_NONE, VIEW_NONE});
+        assert_err(privsep_revoke_get(VIEW_BUF(&b), &m, &err), ERR_FORMAT, &err, "revoke");
+        buf_reset(&b);
+        privsep_revoke_put(&b, &(struct privsep_revoke){view_str("e"), VIEW(bytes, 15)});
+        assert_err(privsep_revoke_get(VIEW_BUF(&b), &m, &err), ERR_FORMAT, &err, "revoke");
+}
+
 static void the_table_denies_by_default(void **state)
 {
         (void)state;
@@ -253,7 +307,7 @@ static void the_table_denies_by_default(void **state)
 
                         if (type == PRIVSEP_STATUS)
                                 assert_int_equal(may, s < PRIVSEP_N_STATES);
-                        else if (type >= PRIVSEP_IDENTITY && type <= PRIVSEP_COLLECT)
+                        else if (type >= PRIVSEP_IDENTITY && type <= PRIVSEP_REVOKE)
                                 assert_int_equal(may, s == PRIVSEP_STATE_READY);
                         else
                                 assert_false(may);
@@ -267,6 +321,7 @@ int main(void)
                 cmocka_unit_test(values_are_kept),
                 cmocka_unit_test(frames_are_taken_whole),
                 cmocka_unit_test(bad_frames_are_refused_before_they_are_whole),
+                cmocka_unit_test(each_request_has_its_limit),
                 cmocka_unit_test(the_table_denies_by_default),
         };
 

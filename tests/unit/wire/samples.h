@@ -124,6 +124,26 @@
         "\"evidence_class\":\"log\",\"evidence_type\":\"cel_log\"}],\"index\":8}},"                          \
         "\"seconds_to_next_attestation\":0}}"
 
+/* What stands in meta.avow beside the next challenge, and in answers to GET …/wait alone. */
+#define AV_WAIT                                                                                              \
+        "{\"revocation\":{\"jws\":\"eyJhIjoxfQ.e30.QUJD-_\",\"nonce\":\"000102030405060708090a0b0c0d0e0f\"}" \
+        ","                                                                                                  \
+        "\"secrets\":{\"digest\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","      \
+        "\"floor\":7}}"
+
+#define AV_SESSION_RESULT                                                                                    \
+        "{\"data\":{\"type\":\"session\",\"id\":\"" UUID_A "\",\"attributes\":{\"agent_id\":\"web-1\","      \
+        "\"evaluation\":\"pass\",\"token\":\"" UUID_A                                                        \
+        ".Zm9vYmFy_-\",\"created_at\":\"2026-11-21T17:41:11Z\","                                             \
+        "\"challenges_expire_at\":\"2026-11-21T17:42:11Z\",\"response_received_at\":"                        \
+        "\"2026-11-21T17:41:12Z\",\"token_expires_at\":\"2026-11-21T17:44:12Z\"}},\"meta\":{"                \
+        "\"avow\":" AV_WAIT "}}"
+
+#define AV_OUTCOME_REVOKED                                                                                   \
+        "{\"data\":{\"attributes\":{\"evaluation\":\"fail\",\"stage\":\"verification_complete\"},"           \
+        "\"links\":{\"self\":\"/v3.0/agents/web-1/attestations/7\"},\"type\":\"attestation\"},\"jsonapi\":{" \
+        "\"version\":\"1.1\"},\"meta\":{\"avow\":" AV_WAIT ",\"seconds_to_next_attestation\":0}}"
+
 #define KL_REGISTRATION                                                                                      \
         "{\"ekcert\":\"-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\","                 \
         "\"ek_tpm\":\"AAIAAQ==\",\"aik_tpm\":\"AAIAAQ==\",\"iak_tpm\":null,\"idevid_tpm\":null,"             \

@@ -36,7 +36,8 @@ DECODER(session_result, struct wire_session_result, wire_session_result_decode, 
 DECODER(capabilities, struct wire_capabilities, wire_capabilities_decode, wire_capabilities_done)
 DECODER(request, struct wire_request, wire_request_decode, NO_DONE)
 DECODER(evidence, struct wire_evidence, wire_evidence_decode, wire_evidence_done)
-DECODER(outcome, struct wire_outcome, wire_outcome_decode, NO_DONE)
+DECODER(outcome, struct wire_outcome, wire_outcome_decode, wire_outcome_done)
+DECODER(wait_answer, struct wire_meta, wire_wait_decode, wire_meta_done)
 DECODER(registration, struct wire_registration, wire_registration_decode, wire_registration_done)
 DECODER(names, struct wire_names, wire_names_decode, wire_names_done)
 DECODER(record, struct wire_registrar_record, wire_registrar_record_decode, wire_registrar_record_done)
@@ -76,6 +77,9 @@ static const struct row {
         {evidence, AV_COUNTERS},
         {outcome, KL_ACK},
         {outcome, AV_OUTCOME},
+        {outcome, AV_OUTCOME_REVOKED},
+        {session_result, AV_SESSION_RESULT},
+        {wait_answer, AV_WAIT},
         {registration, KL_REGISTRATION},
         {blob, KL_BLOB},
         {activation, KL_ACTIVATION},

@@ -308,6 +308,88 @@ static void outcomes(void **state)
         buf_free(&out);
 }
 
+static void is_the_sample(const struct wire_meta *m)
+{
+        static const uint8_t nonce[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        assert_string_equal(m->jws, "eyJhIjoxfQ.e30.QUJD-_");
+        assert_true(m->has_nonce);
+        assert_memory_equal(m->nonce, nonce, sizeof(nonce));
+        assert_true(m->has_secrets);
+        assert_int_equal(m->secrets_digest[31], 0xff);
+        assert_int_equal(m->floor, 7);
+}
+
+/* What a host is told beside its business travels with every kind of answer, and is the same in each. */
+static void told_beside(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_outcome o;
+        struct wire_session_result s;
+        struct wire_meta m;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_outcome_decode(view_str(AV_OUTCOME_REVOKED), &o, &err), &err);
+        is_the_sample(&o.meta);
+        assert_false(o.has_next);
+        assert_ok(wire_outcome_encode(&o, "web-1", 7, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_OUTCOME_REVOKED);
+        wire_outcome_done(&o);
+        buf_reset(&out);
+        assert_ok(wire_session_result_decode(view_str(AV_SESSION_RESULT), &s, &err), &err);
+        is_the_sample(&s.meta);
+        assert_ok(wire_session_result_encode(&s, NULL, VIEW_NONE, &out, &err), &err);
+        wire_session_result_done(&s);
+        assert_ok(wire_session_result_decode(VIEW_BUF(&out), &s, &err), &err);
+        is_the_sample(&s.meta);
+        wire_session_result_done(&s);
+        buf_reset(&out);
+        assert_ok(wire_wait_decode(view_str(AV_WAIT), &m, &err), &err);
+        is_the_sample(&m);
+        assert_ok(wire_wait_encode(&m, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_WAIT);
+        m.has_nonce = false;
+        m.has_secrets = false;
+        buf_reset(&out);
+        assert_ok(wire_wait_encode(&m, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), "{\"revocation\":{\"jws\":\"eyJhIjoxfQ.e30.QUJD-_\"}}");
+        wire_meta_done(&m);
+        assert_ok(wire_wait_decode(VIEW_BUF(&out), &m, &err), &err);
+        assert_false(m.has_nonce || m.has_secrets);
+        wire_meta_done(&m);
+        assert_ok(wire_wait_decode(view_str("{\"later\":1}"), &m, &err), &err);
+        assert_null(m.jws);
+        buf_free(&out);
+}
+
+/* Only what can be a JWS, a nonce of 16 bytes and a digest of 32 goes on to the half that holds the TPM. */
+static void told_amiss(void **state)
+{
+        static const struct {
+                const char *body, *says;
+        } bad[] = {
+                {"[]", "expected an object"},
+                {"{\"revocation\":{}}", "member 'jws'"},
+                {"{\"revocation\":{\"jws\":\"\"}}", "not a JWS"},
+                {"{\"revocation\":{\"jws\":\"a.b c.d\"}}", "not a JWS"},
+                {"{\"revocation\":{\"jws\":\"a.b.c\",\"nonce\":\"00\"}}", "expected 16 bytes"},
+                {"{\"revocation\":\"a.b.c\"}", "member 'revocation'"},
+                {"{\"secrets\":{\"floor\":1}}", "member 'digest'"},
+                {"{\"secrets\":{\"digest\":\"00\",\"floor\":1}}", "expected 32 bytes"},
+                {"{\"secrets\":{\"digest\":"
+                 "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","
+                 "\"floor\":-1}}",
+                 "member 'floor'"},
+        };
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                struct err err = ERR_INIT;
+                struct wire_meta m;
+                POISON(m);
+                assert_err(wire_wait_decode(view_str(bad[i].body), &m, &err), ERR_FORMAT, &err, bad[i].says);
+                assert_poisoned(m);
+        }
+}
+
 /* The echo that Keylime agents get, and the records of GET: written here, read by others. */
 static void records(void **state)
 {
@@ -455,6 +537,8 @@ int main(void)
                 cmocka_unit_test(half_of_the_counters),
                 cmocka_unit_test(keylime_evidence),
                 cmocka_unit_test(outcomes),
+                cmocka_unit_test(told_beside),
+                cmocka_unit_test(told_amiss),
                 cmocka_unit_test(empty_logs),
                 cmocka_unit_test(records),
                 cmocka_unit_test(encoders_out_of_memory),
