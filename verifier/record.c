@@ -119,7 +119,11 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
 
         *s = *was;
         s->policy = s->policy_sha256 = s->continuation = NULL;
+        s->counters.key = (struct buf){0};
+        s->trust = (struct host_trust){.trust = TRUST_TRUSTED};
         s->verdict_json = verdict_text(v);
+        if (put_view(&s->counters.key, VIEW_BUF(&was->counters.key), err) < 0)
+                return -ERR_NOMEM;
         if (cont)
                 s->continuation = continuation_text(cont);
         (void)hex_write(sha256, digest_view(&r->policy.policy->sha256));
@@ -205,6 +209,9 @@ void round_apply(struct round *r, struct host *host)
         if (r->challenge.wants_log && r->challenge.log_offset == 0)
                 host->log_torn = false; /* written whole, as a log of its own; if not, it is torn again */
 
+        host_trust_free(&r->state.trust); /* trust changes by itself: the host's stays */
+        r->state.trust = host->s.trust;
+        host->s.trust = (struct host_trust){.trust = TRUST_TRUSTED};
         host_state_free(&host->s);
         host->s = r->state;
         r->state = (struct host_state){.judged = false};

@@ -16,5 +16,6 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/verifier_hosts.c \
 	lib/store/verifier_policies.c \
 	lib/store/verifier_request.h \
+	lib/store/verifier_revocations.c lib/store/verifier_revocations.h \
 	lib/store/verifier_schema.c
 lib_store_libstore_la_LIBADD = lib/crypto/libcrypto.la $(SQLITE_LIBS) -lpthread

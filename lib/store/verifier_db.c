@@ -35,6 +35,8 @@ void host_state_free(struct host_state *s)
         free(s->policy);
         free(s->policy_sha256);
         free(s->continuation);
+        host_trust_free(&s->trust);
+        buf_free(&s->counters.key);
         *s = (struct host_state){.judged = false};
 }
 
@@ -64,6 +66,8 @@ void vreq_clear(struct vreq *q)
                         verifier_host_free(&q->hosts[i]);
                 if (q->policies)
                         stored_policy_free(&q->policies[i]);
+                if (q->holds)
+                        hold_free(&q->holds[i]);
                 if (q->rows) {
                         free(q->rows[i].verdict_json);
                         free(q->rows[i].policy);
@@ -72,9 +76,11 @@ void vreq_clear(struct vreq *q)
         free(q->hosts);
         free(q->policies);
         free(q->rows);
+        free(q->holds);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
+        q->holds = NULL;
         q->n_found = 0;
         buf_reset(&q->text);
         buf_reset(&q->log);
@@ -100,6 +106,8 @@ void vreq_free(struct vreq *q)
         record_free(q->record);
         buf_free(&q->cel);
         stored_policy_free(&q->policy);
+        trust_change_free(&q->trust);
+        hold_free(&q->hold);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
         buf_free(&q->log);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "store/audit.h"
 #include "store/store.h"
+#include "store/verifier_revocations.h"
 
 /*
  * What the verifier knows: enrolled hosts and where each stands, policies and their versions, what was found
@@ -49,6 +50,14 @@ struct enrolment {
         bool paused;
 };
 
+/* The TPM counters of a host, as its evidence certified them (SR-11, SR-17). */
+struct host_counters {
+        bool known; /* the rest is said */
+        uint32_t epoch_index, floor_index;
+        uint64_t epoch, floor; /* the highest ever seen */
+        struct buf key;        /* SPKI of the key that may increment them */
+};
+
 /* Where a host stands. All zero (with NULL texts) after enrolment. */
 struct host_state {
         int64_t index;      /* of the last attestation that was given out */
@@ -69,6 +78,8 @@ struct host_state {
         int64_t cel_bytes;    /* its length so far */
         bool asked_full;      /* the log did not replay and was asked for once more in full */
         char *continuation;   /* JSON text or NULL */
+        struct host_counters counters;
+        struct host_trust trust; /* written by changes of trust alone, not with the rest */
 };
 
 struct verifier_host {
@@ -119,7 +130,8 @@ struct evidence_record {
         int64_t at_ms;
         struct buf bundle; /* encoded bundle without its CEL log; taken over; empty: nothing to keep */
         struct view cel;   /* new bytes of the log, to stand before state.cel_bytes of log state.boot */
-        struct audit_entry audit; /* action NULL: none */
+        struct audit_entry audit;         /* action NULL: none */
+        const struct trust_change *trust; /* that comes of it, and its revocation; NULL: none; `durable` */
         struct history_limits limits;
 };
 

@@ -22,8 +22,9 @@ static const char sql_state[] =
         "verdict_at_ms,"
         " evidence_at_ms, pass_at_ms, verdict_json, policy, policy_version, policy_sha256, boot_time_ms, "
         "boot,"
-        " cel_bytes, asked_full, continuation)"
-        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20"
+        " cel_bytes, asked_full, continuation, epoch_index, floor_index, epoch, floor, counter_key)"
+        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
+        " $21, $22, $23, $24, $25"
         " WHERE EXISTS (SELECT 1 FROM hosts WHERE tenant = $1 AND name = $2)"
         " ON CONFLICT (tenant, name) DO UPDATE SET idx = excluded.idx, n_evidence = excluded.n_evidence,"
         " judged = excluded.judged, verdict = excluded.verdict, enforced = excluded.enforced,"
@@ -32,21 +33,26 @@ static const char sql_state[] =
         " verdict_json = excluded.verdict_json, policy = excluded.policy,"
         " policy_version = excluded.policy_version, policy_sha256 = excluded.policy_sha256,"
         " boot_time_ms = excluded.boot_time_ms, boot = excluded.boot, cel_bytes = excluded.cel_bytes,"
-        " asked_full = excluded.asked_full, continuation = excluded.continuation";
+        " asked_full = excluded.asked_full, continuation = excluded.continuation,"
+        " epoch_index = excluded.epoch_index, floor_index = excluded.floor_index, epoch = excluded.epoch,"
+        " floor = excluded.floor, counter_key = excluded.counter_key";
 
 static int write_state(struct vreq *q, struct store_conn *c, struct err *err)
 {
         const struct host_state *s = &q->record->state;
+        const struct host_counters *k = &s->counters;
 
-        return store_exec(c, sql_state,
-                          STORE_ARGS(VREQ_KEY(q), STORE_I(s->index), STORE_I(s->n_evidence),
-                                     STORE_I(s->judged), STORE_I(s->verdict), STORE_I(s->enforced),
-                                     STORE_I(s->verdict_n), STORE_I(s->verdict_at_ms),
-                                     STORE_I(s->evidence_at_ms), STORE_I(s->pass_at_ms),
-                                     STORE_T(s->verdict_json), STORE_T(s->policy), STORE_I(s->policy_version),
-                                     STORE_T(s->policy_sha256), STORE_I(s->boot_time_ms), STORE_I(s->boot),
-                                     STORE_I(s->cel_bytes), STORE_I(s->asked_full), STORE_T(s->continuation)),
-                          err);
+        return store_exec(
+                c, sql_state,
+                STORE_ARGS(VREQ_KEY(q), STORE_I(s->index), STORE_I(s->n_evidence), STORE_I(s->judged),
+                           STORE_I(s->verdict), STORE_I(s->enforced), STORE_I(s->verdict_n),
+                           STORE_I(s->verdict_at_ms), STORE_I(s->evidence_at_ms), STORE_I(s->pass_at_ms),
+                           STORE_T(s->verdict_json), STORE_T(s->policy), STORE_I(s->policy_version),
+                           STORE_T(s->policy_sha256), STORE_I(s->boot_time_ms), STORE_I(s->boot),
+                           STORE_I(s->cel_bytes), STORE_I(s->asked_full), STORE_T(s->continuation),
+                           STORE_I(k->epoch_index), STORE_I(k->floor_index), STORE_I((int64_t)k->epoch),
+                           STORE_I((int64_t)k->floor), k->key.len ? STORE_B(VIEW_BUF(&k->key)) : STORE_N),
+                err);
 }
 
 static int write_history(struct vreq *q, struct store_conn *c, struct err *err)
@@ -179,6 +185,13 @@ static int body_record(struct vreq *q, struct store_conn *c, struct err *err)
                 q->outcome = STORE_NOT_FOUND;
                 return r;
         }
+        if (q->has_trust) {
+                r = vreq_write_trust(q, c, &q->trust, err);
+                if (r <= 0)
+                        return r < 0 ? r
+                                     : err_set(err, ERR_BUG, 0, "host '%s': its trust was changed by another",
+                                               q->name);
+        }
         r = write_history(q, c, err);
         if (r >= 0)
                 r = write_segment(q, c, err);
@@ -193,6 +206,10 @@ static int copy_state(const struct host_state *from, struct host_state *ret, str
 {
         *ret = *from;
         ret->verdict_json = ret->policy = ret->policy_sha256 = ret->continuation = NULL;
+        ret->counters.key = (struct buf){0};
+        ret->trust = (struct host_trust){.trust = TRUST_TRUSTED}; /* not written from here */
+        if (copy_view(VIEW_BUF(&from->counters.key), &ret->counters.key, err) < 0)
+                return -ERR_NOMEM;
         return COPY_TEXTS(err, {from->verdict_json, &ret->verdict_json}, {from->policy, &ret->policy},
                           {from->policy_sha256, &ret->policy_sha256},
                           {from->continuation, &ret->continuation});
@@ -213,8 +230,10 @@ int verifier_db_record(struct verifier_db *db, struct evidence_record *record, v
         *q->record = (struct evidence_record){
                 .durable = record->durable, .at_ms = record->at_ms, .limits = record->limits};
         if (copy_state(&record->state, &q->record->state, err) < 0 ||
-            copy_view(record->cel, &q->cel, err) < 0 || vreq_set_audit(q, &record->audit, err) < 0)
+            copy_view(record->cel, &q->cel, err) < 0 || vreq_set_audit(q, &record->audit, err) < 0 ||
+            (record->trust && trust_change_dup(record->trust, &q->trust, err) < 0))
                 return -ERR_NOMEM;
+        q->has_trust = record->trust != NULL;
         q->record->bundle = record->bundle;
         record->bundle = (struct buf){0};
         q->fn.done = done;

@@ -11,8 +11,14 @@
         " h.enrolled_at_ms, h.paused,"                                                                       \
         " s.idx, s.n_evidence, s.judged, s.verdict, s.enforced, s.verdict_n, s.verdict_at_ms,"               \
         " s.evidence_at_ms, s.pass_at_ms, s.verdict_json, s.policy, s.policy_version, s.policy_sha256,"      \
-        " s.boot_time_ms, s.boot, s.cel_bytes, s.asked_full, s.continuation"                                 \
-        " FROM hosts h LEFT JOIN states s ON s.tenant = h.tenant AND s.name = h.name"
+        " s.boot_time_ms, s.boot, s.cel_bytes, s.asked_full, s.continuation,"                                \
+        " s.epoch_index, s.floor_index, s.epoch, s.floor, s.counter_key,"                                    \
+        " t.trust, t.wipe, t.seq, t.since_ms, t.failed_at_ms, t.destroy_at_ms, t.held, t.wipe_by_ms,"        \
+        " t.reason, t.reinstate_actor, t.reinstate_reason, t.reinstate_until_ms, t.reinstate_unwiped,"       \
+        " r.jws, r.nonce"                                                                                    \
+        " FROM hosts h LEFT JOIN states s ON s.tenant = h.tenant AND s.name = h.name"                        \
+        " LEFT JOIN trust t ON t.tenant = h.tenant AND t.name = h.name"                                      \
+        " LEFT JOIN revocations r ON r.tenant = t.tenant AND r.host = t.name AND r.seq = t.seq"
 
 static const char sql_get[] = HOST_SELECT " WHERE h.tenant = $1 AND h.name = $2";
 static const char sql_page[] =
@@ -63,6 +69,38 @@ static int read_state(const struct store_row *row, struct host_state *s, struct 
         return 0;
 }
 
+static int read_counters(const struct store_row *row, struct host_counters *k, struct err *err)
+{
+        k->epoch_index = (uint32_t)store_row_int(row, 35);
+        k->floor_index = (uint32_t)store_row_int(row, 36);
+        k->epoch = (uint64_t)store_row_int(row, 37);
+        k->floor = (uint64_t)store_row_int(row, 38);
+        if (store_row_blob_dup(row, 39, &k->key, err) < 0)
+                return -ERR_NOMEM;
+        k->known = k->key.len > 0;
+        return 0;
+}
+
+static int read_trust(const struct store_row *row, struct host_trust *t, struct err *err)
+{
+        t->trust = (int)store_row_int(row, 40);
+        t->wipe = (int)store_row_int(row, 41);
+        t->seq = store_row_int(row, 42);
+        t->since_ms = store_row_int(row, 43);
+        t->failed_at_ms = store_row_int(row, 44);
+        t->destroy_at_ms = store_row_int(row, 45);
+        t->held = store_row_int(row, 46) != 0;
+        t->wipe_by_ms = store_row_int(row, 47);
+        t->reinstate_until_ms = store_row_int(row, 51);
+        t->reinstate_unwiped = store_row_int(row, 52) != 0;
+        if (store_row_text_dup(row, 48, &t->reason, err) < 0 ||
+            store_row_text_dup(row, 49, &t->reinstate_actor, err) < 0 ||
+            store_row_text_dup(row, 50, &t->reinstate_reason, err) < 0 ||
+            store_row_text_dup(row, 53, &t->jws, err) < 0 || store_row_text_dup(row, 54, &t->nonce, err) < 0)
+                return -ERR_NOMEM;
+        return 0;
+}
+
 static int read_host(const struct store_row *row, void *arg, struct err *err)
 {
         struct vreq *q = arg;
@@ -73,7 +111,8 @@ static int read_host(const struct store_row *row, void *arg, struct err *err)
         q->hosts = grown;
         h = &grown[q->n_found++];
         *h = (struct verifier_host){.enrolment = {.keylime = false}};
-        if (read_enrolment(row, &h->enrolment, err) < 0 || read_state(row, &h->state, err) < 0)
+        if (read_enrolment(row, &h->enrolment, err) < 0 || read_state(row, &h->state, err) < 0 ||
+            read_counters(row, &h->state.counters, err) < 0 || read_trust(row, &h->state.trust, err) < 0)
                 return -ERR_NOMEM;
         return 0;
 }
@@ -150,9 +189,16 @@ static int body_change(struct vreq *q, struct store_conn *c, struct err *err)
         return r > 0 ? vreq_audit(q, c, err) : r;
 }
 
+/* Trust stays with the name, and what was asked about the machine that had it does not. */
+static const char sql_forget[] =
+        "UPDATE trust SET failed_at_ms = 0, destroy_at_ms = 0, held = 0, reinstate_actor = NULL,"
+        " reinstate_reason = NULL, reinstate_until_ms = 0, reinstate_unwiped = 0"
+        " WHERE tenant = $1 AND name = $2";
+
 static int body_remove(struct vreq *q, struct store_conn *c, struct err *err)
 {
         static const char *const sqls[] = {
+                sql_forget,
                 "DELETE FROM states WHERE tenant = $1 AND name = $2",
                 "DELETE FROM history WHERE tenant = $1 AND name = $2",
                 "DELETE FROM segments WHERE tenant = $1 AND name = $2",

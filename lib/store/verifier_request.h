@@ -8,6 +8,8 @@
 /* What the files of the verifier's database share; nobody else includes this. */
 
 extern const struct store_schema verifier_schema;
+/* Parts of it that stand with what reads them. */
+extern const char verifier_revocations_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -34,6 +36,7 @@ struct vreq {
                 verifier_evidence_fn evidence;
                 verifier_policies_fn policies;
                 verifier_audit_fn audit;
+                verifier_holds_fn holds;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -43,6 +46,9 @@ struct vreq {
         struct evidence_record *record;
         struct buf cel;
         struct stored_policy policy;
+        bool has_trust;
+        struct trust_change trust;
+        struct hold hold;
         bool audited;
         struct audit_entry audit;
         /* found */
@@ -50,6 +56,7 @@ struct vreq {
         struct verifier_host *hosts;
         struct history_row *rows;
         struct stored_policy *policies;
+        struct hold *holds;
         size_t n_found;
         struct buf text, log;
         int64_t last;
@@ -69,6 +76,10 @@ int vreq_set_audit(struct vreq *q, const struct audit_entry *entry, struct err *
 int vreq_submit(struct vreq **q) MUST_USE;
 /* Writes the audit record that came with the request. */
 int vreq_audit(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+/* Writes a change of trust, and its revocation if it has one. Return: 1; 0 if the database knows a newer
+ * one; -kind. */
+int vreq_write_trust(struct vreq *q, struct store_conn *c, const struct trust_change *change,
+                     struct err *err) MUST_USE;
 /* Does the query SQL find a row? Return: 1, 0, -kind. */
 int vreq_any(struct store_conn *c, const char *sql, const struct store_value *args, size_t n_args,
              struct err *err) MUST_USE;
