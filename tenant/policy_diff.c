@@ -7,11 +7,17 @@
  */
 #include "tenant/policy_diff.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "evidence/verdict.h"
+
+#define ON_FAIL_BYTES 128
 
 /* A change under construction; NULL members are left out. */
 struct change {
@@ -51,10 +57,33 @@ static const char *duration(int64_t ms, char text[CLOCK_TEXT_BYTES])
         return ms ? clock_format_duration(ms, text) : "default";
 }
 
+/* "destroy after 15m, at once if critical" */
+static void on_fail_text(const struct policy_on_fail *f, char ret[ON_FAIL_BYTES])
+{
+        char delay[CLOCK_TEXT_BYTES], after[CLOCK_TEXT_BYTES + 16] = "", now[48] = "";
+
+        if (f->destroy && f->destroy_after_ms != POLICY_DESTROY_DEFAULT)
+                (void)snprintf(after, sizeof(after), " after %s",
+                               clock_format_duration(f->destroy_after_ms, delay));
+        for (unsigned i = SEVERITY_INFO; i <= SEVERITY_CRITICAL; i++)
+                if (f->destroy_now & (1u << i)) {
+                        size_t n = strlen(now);
+
+                        (void)snprintf(now + n, sizeof(now) - n, "%s%s", n ? " or " : "",
+                                       severity_name((enum severity)i));
+                }
+        (void)snprintf(ret, ON_FAIL_BYTES, "%s%s%s%s", f->destroy ? "destroy" : "suspend", after,
+                       now[0] ? ", destroy at once if " : "", now);
+}
+
 static int diff_head(json_t *changes, const struct policy *old, const struct policy *new)
 {
         char a[CLOCK_TEXT_BYTES], b[CLOCK_TEXT_BYTES], old_pcr[16], new_pcr[16];
+        char old_fail[ON_FAIL_BYTES], new_fail[ON_FAIL_BYTES];
         int r = 0;
+
+        on_fail_text(&old->on_fail, old_fail);
+        on_fail_text(&new->on_fail, new_fail);
 
         (void)snprintf(old_pcr, sizeof(old_pcr), "%u", old->pcr); /* they fit */
         (void)snprintf(new_pcr, sizeof(new_pcr), "%u", new->pcr);
@@ -65,6 +94,7 @@ static int diff_head(json_t *changes, const struct policy *old, const struct pol
                             new->judges_log ? "judged" : "not judged");
         r |= add_if_differs(changes, "mode", NULL, old->enforced ? "enforce" : "observe",
                             new->enforced ? "enforce" : "observe");
+        r |= add_if_differs(changes, "on_fail", NULL, old_fail, new_fail);
         r |= add_if_differs(changes, "interval", NULL, duration(old->interval_ms, a),
                             duration(new->interval_ms, b));
         r |= add_if_differs(changes, "grace", NULL, duration(old->grace_ms, a), duration(new->grace_ms, b));

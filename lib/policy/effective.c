@@ -163,6 +163,26 @@ uint32_t policy_effective_pcr_mask(const struct policy_effective *e)
         return e->pcr_mask;
 }
 
+struct policy_on_fail policy_effective_on_fail(const struct policy_effective *e, int64_t interval_ms)
+{
+        struct policy_on_fail all = {.destroy_after_ms = INT64_MAX};
+
+        for (size_t i = 0; i < e->n; i++) {
+                const struct policy_on_fail *one = &e->versions[i].policy->on_fail;
+                int64_t after_ms = one->destroy_after_ms;
+
+                all.destroy_now |= one->destroy_now;
+                if (!one->destroy)
+                        continue;
+                all.destroy = true;
+                if (after_ms == POLICY_DESTROY_DEFAULT)
+                        after_ms = interval_ms / 2;
+                if (after_ms < all.destroy_after_ms)
+                        all.destroy_after_ms = after_ms;
+        }
+        return all;
+}
+
 bool policy_effective_judges_log(const struct policy_effective *e)
 {
         for (size_t i = 0; i < e->n; i++)

@@ -53,6 +53,10 @@ const struct policy_version *policy_effective_versions(const struct policy_effec
 /* Every PCR that a quote must contain: what any version needs. */
 uint32_t policy_effective_pcr_mask(const struct policy_effective *e);
 
+/* What follows from a failure: the strictest of all versions in force. What any of them destroys is
+ * destroyed, after the shortest delay (half of INTERVAL_MS where one states none). */
+struct policy_on_fail policy_effective_on_fail(const struct policy_effective *e, int64_t interval_ms);
+
 /* Is the measurement log judged? Only if all versions judge it: one that does not holds too, while it
  * overlaps. */
 bool policy_effective_judges_log(const struct policy_effective *e);

@@ -13,9 +13,10 @@
 #include "policy/build.h"
 #include "policy/policy_impl.h"
 
-#define FORMAT          "avow-policy/1"
-#define INTERVAL_MIN_MS 100
-#define INTERVAL_MAX_MS (24 * 3600 * 1000)
+#define FORMAT               "avow-policy/1"
+#define INTERVAL_MIN_MS      100
+#define INTERVAL_MAX_MS      (24 * 3600 * 1000)
+#define DESTROY_AFTER_MAX_MS (30 * 24 * 3600 * 1000LL)
 
 static const char *const top_keys[] = {"format",   "name",    "description", "pcr",  "freshness",
                                        "runtimes", "records", "deny",        "mode", "on_fail"};
@@ -389,9 +390,57 @@ static int read_freshness(struct policy_build *b, const struct yaml_node *node, 
         return r;
 }
 
+static int read_destroy_now(struct policy_build *b, const struct yaml_node *node, struct err *err)
+{
+        static const char *const names[] = {"info", "warning", "error", "critical"};
+        const struct yaml_node *const *items;
+        size_t n, choice = 0;
+
+        items = items_of(&node, &n);
+        for (size_t i = 0; i < n; i++) {
+                int r = yaml_choice(items[i], names, ARRAY_LEN(names), &choice, err);
+
+                if (r < 0)
+                        return r;
+                if (b->head.on_fail.destroy_now & (1u << choice))
+                        return yaml_err(items[i], err, "'%s' stands here twice", names[choice]);
+                b->head.on_fail.destroy_now |= 1u << choice;
+        }
+        return 0;
+}
+
+/* A word, or {reaction, destroy_after, destroy_now}. Spec: SR-3. */
+static int read_on_fail(struct policy_build *b, const struct yaml_node *node, struct err *err)
+{
+        static const char *const keys[] = {"reaction", "destroy_after", "destroy_now"};
+        static const char *const reactions[] = {"suspend", "destroy"};
+        const struct yaml_node *reaction = node, *after = NULL, *now = NULL;
+        size_t choice = 0;
+        int r = 0;
+
+        if (node->kind == YAML_MAP) {
+                r = yaml_only(node, keys, ARRAY_LEN(keys), err);
+                if (r < 0)
+                        return r;
+                reaction = yaml_get(node, "reaction");
+                after = yaml_get(node, "destroy_after");
+                now = yaml_get(node, "destroy_now");
+        }
+        if (reaction && (r = yaml_choice(reaction, reactions, ARRAY_LEN(reactions), &choice, err)) < 0)
+                return r;
+        b->head.on_fail.destroy = choice == 1;
+        if (after && !b->head.on_fail.destroy)
+                return yaml_err(after, err, "'destroy_after' without 'reaction: destroy' delays nothing");
+        if (after && (r = yaml_duration(after, &b->head.on_fail.destroy_after_ms, err)) < 0)
+                return r;
+        if (after && b->head.on_fail.destroy_after_ms > DESTROY_AFTER_MAX_MS)
+                return yaml_err(after, err, "'destroy_after' must be 30d or less");
+        return now ? read_destroy_now(b, now, err) : 0;
+}
+
 static int read_mode(struct policy_build *b, const struct yaml_node *root, struct err *err)
 {
-        static const char *const modes[] = {"enforce", "observe"}, *const reactions[] = {"suspend"};
+        static const char *const modes[] = {"enforce", "observe"};
         const struct yaml_node *mode = yaml_get(root, "mode"), *on_fail = yaml_get(root, "on_fail");
         size_t choice = 0;
         int r = 0;
@@ -399,9 +448,8 @@ static int read_mode(struct policy_build *b, const struct yaml_node *root, struc
         if (mode)
                 r = yaml_choice(mode, modes, ARRAY_LEN(modes), &choice, err);
         b->head.enforced = choice == 0;
-        if (r == 0 && on_fail)
-                r = yaml_choice(on_fail, reactions, ARRAY_LEN(reactions), &choice, err);
-        return r;
+        b->head.on_fail.destroy_after_ms = POLICY_DESTROY_DEFAULT;
+        return r == 0 && on_fail ? read_on_fail(b, on_fail, err) : r;
 }
 
 static int read_head(struct policy_build *b, const struct yaml_node *root, const char *source,

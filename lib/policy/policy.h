@@ -66,6 +66,18 @@ struct policy_pcr {
         uint32_t *lines; /* of each value */
 };
 
+/*
+ * What follows from a failure: the host is suspended at once, always; DESTROY asks that its secrets be
+ * destroyed, `destroy_after_ms` later, or at once if the worst finding's severity is in `destroy_now` (bits:
+ * 1 << enum severity), whether DESTROY is asked or not. Spec: SR-3.
+ */
+#define POLICY_DESTROY_DEFAULT (-1) /* destroy_after_ms: not stated, half the interval */
+struct policy_on_fail {
+        bool destroy;
+        int64_t destroy_after_ms;
+        uint32_t destroy_now;
+};
+
 struct policy {
         const char *name;
         const char *description; /* "" if none */
@@ -79,7 +91,8 @@ struct policy {
         int64_t interval_ms;     /* 0: not stated, the verifier's default */
         int64_t grace_ms;        /* 0: not stated, the interval */
         int64_t lease_ms;        /* 0: not stated, two intervals */
-        uint32_t pcr_mask;       /* every PCR that a quote must contain for this policy */
+        struct policy_on_fail on_fail;
+        uint32_t pcr_mask; /* every PCR that a quote must contain for this policy */
         const struct policy_runtime *runtimes;
         size_t n_runtimes;
         const struct policy_file *files;

@@ -2,6 +2,8 @@
 /* Which versions hold at a time, what they say together, and when that changes by itself. */
 #include "policy/effective.h"
 
+#include "base/str.h"
+#include "evidence/verdict.h"
 #include "support/support.h"
 
 #define A    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -107,6 +109,46 @@ static void roll_out(void **state)
         assert_false(digest_equal(policy_effective_digest(during), policy_effective_digest(after)));
 }
 
+static struct policy_on_fail on_fail(const char *first, const char *second)
+{
+        static const char head[] = "format: avow-policy/1\nname: edge\nruntimes: []\non_fail: ";
+        AUTO(mem_free_p) char *a = str_fmt("%s%s\n", head, first);
+        AUTO(mem_free_p) char *b = str_fmt("%s%s\n", head, second);
+        AUTO(policy_unref_p)
+        struct policy *pa = parse(a);
+        AUTO(policy_unref_p)
+        struct policy *pb = parse(b);
+        struct policy_version v[] = {{pb, 2, POLICY_NEVER}, {pa, 1, NOON + HOUR}};
+        AUTO(policy_effective_free_p)
+        struct policy_effective *e = effective(v, 2, NOON);
+
+        return policy_effective_on_fail(e, 10000);
+}
+
+/* SR-3: while versions overlap, none takes back what the other destroys. */
+static void strictest_reaction(void **state)
+{
+        struct policy_on_fail f;
+
+        (void)state;
+        f = on_fail("suspend", "suspend");
+        assert_false(f.destroy);
+        assert_int_equal(f.destroy_now, 0);
+        f = on_fail("destroy", "suspend");
+        assert_true(f.destroy);
+        assert_int_equal(f.destroy_after_ms, 5000); /* half the interval */
+        f = on_fail("suspend", "{reaction: destroy, destroy_after: 1m}");
+        assert_true(f.destroy);
+        assert_int_equal(f.destroy_after_ms, 60000);
+        f = on_fail("{reaction: destroy, destroy_after: 1s}", "destroy");
+        assert_int_equal(f.destroy_after_ms, 1000);
+        f = on_fail("{reaction: destroy, destroy_after: 0s}", "destroy");
+        assert_int_equal(f.destroy_after_ms, 0);
+        f = on_fail("{destroy_now: critical}", "{destroy_now: [error]}");
+        assert_false(f.destroy);
+        assert_int_equal(f.destroy_now, 1u << SEVERITY_CRITICAL | 1u << SEVERITY_ERROR);
+}
+
 static void digest_names_versions(void **state)
 {
         AUTO(policy_unref_p)
@@ -177,9 +219,9 @@ static void out_of_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(one_version),           cmocka_unit_test(roll_out),
-                cmocka_unit_test(digest_names_versions), cmocka_unit_test(cannot_overlap),
-                cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(one_version),        cmocka_unit_test(roll_out),
+                cmocka_unit_test(strictest_reaction), cmocka_unit_test(digest_names_versions),
+                cmocka_unit_test(cannot_overlap),     cmocka_unit_test(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
