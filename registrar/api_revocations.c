@@ -183,6 +183,14 @@ static void on_post(struct http_request *req, void *ctx)
 
 /* ---- reading ---- */
 
+/* When the proof of the wipe came; null: none has. */
+static json_t *proof_at(const struct received *r)
+{
+        char text[CLOCK_TEXT_BYTES];
+
+        return r->proof_at_ms ? json_string(clock_format(r->proof_at_ms, text)) : json_null();
+}
+
 /* WHOLE: with the verifier's words. NULL: out of memory. */
 static json_t *received_json(const struct received *r, bool whole)
 {
@@ -195,7 +203,8 @@ static json_t *received_json(const struct received *r, bool whole)
             json_set_time(j, "issued_at", r->issued_at_ms) |
             json_set_time(j, "received_at", r->received_at_ms) | json_set_int(j, "n", r->n) |
             json_set_int(j, "hooks", r->n_hooks) | json_set_int(j, "delivered", r->n_delivered) |
-            json_set_int(j, "parked", r->n_parked) | json_set_str(j, "nonce", r->nonce))
+            json_set_int(j, "parked", r->n_parked) | json_set_str(j, "nonce", r->nonce) |
+            json_object_set_new(j, "proof_at", proof_at(r)))
                 return NULL;
         if (!whole)
                 return TAKE(j);

@@ -4,7 +4,7 @@ noinst_LTLIBRARIES += registrar/libregistrar.la
 registrar_libregistrar_la_SOURCES = \
 	registrar/ak_ca.c \
 	registrar/api_hooks.c \
-	registrar/api_native.c registrar/api_revocations.c registrar/api_status.c \
+	registrar/api_native.c registrar/api_proofs.c registrar/api_revocations.c registrar/api_status.c \
 	registrar/api_v2.c \
 	registrar/candidates.c registrar/candidates.h \
 	registrar/delivery.c registrar/delivery.h registrar/delivery_impl.h \

@@ -371,6 +371,8 @@ static int open_server(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = api_revocations_add(r, err);
         if (x >= 0)
+                x = api_proofs_add(r, err);
+        if (x >= 0)
                 x = api_hooks_add(r, err);
         if (x >= 0)
                 x = delivery_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->delivery, err);

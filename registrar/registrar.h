@@ -69,6 +69,7 @@ int api_v2_add(struct registrar *r, struct err *err) MUST_USE;
 int api_native_add(struct registrar *r, struct err *err) MUST_USE;
 int api_status_add(struct registrar *r, struct err *err) MUST_USE;
 int api_revocations_add(struct registrar *r, struct err *err) MUST_USE;
+int api_proofs_add(struct registrar *r, struct err *err) MUST_USE;
 int api_hooks_add(struct registrar *r, struct err *err) MUST_USE;
 
 /* ---- shared by the handlers ---- */

@@ -98,6 +98,8 @@ struct received {
         char *labels;                /* JSON text, or NULL */
         int64_t issued_at_ms, received_at_ms;
         int64_t n_hooks, n_delivered, n_parked; /* read only */
+        int64_t proof_at_ms;                    /* 0: no proof has come; read only */
+        char *proof;                            /* hooks_db_proof() only */
 };
 void received_done(struct received *r);
 
@@ -120,6 +122,15 @@ int hooks_db_revocations(struct hooks_db *db, const char *tenant, const char *ho
                          size_t limit, received_done_fn done, void *ctx, struct err *err) MUST_USE;
 int hooks_db_revocation(struct hooks_db *db, const char *tenant, const char *id, received_done_fn done,
                         void *ctx, struct err *err) MUST_USE;
+
+/* Keeps the proof of revocation ID; the first one stays. STORE_OK; STORE_NOT_FOUND: no such revocation;
+ * STORE_CONFLICT: it has one already. */
+int hooks_db_prove(struct hooks_db *db, const char *tenant, const char *id, const char *proof, int64_t at_ms,
+                   const struct audit_entry *audit, received_done_fn done, void *ctx,
+                   struct err *err) MUST_USE;
+/* The revocation with its proof (NULL if it has none yet), or STORE_NOT_FOUND. */
+int hooks_db_proof(struct hooks_db *db, const char *tenant, const char *id, received_done_fn done, void *ctx,
+                   struct err *err) MUST_USE;
 
 /* ---- the outbox ---- */
 

@@ -26,7 +26,7 @@ const char *outbox_state_name(enum outbox_state state)
         " r.jws, r.nonce, r.issued_at_ms, r.received_at_ms,"                                                 \
         " (SELECT count(*) FROM outbox o WHERE o.n = r.n),"                                                  \
         " (SELECT count(*) FROM outbox o WHERE o.n = r.n AND o.state = 2),"                                  \
-        " (SELECT count(*) FROM outbox o WHERE o.n = r.n AND o.state = 3) FROM revocations r"
+        " (SELECT count(*) FROM outbox o WHERE o.n = r.n AND o.state = 3), r.proof_at_ms FROM revocations r"
 
 static const char sql_received[] = RECEIVED_COLUMNS " WHERE ($1 IS NULL OR r.tenant = $1) AND r.id = $2";
 static const char sql_list[] =
@@ -50,7 +50,8 @@ static int read_received(const struct store_row *row, void *arg, struct err *err
                                .received_at_ms = store_row_int(row, 13),
                                .n_hooks = store_row_int(row, 14),
                                .n_delivered = store_row_int(row, 15),
-                               .n_parked = store_row_int(row, 16)};
+                               .n_parked = store_row_int(row, 16),
+                               .proof_at_ms = store_row_int(row, 17)};
         return COPY_TEXTS(err, {store_row_text(row, 1), &r->tenant}, {store_row_text(row, 2), &r->id},
                           {store_row_text(row, 3), &r->host}, {store_row_text(row, 5), &r->reaction},
                           {store_row_text(row, 6), &r->severity}, {store_row_text(row, 7), &r->policy},

@@ -52,8 +52,8 @@ int hook_dup(const struct hook *from, struct hook *ret, struct err *err)
 
 void received_done(struct received *r)
 {
-        char *const texts[] = {r->id,     r->tenant,  r->host, r->reaction, r->severity,
-                               r->policy, r->payload, r->jws,  r->nonce,    r->labels};
+        char *const texts[] = {r->id,      r->tenant, r->host,  r->reaction, r->severity, r->policy,
+                               r->payload, r->jws,    r->nonce, r->labels,   r->proof};
 
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 free(texts[i]);

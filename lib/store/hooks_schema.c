@@ -29,3 +29,7 @@ const char hooks_migration[] =
         "CREATE INDEX outbox_due ON outbox (hook, state, next_at_ms);"
         "CREATE INDEX outbox_order ON outbox (hook, host, state, seq);"
         "CREATE INDEX outbox_revocation ON outbox (n)";
+
+/* What a host's TPM says of a wipe comes later than the revocation, and stays as long as it. */
+const char proofs_migration[] = "ALTER TABLE revocations ADD COLUMN proof TEXT;"
+                                "ALTER TABLE revocations ADD COLUMN proof_at_ms BIGINT NOT NULL DEFAULT 0";

@@ -23,7 +23,7 @@ static const char first[] = "CREATE TABLE bindings ("
                             " PRIMARY KEY (tenant, name));"
                             "CREATE INDEX identities_ek ON identities (tenant, ek_sha256)";
 
-static const char *const migrations[] = {first, audit_migration, hooks_migration};
+static const char *const migrations[] = {first, audit_migration, hooks_migration, proofs_migration};
 
 const struct store_schema registrar_schema = {
         .name = "registrar",

@@ -8,5 +8,6 @@
 extern const struct store_schema registrar_schema;
 /* Its third part: hooks_schema.c. */
 extern const char hooks_migration[];
+extern const char proofs_migration[];
 
 #endif

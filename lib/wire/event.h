@@ -16,6 +16,7 @@
  * Spec: CloudEvents 1.0.2 (structured JSON), Standard Webhooks 1.0.0, SR-3, SR-8.
  */
 #define REVOCATION_BYTES_MAX (64u * 1024)
+#define PROOF_BYTES_MAX      (8u << 20)            /* of a wipe: it holds the log */
 #define REVOCATION_TYP       "avow-revocation+jwt" /* "typ" of the JWS */
 #define REVOCATION_ID_BYTES  101                   /* HOST/SEQ and a NUL */
 #define EVENT_TYPE_JSON      "application/cloudevents+json"
