@@ -87,7 +87,10 @@ static char *registrar_yaml(const struct init_plan *p)
                     "  cert: pki/ak-ca.pem\n"
                     "  key: pki/ak-ca.key\n"
                     "audit:\n"
-                    "  key: pki/registrar-audit.key\n");
+                    "  key: pki/registrar-audit.key\n"
+                    "revocations:\n"
+                    "  keys: # the verifiers whose revocations are taken\n"
+                    "  - pki/revocation.pub\n");
         if (p->keylime)
                 buf_str(&b, "compat: keylime # any certificate of tls.client_ca is an administrator\n");
         return buf_take_str(&b);
@@ -107,7 +110,13 @@ static char *verifier_yaml(const struct init_plan *p)
                     "  cert: pki/verifier.pem\n"
                     "  key: pki/verifier.key\n"
                     "audit:\n"
-                    "  key: pki/verifier-audit.key\n");
+                    "  key: pki/verifier-audit.key\n"
+                    "revocation:\n"
+                    "  key: pki/revocation.key\n"
+                    "release:\n"
+                    "  key: pki/release.key\n"
+                    "ear:\n"
+                    "  key: pki/ear.key\n");
         if (p->o->interval)
                 buf_fmt(&b, "interval:\n  default: %s\n", p->o->interval);
         if (p->keylime)

@@ -2,7 +2,8 @@
 /*
  * The keys and certificates of `avow init`: one CA for the servers and for the people who administer them, a
  * CA of its own for AK certificates (whoever believes those need not believe the other), a certificate for
- * each role, and the keys that sign the audit logs. All keys are P-256.
+ * each role, the keys that sign the audit logs, and those that the verifier signs revocations, releases and
+ * results with. All keys are P-256.
  *
  * Who may do what stands in the certificates as URIs, and each role has a certificate of its own, so that a
  * person or a script gets the one that it needs and no other.
@@ -12,8 +13,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/str.h"
 #include "crypto/cert.h"
+#include "crypto/jws.h"
 #include "crypto/key.h"
 #include "tenant/init.h"
 
@@ -206,13 +209,70 @@ static int add_holder(const struct init_plan *p, struct init_items *items, const
         return r;
 }
 
+/* RET_PUBLIC may be NULL. */
 static int add_signing_key(struct init_items *items, const char *name, const char *owner, const char *what,
-                           struct err *err)
+                           struct pubkey **ret_public, struct err *err)
 {
         AUTO(key_free_p) struct key *key = NULL;
         int r = key_generate_ec(CURVE_P256, &key, err);
 
-        return r < 0 ? r : add_key(items, name, owner, what, key, err);
+        if (r == 0)
+                r = add_key(items, name, owner, what, key, err);
+        if (r == 0 && ret_public)
+                r = key_public(key, ret_public, err);
+        return r;
+}
+
+/* One member of the key set for hosts: USE says what it may sign there. */
+static int add_jwk(json_t *list, const struct pubkey *key, const char *use, struct err *err)
+{
+        json_t *jwk = NULL;
+        int r = jwk_make(key, &jwk, err);
+
+        if (r < 0)
+                return r;
+        r = json_set_str(jwk, "use", use);
+        return json_array_append_new(list, jwk) | r ? err_nomem(err) : 0;
+}
+
+/* pki/verifier-keys.json: what a host has to know of its verifier before it talks to it. */
+static int add_key_set(struct init_items *items, const struct pubkey *revocation,
+                       const struct pubkey *release, struct err *err)
+{
+        AUTO(json_free_p) json_t *set = json_object();
+        json_t *list = json_array();
+        int r = json_object_set_new(set, "keys", list) < 0 ? err_nomem(err) : 0;
+
+        if (r == 0)
+                r = add_jwk(list, revocation, "revocation", err);
+        if (r == 0)
+                r = add_jwk(list, release, "release", err);
+        if (r < 0)
+                return r;
+        return init_add_text(items, "pki/verifier-keys.json", 0644,
+                             "the verifier's public keys, for agents (verifier.keys)", json_print(set), err);
+}
+
+/* What the verifier signs with, and the public halves for those who check it. */
+static int add_verifier_keys(struct init_items *items, struct err *err)
+{
+        AUTO(pubkey_free_p) struct pubkey *revocation = NULL;
+        AUTO(pubkey_free_p) struct pubkey *release = NULL;
+        char *pem = NULL;
+        int r = add_signing_key(items, "revocation", "avow-verifier", "signs revocations", &revocation, err);
+
+        if (r == 0)
+                r = pubkey_pem(revocation, &pem, err);
+        if (r == 0)
+                r = init_add_text(items, "pki/revocation.pub", 0644,
+                                  "its public half, for the registrar and whoever receives revocations", pem,
+                                  err);
+        if (r == 0)
+                r = add_signing_key(items, "release", "avow-verifier", "signs releases of secrets", &release,
+                                    err);
+        if (r == 0)
+                r = add_signing_key(items, "ear", "avow-verifier", "signs attestation results", NULL, err);
+        return r < 0 ? r : add_key_set(items, revocation, release, err);
 }
 
 int init_add_pki(const struct init_plan *p, struct init_items *items, struct err *err)
@@ -237,9 +297,11 @@ int init_add_pki(const struct init_plan *p, struct init_items *items, struct err
                 r = add_holder(p, items, &holders[i], &names, ca, ca_key, err);
         if (r == 0)
                 r = add_signing_key(items, "registrar-audit", "avow-registrar",
-                                    "signs the registrar's audit log", err);
+                                    "signs the registrar's audit log", NULL, err);
         if (r == 0)
                 r = add_signing_key(items, "verifier-audit", "avow-verifier",
-                                    "signs the verifier's audit log", err);
+                                    "signs the verifier's audit log", NULL, err);
+        if (r == 0)
+                r = add_verifier_keys(items, err);
         return r;
 }
