@@ -8,6 +8,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/evidence.c \
 	verifier/hosts.c verifier/hosts.h \
 	verifier/hosts_routes.c \
+	verifier/keys.c verifier/keys.h \
 	verifier/load.c \
 	verifier/policies_routes.c \
 	verifier/policy_test.c verifier/policy_test.h \

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "evidence/authenticate.h"
@@ -89,6 +90,7 @@ struct proof {
         struct wire_session_proof m;
         uint8_t challenge[SESSION_CHALLENGE_BYTES];
         int64_t created_ms;
+        bool keylime; /* the host is a Keylime peer */
 };
 
 static void proof_free(struct proof *p)
@@ -97,6 +99,18 @@ static void proof_free(struct proof *p)
                 return;
         wire_session_proof_done(&p->m);
         free(p);
+}
+
+/* meta.avow.keys: what a host needs that has no file with our keys. */
+static int announce(const struct verifier *v, char **ret, struct err *err)
+{
+        AUTO(json_free_p) json_t *keys = NULL;
+        int r = keys_public(&v->keys, &keys, err);
+
+        if (r < 0)
+                return r;
+        *ret = json_print(keys);
+        return *ret ? 0 : err_nomem(err);
 }
 
 /* The answer in its three forms: 200 with a token, 200 without (not enrolled, or too late), 401. */
@@ -108,15 +122,18 @@ static void answer_proof(struct proof *p, int status, struct secret *token, int6
                                         .received_at_ms = http_request_at_ms(p->req)};
         struct err err = ERR_INIT;
         struct buf body = {0};
-        int r;
+        int r = 0;
 
         memcpy(m.id, p->m.id, sizeof(m.id));
         memcpy(m.host, p->m.host, sizeof(m.host));
         if (token) {
                 m.token = *token;
                 m.token_expires_at_ms = clock_now_ms() + lifetime_ms;
+                r = p->keylime ? 0 : announce(p->v, &m.keys, &err);
         }
-        r = wire_session_result_encode(&m, &p->m, VIEW_ARRAY(p->challenge), &body, &err);
+        if (r >= 0)
+                r = wire_session_result_encode(&m, &p->m, VIEW_ARRAY(p->challenge), &body, &err);
+        free(m.keys);
         reply_encoded(p->req, r, status, WIRE_TYPE_JSON, &body);
         if (token)
                 secret_free(token);
@@ -178,6 +195,7 @@ static void open_session(struct proof *p, struct host *host)
         }
         metric_inc(p->v->counters.sessions_opened);
         log_debug("host %s has a session", SHOW(host->e.name));
+        p->keylime = host->e.keylime;
         answer_proof(p, 200, &token, lifetime_ms);
 }
 

@@ -53,6 +53,20 @@ static const struct conf_key keys[] = {
          .type = CONF_PATH,
          .flags = CONF_RESTART,
          .help = "P-256 key that signs the audit log"},
+        {.path = "revocation.key", .type = CONF_PATH, .help = "P-256 key that signs revocations"},
+        {.path = "release.key",
+         .type = CONF_PATH,
+         .help = "P-256 key that signs releases of secrets; approvals name its public half"},
+        {.path = "ear.key", .type = CONF_PATH, .help = "P-256 key that signs attestation results"},
+        {.path = "ear.issuer",
+         .type = CONF_STR,
+         .help = "their issuer; urn:avow:verifier:ID where nothing is said"},
+        {.path = "ear.lifetime",
+         .type = CONF_DURATION,
+         .def = "5m",
+         .min = 1000,
+         .max = DAY,
+         .help = "how long a result is good for at most; never beyond the deadline of the next evidence"},
         {.path = "challenge.lifetime",
          .type = CONF_DURATION,
          .def = "60s",
@@ -202,6 +216,7 @@ static int read_settings(struct settings *s, struct err *err)
         s->lost_after_ms = conf_int(c, "lost_after");
         s->challenge_ms = conf_int(c, "challenge.lifetime");
         s->surprise = conf_int(c, "challenge.surprise");
+        s->ear_lifetime_ms = conf_int(c, "ear.lifetime");
         s->tolerance_ms = conf_int(c, "clock.tolerance");
         s->sessions_per_minute = conf_int(c, "limits.sessions_per_minute");
         s->keylime_admins = str_equal(conf_str(c, "compat"), "keylime");

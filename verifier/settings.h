@@ -12,13 +12,14 @@
  * reference. */
 struct settings {
         struct conf *conf;
-        int64_t interval_ms;   /* interval.default */
-        int64_t lease_ms;      /* of a pass; 0: two intervals */
-        int64_t late_after_ms; /* after the last evidence; 0: interval + grace */
-        int64_t lost_after_ms; /* 0: five intervals */
-        int64_t challenge_ms;  /* challenge.lifetime */
-        int64_t surprise;      /* challenge.surprise: one answer in so many asks again at once; 0: none */
-        int64_t tolerance_ms;  /* clock.tolerance */
+        int64_t interval_ms;     /* interval.default */
+        int64_t lease_ms;        /* of a pass; 0: two intervals */
+        int64_t late_after_ms;   /* after the last evidence; 0: interval + grace */
+        int64_t lost_after_ms;   /* 0: five intervals */
+        int64_t challenge_ms;    /* challenge.lifetime */
+        int64_t surprise;        /* challenge.surprise: one answer in so many asks again at once; 0: none */
+        int64_t ear_lifetime_ms; /* ear.lifetime */
+        int64_t tolerance_ms;    /* clock.tolerance */
         int64_t sessions_per_minute;
         bool keylime_admins; /* compat: keylime */
         struct history_limits history;

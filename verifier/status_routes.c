@@ -58,6 +58,26 @@ static void on_status(struct http_request *req, void *ctx)
         reply_json(req, 200, view_status(ctx));
 }
 
+/* The keys that hosts, tenants and consumers have to know. */
+static json_t *view_keys(struct verifier *v, struct err *err)
+{
+        AUTO(json_free_p) json_t *j = NULL;
+        int r = keys_public(&v->keys, &j, err);
+
+        if (r < 0)
+                return NULL;
+        r |= json_set_str(j, "schema", "avow.keys/1");
+        r |= json_set_str(j, "verifier_id", verifier_db_id(v->db));
+        return r ? NULL : TAKE(j);
+}
+
+static void on_keys(struct http_request *req, void *ctx)
+{
+        struct err err = ERR_INIT;
+
+        reply_json(req, 200, view_keys(ctx, &err));
+}
+
 static void on_events(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
@@ -117,6 +137,7 @@ static void on_audit_keys(struct http_request *req, void *ctx)
 
 static const struct http_route routes[] = {
         {HTTP_GET, "/avow/v1/status", READERS, on_status, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/keys", ROLE_PUBLIC, on_keys, 0, HTTP_NATIVE, NULL},
         {HTTP_GET, "/avow/v1/events", READERS, on_events, 0, HTTP_NATIVE, NULL},
         {HTTP_GET, "/avow/v1/audit", AUDITORS, on_audit, 0, HTTP_NATIVE, NULL},
         {HTTP_GET, "/avow/v1/audit/keys", AUDITORS, on_audit_keys, 0, HTTP_NATIVE, NULL},

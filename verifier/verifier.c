@@ -190,6 +190,11 @@ int verifier_check(const char *config_file, struct err *err)
                 warn_of_expiry(&v);
                 r = load_audit_key(&v, err);
         }
+        if (r >= 0)
+                r = keys_load(v.settings.conf, &v.keys, err);
+        if (r >= 0)
+                keys_warn(&v.keys);
+        keys_done(&v.keys);
         tls_server_free(v.tls);
         audit_key_free(v.audit_key);
         settings_done(&v.settings);
@@ -212,6 +217,10 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
         log_set_level((enum log_level)v->settings.log_level);
         registrar = registrar_options(&v->settings);
         r = load_audit_key(v, err);
+        if (r >= 0)
+                r = keys_load(v->settings.conf, &v->keys, err);
+        if (r >= 0)
+                keys_warn(&v->keys);
         if (r >= 0)
                 r = loop_new(&v->loop, err);
         if (r >= 0)
@@ -250,12 +259,15 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         struct settings fresh = {.conf = NULL};
         struct http_client_options registrar;
         struct tls_server *tls = NULL;
+        struct keys keys = {.ear = NULL};
         int r = settings_load(config_file, &fresh, err);
 
         if (r >= 0)
                 r = conf_check_reload(v->settings.conf, fresh.conf, err);
         if (r >= 0)
                 r = make_tls(&fresh, &tls, err);
+        if (r >= 0)
+                r = keys_load(fresh.conf, &keys, err);
         if (r >= 0 && v->registrar) {
                 registrar = registrar_options(&fresh);
                 r = http_client_reload(v->registrar, &registrar, err);
@@ -264,11 +276,15 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 r = http_server_set_tls(v->server, tls_server_ctx(tls), err);
         if (r < 0) {
                 tls_server_free(tls);
+                keys_done(&keys);
                 settings_done(&fresh);
                 return r;
         }
         tls_server_free(v->tls);
         v->tls = tls;
+        keys_done(&v->keys);
+        v->keys = keys;
+        keys_warn(&v->keys);
         settings_done(&v->settings);
         v->settings = fresh;
         log_set_level((enum log_level)v->settings.log_level);
@@ -292,5 +308,6 @@ void verifier_done(struct verifier *v)
         sessions_free(v->sessions);
         tls_server_free(v->tls);
         audit_key_free(v->audit_key);
+        keys_done(&v->keys);
         settings_done(&v->settings);
 }

@@ -10,6 +10,7 @@
 #include "store/audit.h"
 #include "verifier/events.h"
 #include "verifier/hosts.h"
+#include "verifier/keys.h"
 #include "verifier/rules.h"
 #include "verifier/sessions.h"
 #include "verifier/settings.h"
@@ -29,6 +30,7 @@ struct verifier {
         struct http_server *server;
         struct ops *ops;
         struct audit_key *audit_key;
+        struct keys keys;
         struct verifier_db *db;
         struct hosts *hosts;
         struct rules *rules;

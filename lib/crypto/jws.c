@@ -69,7 +69,7 @@ int jwk_kid(const struct pubkey *key, char kid[JWK_KID_BYTES], struct err *err)
         return 0;
 }
 
-static int jwk_make(const struct pubkey *key, json_t **ret, struct err *err)
+int jwk_make(const struct pubkey *key, json_t **ret, struct err *err)
 {
         AUTO(mem_free_p)
         char *x = NULL;

@@ -2,6 +2,7 @@
 #ifndef AVOW_CRYPTO_JWS_H
 #define AVOW_CRYPTO_JWS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,6 +22,8 @@
 /* The RFC 7638 thumbprint of a P-256 key, which is its "kid". */
 int jwk_kid(const struct pubkey *key, char kid[JWK_KID_BYTES], struct err *err) MUST_USE;
 
+/* A P-256 key as a JWK, with kid, use and alg. */
+int jwk_make(const struct pubkey *key, json_t **ret, struct err *err) MUST_USE;
 /* {"keys":[…]} of P-256 keys, with kid, use and alg. free() the text. */
 int jwks_make(const struct pubkey *const *keys, size_t n, char **ret, struct err *err) MUST_USE;
 

@@ -237,6 +237,14 @@ static json_t *echo_list(const struct wire_session_proof *proof, struct view cha
         return pop_list(parameters, data);
 }
 
+/* NULL: no memory, or no JSON: ours is. */
+static json_t *keys_to_json(const char *text)
+{
+        struct err ignored = ERR_INIT;
+        json_t *j = NULL;
+        return json_parse(view_str(text), WIRE_SIGNERS_MAX, &j, &ignored) < 0 ? NULL : j;
+}
+
 int wire_session_result_encode(const struct wire_session_result *m, const struct wire_session_proof *proof,
                                struct view challenge, struct buf *ret, struct err *err)
 {
@@ -253,8 +261,11 @@ int wire_session_result_encode(const struct wire_session_result *m, const struct
         if (m->pass)
                 r |= json_set_time(a, "token_expires_at", m->token_expires_at_ms);
         json_t *meta = NULL;
-        if (m->meta.jws != NULL || m->meta.has_secrets) {
-                meta = meta_new(wire_meta_to_json(&m->meta));
+        if (m->keys != NULL || m->meta.jws != NULL || m->meta.has_secrets) {
+                json_t *avow = wire_meta_to_json(&m->meta);
+                if (m->keys != NULL)
+                        r |= json_object_set_new(avow, "keys", keys_to_json(m->keys));
+                meta = meta_new(avow);
                 r |= meta != NULL ? 0 : -1;
         }
         return field_emit(document_new(TYPE, m->id, a, meta, NULL), r, ret, err);
@@ -275,6 +286,24 @@ static int token_read(const json_t *attributes, struct secret *ret, struct err *
         if (secret_alloc(ret, n) < 0)
                 return err_nomem(err);
         memcpy(ret->p, s, n);
+        return 0;
+}
+
+/* As it came: who trusts them reads them (the process that holds the TPM). */
+static int keys_read(const json_t *avow, char **ret, struct err *err)
+{
+        const json_t *keys = NULL;
+        int r = json_opt_object(avow, "keys", &keys, err);
+        if (r <= 0)
+                return r;
+        char *text = json_print(keys);
+        if (text == NULL)
+                return err_nomem(err);
+        if (strlen(text) > WIRE_SIGNERS_MAX) {
+                free(text);
+                return err_set(err, ERR_LIMIT, 0, "member 'keys': more than %d bytes", WIRE_SIGNERS_MAX);
+        }
+        *ret = text;
         return 0;
 }
 
@@ -301,6 +330,8 @@ static int result_read(const struct document *d, struct wire_session_result *m, 
                 r = json_get_time(d->attributes, "token_expires_at", &m->token_expires_at_ms, err);
         if (r >= 0 && m->pass && (r = wire_meta_from_json(d->avow, &m->meta, err)) < 0)
                 err_wrap(err, "member 'meta'");
+        if (r >= 0 && m->pass && d->avow != NULL)
+                r = keys_read(d->avow, &m->keys, err);
         return r < 0 ? r : 0;
 }
 
@@ -324,5 +355,6 @@ void wire_session_result_done(struct wire_session_result *m)
 {
         secret_free(&m->token);
         wire_meta_done(&m->meta);
+        free(m->keys);
         *m = (struct wire_session_result){.pass = false};
 }

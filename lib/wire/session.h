@@ -53,6 +53,7 @@ struct wire_session_result {
         int64_t created_at_ms, challenge_expires_at_ms, received_at_ms;
         int64_t token_expires_at_ms; /* 0 unless pass */
         struct wire_meta meta;       /* of meta.avow; encode: borrowed; empty unless pass */
+        char *keys; /* meta.avow.keys as text: {"revocation": [JWK…], "release": [JWK…]}; NULL: none */
 };
 /* PROOF is echoed under "authentication" together with CHALLENGE, as Keylime does; NULL echoes nothing. */
 int wire_session_result_encode(const struct wire_session_result *m, const struct wire_session_proof *proof,

@@ -29,15 +29,16 @@
 #define WIRE_TYPE_JSON_SEQ "application/json-seq"
 
 enum {
-        WIRE_HOST_MAX = 80,        /* characters of a host id */
-        WIRE_UUID_LEN = 36,        /* session ids, verifier ids */
-        WIRE_CHALLENGE_MIN = 8,    /* bytes; Keylime sends 16, we send 32 */
-        WIRE_CHALLENGE_MAX = 64,   /* what fits TPM2B_DATA with SHA-512 names */
-        WIRE_TOKEN_MAX = 256,      /* characters of a bearer token */
-        WIRE_ATTEST_MAX = 2048,    /* bytes of a TPMS_ATTEST */
-        WIRE_SIGNATURE_MAX = 1024, /* bytes of a TPMT_SIGNATURE */
-        WIRE_PUBLIC_MAX = 1024,    /* bytes of a TPM2B_PUBLIC or TPMT_PUBLIC */
-        WIRE_NAME_MAX = 66,        /* bytes of a TPM name */
+        WIRE_HOST_MAX = 80,           /* characters of a host id */
+        WIRE_UUID_LEN = 36,           /* session ids, verifier ids */
+        WIRE_CHALLENGE_MIN = 8,       /* bytes; Keylime sends 16, we send 32 */
+        WIRE_CHALLENGE_MAX = 64,      /* what fits TPM2B_DATA with SHA-512 names */
+        WIRE_SIGNERS_MAX = 16 * 1024, /* bytes of meta.avow.keys */
+        WIRE_TOKEN_MAX = 256,         /* characters of a bearer token */
+        WIRE_ATTEST_MAX = 2048,       /* bytes of a TPMS_ATTEST */
+        WIRE_SIGNATURE_MAX = 1024,    /* bytes of a TPMT_SIGNATURE */
+        WIRE_PUBLIC_MAX = 1024,       /* bytes of a TPM2B_PUBLIC or TPMT_PUBLIC */
+        WIRE_NAME_MAX = 66,           /* bytes of a TPM name */
         WIRE_PCR_BLOB_MAX = 136 + 8 * 532,
         WIRE_CERT_TEXT_MAX = 64 * 1024,   /* characters of a PEM chain or of a certificate's base64 */
         WIRE_ITEMS_MAX = 8,               /* evidence items of one message */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 verifier_tests = \
 	tests/unit/verifier/test_hosts \
+	tests/unit/verifier/test_keys \
 	tests/unit/verifier/test_sessions
 check_PROGRAMS += $(verifier_tests)
 TESTS += $(verifier_tests)
@@ -8,3 +9,4 @@ verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libh
 	lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
 tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)
+tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)

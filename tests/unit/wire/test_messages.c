@@ -2,6 +2,7 @@
 /* The push model's messages: what samples of the field decode to, and that what we write comes back. */
 #include "samples.h"
 #include "support/support.h"
+
 #include "wire/attestation.h"
 #include "wire/session.h"
 
@@ -68,10 +69,13 @@ static void session_results(void **state)
         assert_true(m.pass);
         assert_int_equal(m.token.len, strlen(UUID_A) + 11);
         assert_int_equal(m.token_expires_at_ms, INT64_C(1795283052000));
+        assert_null(m.keys); /* Keylime's verifier says none */
+        m.keys = str_dup("{\"release\":[],\"revocation\":[{\"kid\":\"a\"}]}");
         assert_ok(wire_session_proof_decode(view_str(KL_SESSION_PROOF), &p, &err), &err);
         assert_ok(wire_session_result_encode(&m, &p, VIEW("0123456789abcdef", 16), &out, &err), &err);
         assert_ok(wire_session_result_decode(VIEW_BUF(&out), &n, &err), &err);
         assert_true(equal_ct(m.token.p, m.token.len, n.token.p, n.token.len));
+        assert_string_equal(m.keys, n.keys);
         wire_session_result_done(&m);
         wire_session_result_done(&n);
         wire_session_proof_done(&p);
@@ -80,6 +84,26 @@ static void session_results(void **state)
         assert_false(m.pass);
         assert_int_equal(m.token.len, 0);
         wire_session_result_done(&m);
+}
+
+/* Text that is handed on without being understood has a limit. */
+static void keys_without_end(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_session_result m;
+        struct buf body = {0};
+        (void)state;
+        buf_str(&body,
+                "{\"data\":{\"type\":\"session\",\"id\":\"" UUID_A "\",\"attributes\":{\"agent_id\":\"a\","
+                "\"evaluation\":\"pass\",\"token\":\"a\",\"token_expires_at\":\"2026-11-21T17:44:12Z\"}},"
+                "\"meta\":{\"avow\":{\"keys\":{\"release\":\"");
+        for (size_t i = 0; i < WIRE_SIGNERS_MAX; i++)
+                buf_u8(&body, 'x');
+        buf_str(&body, "\"}}}}");
+        POISON(m);
+        assert_err(wire_session_result_decode(VIEW_BUF(&body), &m, &err), ERR_LIMIT, &err, "keys");
+        assert_poisoned(m);
+        buf_free(&body);
 }
 
 /* A header is made of it: nothing may come along. */
@@ -528,6 +552,7 @@ int main(void)
                 cmocka_unit_test(challenge_round_trip),
                 cmocka_unit_test(proof_round_trip),
                 cmocka_unit_test(session_results),
+                cmocka_unit_test(keys_without_end),
                 cmocka_unit_test(token_with_a_line_break),
                 cmocka_unit_test(keylime_capabilities),
                 cmocka_unit_test(keylime_request),
