@@ -70,3 +70,19 @@ int qualify_release(const char *verifier_id, const char *host_id, struct view ch
                 return r;
         return qualify("avow/release/v1", verifier_id, host_id, challenge, request_sha256, ret, err);
 }
+
+int qualify_revocation(const char *verifier_id, const char *host_id, const char *revocation_id,
+                       struct view nonce, struct digest *ret, struct err *err)
+{
+        struct view parts[] = {view_str(revocation_id), nonce};
+        struct digest challenge;
+        int r;
+
+        if (nonce.len != QUALIFY_NONCE_BYTES)
+                return err_set(err, ERR_FORMAT, 0, "nonce of %zu bytes (%d are wanted)", nonce.len,
+                               QUALIFY_NONCE_BYTES);
+        r = digest_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &challenge, err);
+        return r < 0 ? r
+                     : qualify("avow/revocation/v1", verifier_id, host_id, digest_view(&challenge), VIEW_NONE,
+                               ret, err);
+}

@@ -22,6 +22,7 @@
 #define QUALIFY_CHALLENGE_BYTES         32
 #define QUALIFY_SESSION_CHALLENGE_BYTES 16
 #define QUALIFY_VERIFIER_ID_CHARS       36
+#define QUALIFY_NONCE_BYTES             16
 
 /* For evidence (purpose "heartbeat"). Return: 0; -ERR_FORMAT for ids or a challenge of another form;
  * -ERR_CRYPTO. */
@@ -35,5 +36,12 @@ int qualify_session(const char *verifier_id, const char *host_id, struct view ch
 /* For evidence that a release waits for (purpose "release"). REQUEST_SHA256 is 32 bytes. */
 int qualify_release(const char *verifier_id, const char *host_id, struct view challenge,
                     struct view request_sha256, struct digest *ret, struct err *err) MUST_USE;
+
+/*
+ * For the proof that a revocation was carried out: the challenge is SHA-256(REVOCATION_ID ‖ NONCE), NONCE
+ * being the registrar's 16 bytes (SR-5).
+ */
+int qualify_revocation(const char *verifier_id, const char *host_id, const char *revocation_id,
+                       struct view nonce, struct digest *ret, struct err *err) MUST_USE;
 
 #endif
