@@ -341,7 +341,11 @@ static void print_record(const struct cel_record *rec, size_t n)
         char hex[2 * DIGEST_BYTES_MAX + 1];
         struct str_shown type, runtime, path;
 
-        if (rec->ours)
+        if (rec->revocation)
+                (void)printf("  %3zu %s %s by verifier %s\n", n, rec->kind,
+                             str_show(view_str(rec->revocation), &path),
+                             str_show(view_str(rec->verifier), &runtime));
+        else if (rec->ours)
                 (void)printf("  %3zu %s runtime %s, %s, %llu bytes\n", n, rec->kind,
                              str_show(view_str(rec->runtime), &runtime), str_show(view_str(rec->path), &path),
                              (unsigned long long)rec->size_bytes);

@@ -301,6 +301,8 @@ static int add_record(struct draft *d, const struct cel_record *rec, struct err 
 
         if (!digest)
                 return err_set(err, ERR_FORMAT, 0, "a log record has no %s digest", digest_name(d->bank));
+        if (rec->revocation)
+                return 0; /* measures nothing */
         if (rec->ours)
                 return add(d, rec->runtime, rec->path, digest, err);
         r = rec->string ? cel_record_covers_string(rec, d->bank, &covers, err) : 0;

@@ -4,12 +4,10 @@
  */
 #include "evidence/bundle.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/str.h"
-#include "crypto/cert.h"
+#include "evidence/ak_certificate.h"
 #include "evidence/qualify.h"
 
 struct bundle *bundle_new(void)
@@ -77,48 +75,11 @@ int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct di
         return 0;
 }
 
-static int no(bool *ret_fits, const char **ret_why, const char *why)
-{
-        *ret_fits = false;
-        *ret_why = why;
-        return 0;
-}
-
 int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak, bool *ret_fits,
                             const char **ret_why, struct err *err)
 {
-        AUTO(cert_free_p)
-        struct cert *cert = NULL;
-        AUTO(pubkey_free_p)
-        struct pubkey *key = NULL;
-        AUTO(mem_free_p) char *pem = NULL;
-        char attributes[64], host[128];
-        int r;
-
         *ret_fits = true;
         *ret_why = NULL;
-        if (!b->ak_certificate)
-                return 0;
-        r = cert_parse_pem(view_str(b->ak_certificate), &cert, err);
-        if (r == -ERR_FORMAT || r == -ERR_LIMIT) {
-                err_clear(err);
-                return no(ret_fits, ret_why, "it is no certificate");
-        }
-        if (r == 0)
-                r = tpm_public_key(ak, &key, err);
-        if (r == 0)
-                r = cert_pem(cert, &pem, err);
-        if (r < 0)
-                return r;
-        if (!str_equal(pem, b->ak_certificate))
-                return no(ret_fits, ret_why, "there is something beside it");
-        if (!cert_pubkey(cert) || !pubkey_equal(cert_pubkey(cert), key))
-                return no(ret_fits, ret_why, "it is of another key");
-        (void)snprintf(host, sizeof(host), "urn:avow:host:%s", b->host); /* a host id has at most 80 */
-        if (!cert_has_uri(cert, host))
-                return no(ret_fits, ret_why, "it is of another host");
-        (void)snprintf(attributes, sizeof(attributes), "urn:avow:ak-attributes:0x%08x", ak->attributes);
-        if (!cert_has_uri(cert, attributes))
-                return no(ret_fits, ret_why, "it states other attributes of the key");
-        return 0;
+        return b->ak_certificate ? ak_certificate_fits(b->ak_certificate, b->host, ak, ret_fits, ret_why, err)
+                                 : 0;
 }

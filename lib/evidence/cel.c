@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "evidence/pcr.h"
+#include "evidence/revocation_order.h"
 
 #define RS 0x1e
 #define LF 0x0a
@@ -113,21 +114,42 @@ static int read_before(const json_t *content, struct cel_record *rec, struct err
         return 0;
 }
 
-static int read_ours(const json_t *content, struct cel_record *rec, struct err *err)
+static int read_measured(const json_t *content, struct cel_record *rec, struct err *err)
 {
         static const char *const names[] = {"kind",      "runtime",    "path",  "size",
                                             "timestamp", "pcr_before", "reset", "restart"};
-        int64_t size = 0, timestamp = 0, reset = 0, restart = 0;
+        int64_t size = 0;
         int r = json_only(content, names, ARRAY_LEN(names), err);
 
-        if (r >= 0)
-                r = read_text(content, "kind", true, &rec->kind, err);
         if (r >= 0)
                 r = read_text(content, "runtime", true, &rec->runtime, err);
         if (r >= 0)
                 r = read_text(content, "path", true, &rec->path, err);
         if (r >= 0)
                 r = json_get_int(content, "size", 0, INT64_MAX, &size, err);
+        rec->size_bytes = (uint64_t)size;
+        return r;
+}
+
+static int read_revoked(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        static const char *const names[] = {"kind",       "verifier", "revocation", "timestamp",
+                                            "pcr_before", "reset",    "restart"};
+        int r = json_only(content, names, ARRAY_LEN(names), err);
+
+        if (r >= 0)
+                r = read_text(content, "verifier", true, &rec->verifier, err);
+        return r < 0 ? r : read_text(content, "revocation", true, &rec->revocation, err);
+}
+
+static int read_ours(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        int64_t timestamp = 0, reset = 0, restart = 0;
+        int r = read_text(content, "kind", true, &rec->kind, err);
+
+        if (r >= 0)
+                r = str_equal(rec->kind, CEL_KIND_REVOKE) ? read_revoked(content, rec, err)
+                                                          : read_measured(content, rec, err);
         if (r >= 0)
                 r = json_get_int(content, "timestamp", 0, INT64_MAX, &timestamp, err);
         if (r >= 0)
@@ -138,7 +160,6 @@ static int read_ours(const json_t *content, struct cel_record *rec, struct err *
                 r = read_before(content, rec, err);
         if (r < 0)
                 return r;
-        rec->size_bytes = (uint64_t)size;
         rec->has_timestamp = true;
         rec->timestamp_us = (uint64_t)timestamp;
         rec->reset_count = (uint32_t)reset;
@@ -203,6 +224,8 @@ static void record_done(struct cel_record *rec)
         free(rec->kind);
         free(rec->runtime);
         free(rec->path);
+        free(rec->verifier);
+        free(rec->revocation);
         free(rec->string);
         free(rec->event_type);
         free(rec->boot_id);
@@ -336,6 +359,21 @@ int cel_record_covers_string(const struct cel_record *r, enum digest_alg bank, b
         if (!have || !r->string)
                 return 0;
         rc = digest_bytes(bank, view_str(r->string), &want, err);
+        if (rc == 0)
+                *ret = digest_equal(&want, have);
+        return rc;
+}
+
+int cel_record_is_revocation(const struct cel_record *r, enum digest_alg bank, bool *ret, struct err *err)
+{
+        const struct digest *have = cel_record_digest(r, bank);
+        struct digest want;
+        int rc;
+
+        *ret = false;
+        if (!have || !r->ours || !r->verifier || !r->revocation)
+                return 0;
+        rc = revocation_record_digest(bank, r->verifier, r->revocation, &want, err);
         if (rc == 0)
                 *ret = digest_equal(&want, have);
         return rc;

@@ -20,6 +20,11 @@
  *       "kind":"measure","runtime":"…","path":"…","size":N,"timestamp":µs,"pcr_before":{"sha256":"…"},
  *       "reset":N,"restart":N}} LF
  *
+ * and, before a wipe (SR-5), one whose digest is computed from its two names (revocation_order.h):
+ *
+ *   … "content":{"kind":"revoke","verifier":"UUID","revocation":"HOST/SEQ","timestamp":µs,"pcr_before":{…},
+ *       "reset":N,"restart":N}} LF
+ *
  * Records of others are kept as they are. Names, paths, sizes and times are claims: only the digests are
  * covered, and those only after the whole log replayed to a quoted value. Spec: SR-18; TCG CEL 1.0 §5.1.
  */
@@ -32,6 +37,7 @@
 #define CEL_CONTENT_AVOW     "avow"
 #define CEL_CONTENT_SYSTEMD  "systemd"
 #define CEL_KIND_MEASURE     "measure"
+#define CEL_KIND_REVOKE      "revoke"
 
 #define CEL_NO_PCR UINT32_MAX /* a record of others that names no register */
 
@@ -43,7 +49,9 @@ struct cel_record {
         bool ours; /* content_type is "avow" */
 
         /* Ours: claims of the agent. */
-        char *kind, *runtime, *path;
+        char *kind;
+        char *runtime, *path;        /* NULL with CEL_KIND_REVOKE */
+        char *verifier, *revocation; /* with CEL_KIND_REVOKE alone */
         uint64_t size_bytes;
         size_t n_before;
         struct digest before[CEL_BANKS_MAX]; /* the register as read before the extend */
@@ -80,6 +88,11 @@ DEFINE_AUTO(struct cel_log, cel_log_free)
 
 /* The digest of a bank, or NULL. */
 const struct digest *cel_record_digest(const struct cel_record *r, enum digest_alg bank);
+
+/* Is it a revocation's record, with the digest that its names give? False: its names are a claim. Return: 0
+ * with the answer; -ERR_CRYPTO. */
+int cel_record_is_revocation(const struct cel_record *r, enum digest_alg bank, bool *ret,
+                             struct err *err) MUST_USE;
 
 /* Is the record's own text (`string`) what its digest was computed over? A text that is not is a claim.
  * Return: 0 with the answer; -ERR_CRYPTO. */

@@ -44,9 +44,15 @@ static json_t *content_to_json(const struct cel_record *rec)
         AUTO(json_free_p)
         json_t *j = json_object();
 
-        if (!j || json_set_str(j, "kind", rec->kind) < 0 || json_set_str(j, "runtime", rec->runtime) < 0 ||
-            json_set_str(j, "path", rec->path) < 0 || json_set_int(j, "size", (int64_t)rec->size_bytes) < 0 ||
-            json_set_int(j, "timestamp", (int64_t)rec->timestamp_us) < 0 ||
+        if (!j || json_set_str(j, "kind", rec->kind) < 0)
+                return NULL;
+        if (rec->revocation ? json_set_str(j, "verifier", rec->verifier) < 0 ||
+                                      json_set_str(j, "revocation", rec->revocation) < 0
+                            : json_set_str(j, "runtime", rec->runtime) < 0 ||
+                                      json_set_str(j, "path", rec->path) < 0 ||
+                                      json_set_int(j, "size", (int64_t)rec->size_bytes) < 0)
+                return NULL;
+        if (json_set_int(j, "timestamp", (int64_t)rec->timestamp_us) < 0 ||
             json_set_int(j, "reset", rec->reset_count) < 0 ||
             json_set_int(j, "restart", rec->restart_count) < 0 ||
             json_object_set_new(j, "pcr_before", before_to_json(rec)) < 0)
@@ -69,13 +75,14 @@ static json_t *record_to_json(const struct cel_record *rec)
 
 static int check(const struct cel_record *rec, struct err *err)
 {
-        const char *const needed[] = {rec->kind, rec->runtime, rec->path};
+        bool revoke = rec->revocation != NULL;
+        const char *const needed[] = {rec->kind, revoke ? rec->verifier : rec->runtime,
+                                      revoke ? rec->revocation : rec->path};
 
         for (size_t i = 0; i < ARRAY_LEN(needed); i++)
                 if (!needed[i] || !str_valid_utf8(view_str(needed[i])))
                         return err_set(err, ERR_FORMAT, 0,
-                                       "log record: kind, runtime and path have to be "
-                                       "UTF-8 text");
+                                       "log record: kind and names have to be UTF-8 text");
         if (rec->size_bytes > INT64_MAX || rec->timestamp_us > INT64_MAX)
                 return err_set(err, ERR_FORMAT, 0, "log record: size or time above 2^63");
         return 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += lib/evidence/libevidence.la
 lib_evidence_libevidence_la_SOURCES = \
+	lib/evidence/ak_certificate.c lib/evidence/ak_certificate.h \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
 	lib/evidence/bundle.c lib/evidence/bundle.h \
 	lib/evidence/bundle_decode.c \
@@ -10,10 +11,12 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/cel_write.c \
 	lib/evidence/continuation.c lib/evidence/continuation.h \
 	lib/evidence/counters.h \
+	lib/evidence/counter_check.c lib/evidence/counter_check.h \
 	lib/evidence/pcr.c lib/evidence/pcr.h \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
 	lib/evidence/possession.c \
 	lib/evidence/qualify.c lib/evidence/qualify.h \
+	lib/evidence/revocation_order.c lib/evidence/revocation_order.h \
 	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
 	lib/evidence/sealed.c lib/evidence/sealed.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
@@ -21,5 +24,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \
 	lib/evidence/tpm_types.h \
 	lib/evidence/tss2_pem.c lib/evidence/tss2_pem.h \
-	lib/evidence/verdict.c lib/evidence/verdict.h
+	lib/evidence/verdict.c lib/evidence/verdict.h \
+	lib/evidence/wipe_proof.c lib/evidence/wipe_proof.h \
+	lib/evidence/wipe_proof_codec.c
 lib_evidence_libevidence_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la

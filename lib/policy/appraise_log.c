@@ -204,7 +204,9 @@ static int read_row(struct work *w, size_t record, struct judge_row *ret, struct
         if (!d)
                 return err_set(err, ERR_BUG, 0, "a replayed record without a digest");
         *ret = (struct judge_row){.m = {.runtime = rec->ours ? rec->runtime : NULL,
-                                        .path = rec->ours ? rec->path : rec->string,
+                                        .path = rec->revocation ? rec->revocation
+                                                : rec->ours     ? rec->path
+                                                                : rec->string,
                                         .digest = *d,
                                         .entry = w->start.entry + record,
                                         .foreign = !rec->ours}};
@@ -216,6 +218,30 @@ static int read_row(struct work *w, size_t record, struct judge_row *ret, struct
                 (ret->answer == POLICY_UNKNOWN &&
                  (ret->m.entry >= w->n_judged_before || (w->memory && was_refused(w->memory, ret->m.entry))));
         return 0;
+}
+
+/*
+ * A revocation's record measures nothing: what is in the register is computed from its names, and the host's
+ * trust is not decided here. One whose digest is another is a measurement under a false name. Return: 1 if it
+ * was one; 0; < 0.
+ */
+static int note_revocation(struct work *w, size_t record, struct err *err)
+{
+        struct finding f = {
+                .code = "revocation-recorded",
+                .severity = SEVERITY_INFO,
+                .log = "cel",
+                .entry = (int64_t)(w->start.entry + record),
+                .what = "the register holds the record of a revocation that this host carried out: what is "
+                        "sealed to the register opens only after the next boot",
+        };
+        bool is = false;
+        int r = cel_record_is_revocation(&w->log->records[record], w->start.value.alg, &is, err);
+
+        if (r < 0 || !is)
+                return r;
+        r = verdict_add(w->judging.verdict, &f, err);
+        return r < 0 ? r : 1;
 }
 
 /* Everything that is remembered, then everything that is new, as rows that were asked about. */
@@ -239,7 +265,11 @@ static int make_rows(struct work *w, size_t n_covered, struct map *names, struct
                         return r;
         }
         for (size_t i = 0; i < n_covered; i++) {
-                r = read_row(w, i, &w->rows[w->n_rows], err);
+                r = note_revocation(w, i, err);
+                if (r > 0)
+                        continue;
+                if (r == 0)
+                        r = read_row(w, i, &w->rows[w->n_rows], err);
                 if (r < 0)
                         return r;
                 w->n_rows++;

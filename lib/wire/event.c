@@ -29,32 +29,15 @@
 #define LABELS_MAX       64
 #define TEXT_MAX         1024
 
-static const struct {
-        const char *name, *type;
-} reactions[REACTION_N] = {
-        [REACTION_SUSPEND] = {"suspend", "org.avow.host.suspended"},
-        [REACTION_DESTROY] = {"destroy", "org.avow.host.revoked"},
-        [REACTION_REINSTATE] = {"reinstate", "org.avow.host.reinstated"},
+static const char *const event_types[REACTION_N] = {
+        [REACTION_SUSPEND] = "org.avow.host.suspended",
+        [REACTION_DESTROY] = "org.avow.host.revoked",
+        [REACTION_REINSTATE] = "org.avow.host.reinstated",
 };
-
-const char *reaction_name(enum reaction reaction)
-{
-        return reactions[reaction].name;
-}
 
 const char *reaction_event_type(enum reaction reaction)
 {
-        return reactions[reaction].type;
-}
-
-bool reaction_by_name(const char *name, enum reaction *ret)
-{
-        for (size_t i = 0; i < REACTION_N; i++)
-                if (str_equal(name, reactions[i].name)) {
-                        *ret = (enum reaction)i;
-                        return true;
-                }
-        return false;
+        return event_types[reaction];
 }
 
 /* ---- the payload ---- */

@@ -9,22 +9,16 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/macro.h"
+#include "evidence/revocation_order.h"
 
 /*
  * What the world is told when a host's trust changes: the revocation as a verifier signed it, the event that
  * hooks get, and the headers that prove who sent it.
  * Spec: CloudEvents 1.0.2 (structured JSON), Standard Webhooks 1.0.0, SR-3, SR-8.
  */
-#define REVOCATION_BYTES_MAX (64u * 1024)
-#define PROOF_BYTES_MAX      (8u << 20)            /* of a wipe: it holds the log */
-#define REVOCATION_TYP       "avow-revocation+jwt" /* "typ" of the JWS */
-#define REVOCATION_ID_BYTES  101                   /* HOST/SEQ and a NUL */
-#define EVENT_TYPE_JSON      "application/cloudevents+json"
+#define PROOF_BYTES_MAX (8u << 20) /* of a wipe: it holds the log */
+#define EVENT_TYPE_JSON "application/cloudevents+json"
 
-enum reaction { REACTION_SUSPEND, REACTION_DESTROY, REACTION_REINSTATE, REACTION_N };
-/* "suspend", "destroy", "reinstate". */
-const char *reaction_name(enum reaction reaction);
-bool reaction_by_name(const char *name, enum reaction *ret) MUST_USE;
 /* "org.avow.host.suspended", "org.avow.host.revoked", "org.avow.host.reinstated". */
 const char *reaction_event_type(enum reaction reaction);
 

@@ -252,3 +252,16 @@ void play_tpm_certify(const struct play_tpm *t, const struct tpm_public *object,
         a.certify.qualified_name = VIEW_ARRAY(qualified);
         finish(t, &a, message, signature);
 }
+
+void play_tpm_certify_counter(const struct play_tpm *t, const struct tpm_name *index, uint64_t value,
+                              struct view qualifying, struct buf *message, struct buf *signature)
+{
+        struct tpm_attest a = begin(t, ATTEST_NV, qualifying);
+        struct buf contents = {0};
+
+        buf_be64(&contents, value);
+        a.nv.index_name = tpm_name_view(index);
+        a.nv.contents = VIEW_BUF(&contents);
+        finish(t, &a, message, signature);
+        buf_free(&contents);
+}

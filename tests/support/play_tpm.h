@@ -58,6 +58,9 @@ void play_tpm_time(const struct play_tpm *t, struct view qualifying, struct buf 
                    struct buf *signature);
 void play_tpm_certify(const struct play_tpm *t, const struct tpm_public *object, struct view qualifying,
                       struct buf *message, struct buf *signature);
+/* TPM2_NV_Certify of a counter's eight bytes. */
+void play_tpm_certify_counter(const struct play_tpm *t, const struct tpm_name *index, uint64_t value,
+                              struct view qualifying, struct buf *message, struct buf *signature);
 /* Signs anything at all, as a restricted key would not. */
 void play_tpm_sign(const struct play_tpm *t, struct view message, struct buf *signature);
 
