@@ -415,6 +415,11 @@ static int authenticate(const struct evidence *e, const struct expectation *x, s
                 if (r <= 0)
                         return r;
         }
+        if (x->want_counters) {
+                r = counters_judge(e, x, &quote.clock, v, &out.counters, &out.rolled_back, err);
+                if (r <= 0)
+                        return r;
+        }
         r = look_at_clock(e, x, &quote, has_time ? &time : NULL, v, &out, err);
         if (r < 0)
                 return r;
@@ -431,7 +436,7 @@ int evidence_authenticate(const struct evidence *e, const struct expectation *x,
 
         *ret_authentic = false;
         memset(ret, 0, sizeof(*ret));
-        if (!e->ak_key) { /* made once for both signatures */
+        if (!e->ak_key) { /* made once for all signatures */
                 int r = tpm_public_key(e->ak, &key, err);
 
                 if (r < 0)

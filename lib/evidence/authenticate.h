@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "evidence/continuation.h"
+#include "evidence/counters.h"
 #include "evidence/pcr.h"
 #include "evidence/tpm_public.h"
 #include "evidence/tpm_types.h"
@@ -42,12 +43,15 @@ struct evidence {
         const struct pcr_values *pcrs;
         struct view time_message; /* TPM2_GetTime, empty if not sent */
         struct view time_signature;
+        struct counters_claim counters; /* its key is empty if they were not sent */
 };
 
 struct expectation {
-        struct view qualifying;     /* what the quote's extraData must be */
-        struct pcr_selection asked; /* PCR 16 alone may stand beside it */
-        bool want_time;             /* evidence without TPM2_GetTime is refused */
+        struct view qualifying;                 /* what the quote's extraData must be */
+        struct pcr_selection asked;             /* PCR 16 alone may stand beside it */
+        bool want_time;                         /* evidence without TPM2_GetTime is refused */
+        bool want_counters;                     /* judge the counters; false: they are not looked at */
+        const struct counters_record *counters; /* what is remembered of them, or NULL */
         bool immediate;         /* the challenge lived seconds (the times below have to show it): it proves
                                    freshness by itself, so clock disagreement is a note and the clock's new
                                    value is believed */
@@ -60,10 +64,11 @@ struct expectation {
 struct authenticated {
         struct previous next;   /* becomes the continuation's `last`; cel_entries is the appraisal's to set */
         struct pcr_values pcrs; /* the signed ones alone */
-        uint64_t firmware_version; /* of the TPM, as signed */
-        bool rebooted;             /* reset or restart count moved on: logs begin at entry 0 again */
-        bool rolled_back;          /* counters or clock fell: `next` must not be kept */
-        bool ask_again;            /* send an immediate challenge */
+        uint64_t firmware_version;       /* of the TPM, as signed */
+        bool rebooted;                   /* reset or restart count moved on: logs begin at entry 0 again */
+        struct counters_record counters; /* to be remembered; with `rolled_back`, what was */
+        bool rolled_back;                /* counters or clock fell: `next` must not be kept */
+        bool ask_again;                  /* send an immediate challenge */
 };
 
 /*

@@ -32,12 +32,22 @@ void bundle_free(struct bundle *b)
         buf_free(&b->signature);
         buf_free(&b->time_message);
         buf_free(&b->time_signature);
+        buf_free(&b->counter_key);
+        buf_free(&b->epoch.message);
+        buf_free(&b->epoch.signature);
+        buf_free(&b->floor.message);
+        buf_free(&b->floor.signature);
         buf_free(&b->cel);
         buf_free(&b->ima);
         buf_free(&b->uefi);
         verdict_free(b->verdict);
         free(b->policy_name);
         free(b);
+}
+
+static struct counter_claim claim_of(const struct bundle_counter *c)
+{
+        return (struct counter_claim){c->index, VIEW_BUF(&c->message), VIEW_BUF(&c->signature)};
 }
 
 int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct digest *ret_qualifying,
@@ -61,11 +71,14 @@ int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct di
                 .pcrs = &b->pcrs,
                 .time_message = VIEW_BUF(&b->time_message),
                 .time_signature = VIEW_BUF(&b->time_signature),
+                .counters = {VIEW_BUF(&b->counter_key), claim_of(&b->epoch), claim_of(&b->floor)},
         };
         *ret_x = (struct expectation){
                 .qualifying = qualifying,
                 .asked = b->asked,
                 .want_time = b->peer == BUNDLE_PEER_AVOW,
+                .want_counters = b->counter_key.len || b->counters_before.known,
+                .counters = &b->counters_before,
                 .immediate = b->immediate,
                 .issued_at_ms = b->issued_at_ms,
                 .received_at_ms = b->received_at_ms,

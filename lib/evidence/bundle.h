@@ -12,6 +12,7 @@
 #include "crypto/digest.h"
 #include "evidence/authenticate.h"
 #include "evidence/continuation.h"
+#include "evidence/counters.h"
 #include "evidence/pcr.h"
 #include "evidence/tpm_public.h"
 #include "evidence/verdict.h"
@@ -30,6 +31,12 @@ enum bundle_peer {
         BUNDLE_PEER_KEYLIME, /* the challenge itself is the qualifying data */
 };
 
+/* A counter as the TPM certified it. */
+struct bundle_counter {
+        uint32_t index;
+        struct buf message, signature;
+};
+
 struct bundle {
         char *host;
         enum bundle_peer peer;
@@ -44,6 +51,9 @@ struct bundle {
         struct buf message, signature;
         struct pcr_values pcrs;
         struct buf time_message, time_signature; /* empty: none */
+        struct buf counter_key;                  /* empty: the evidence had no counters */
+        struct bundle_counter epoch, floor;
+        struct counters_record counters_before; /* as they were remembered; .known */
         bool has_previous;
         struct previous previous;
         struct pcr_values previous_pcrs;

@@ -161,6 +161,51 @@ static int read_time(const json_t *j, struct bundle *b, struct err *err)
         return r < 0 ? err_wrap(err, "member 'time'") : 0;
 }
 
+static int read_counter(const json_t *j, const char *name, struct bundle_counter *c, struct err *err)
+{
+        static const char *const names[] = {"index", "message", "signature"};
+        const json_t *obj = NULL;
+        int64_t index = 0;
+        int r = json_get_object(j, name, &obj, err);
+
+        if (r >= 0)
+                r = json_only(obj, names, ARRAY_LEN(names), err);
+        if (r >= 0)
+                r = json_get_int(obj, "index", 1, UINT32_MAX, &index, err);
+        if (r >= 0)
+                r = json_get_base64(obj, "message", TPM_ATTEST_BYTES_MAX, &c->message, err);
+        if (r >= 0)
+                r = json_get_base64(obj, "signature", TPM_SIGNATURE_BYTES_MAX, &c->signature, err);
+        c->index = (uint32_t)index;
+        return r < 0 ? err_wrap(err, "member '%s'", name) : 0;
+}
+
+/* Both may be missing: Keylime's peers have no counters, and bundles were written before there were any. */
+static int read_counters(const json_t *j, struct bundle *b, struct err *err)
+{
+        static const char *const names[] = {"key", "epoch", "floor"};
+        const json_t *now = NULL, *before = NULL;
+        int r = json_opt_object(j, "counters", &now, err);
+
+        if (r > 0) {
+                r = json_only(now, names, ARRAY_LEN(names), err);
+                if (r >= 0)
+                        r = json_get_base64(now, "key", COUNTERS_KEY_MAX, &b->counter_key, err);
+                if (r >= 0 && !b->counter_key.len)
+                        r = err_set(err, ERR_FORMAT, 0, "an empty key");
+                if (r >= 0)
+                        r = read_counter(now, "epoch", &b->epoch, err);
+                if (r >= 0)
+                        r = read_counter(now, "floor", &b->floor, err);
+        }
+        if (r < 0)
+                return err_wrap(err, "member 'counters'");
+        r = json_opt_object(j, "counters_before", &before, err);
+        if (r > 0)
+                r = counters_from_json(before, &b->counters_before, err);
+        return r < 0 ? err_wrap(err, "member 'counters_before'") : 0;
+}
+
 static int read_log(const json_t *logs, const char *name, size_t max, bool *has, struct buf *log,
                     struct err *err)
 {
@@ -254,6 +299,8 @@ static int read_answer(const json_t *j, struct bundle *b, struct err *err)
         if (r >= 0)
                 r = read_time(j, b, err);
         if (r >= 0)
+                r = read_counters(j, b, err);
+        if (r >= 0)
                 r = read_previous(j, b, err);
         if (r >= 0)
                 r = read_logs(j, b, err);
@@ -267,9 +314,27 @@ static int read_answer(const json_t *j, struct bundle *b, struct err *err)
 static int decode(const json_t *j, struct bundle *b, struct err *err)
 {
         static const char *const names[] = {
-                "schema", "host",      "peer",      "verifier_id", "ak",       "ak_certificate",  "challenge",
-                "asked",  "immediate", "issued_at", "received_at", "previous", "clock_tolerance", "quote",
-                "time",   "logs",      "tee",       "verdict",     "policy",
+                "schema",
+                "host",
+                "peer",
+                "verifier_id",
+                "ak",
+                "ak_certificate",
+                "challenge",
+                "asked",
+                "immediate",
+                "issued_at",
+                "received_at",
+                "previous",
+                "clock_tolerance",
+                "quote",
+                "time",
+                "logs",
+                "tee",
+                "verdict",
+                "policy",
+                "counters",
+                "counters_before",
         };
         int r = json_only(j, names, ARRAY_LEN(names), err);
 

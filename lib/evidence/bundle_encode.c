@@ -50,6 +50,27 @@ static void put_question(struct json_out *o, const struct bundle *b)
         json_out_time(o, "issued_at", b->issued_at_ms);
 }
 
+static void put_counter(struct json_out *o, const char *name, const struct bundle_counter *c)
+{
+        json_out_object(o, name);
+        json_out_int(o, "index", c->index);
+        put_statement(o, &c->message, &c->signature);
+        json_out_object_end(o);
+}
+
+static void put_counters(struct json_out *o, const struct bundle *b)
+{
+        if (b->counter_key.len) {
+                json_out_object(o, "counters");
+                json_out_base64(o, "key", VIEW_BUF(&b->counter_key));
+                put_counter(o, "epoch", &b->epoch);
+                put_counter(o, "floor", &b->floor);
+                json_out_object_end(o);
+        }
+        if (b->counters_before.known)
+                counters_put(o, "counters_before", &b->counters_before);
+}
+
 static void put_quote(struct json_out *o, const struct bundle *b)
 {
         json_out_object(o, "quote");
@@ -72,6 +93,7 @@ static void put_answer(struct json_out *o, const struct bundle *b)
         json_out_int(o, "percent", b->tolerance.percent);
         json_out_object_end(o);
         put_quote(o, b);
+        put_counters(o, b);
         if (b->has_previous)
                 previous_put(o, "previous", &b->previous, &b->previous_pcrs);
         else

@@ -44,11 +44,14 @@ struct counters_record {
         struct counter_record epoch, floor;
 };
 
+/* What index numbers and key make of them: names, and no values. Return: 0; -ERR_FORMAT for a KEY that is no
+ * P-256 key in DER, or one index twice; -ERR_CRYPTO, -ERR_NOMEM. */
+int counters_set(struct counters_record *ret, struct view key, uint32_t epoch_index, uint32_t floor_index,
+                 struct err *err) MUST_USE;
+
 /* {"epoch": {"index", "name", "value"}, "floor": {…}, "key": BASE64}; "name" in hex. */
 void counters_put(struct json_out *o, const char *name, const struct counters_record *c);
-/* The same in one line, the caller's (free()); NULL: no memory. */
-char *counters_text(const struct counters_record *c) MUST_USE;
-/* Strict; the names are rebuilt and must be those. Return: 0; -ERR_FORMAT, -ERR_CRYPTO. */
+/* Strict; the names are rebuilt and must be those. Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_CRYPTO. */
 int counters_from_json(const json_t *j, struct counters_record *ret, struct err *err) MUST_USE;
 
 struct evidence;

@@ -10,8 +10,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/cel_replay.c \
 	lib/evidence/cel_write.c \
 	lib/evidence/continuation.c lib/evidence/continuation.h \
-	lib/evidence/counters.h \
 	lib/evidence/counter_check.c lib/evidence/counter_check.h \
+	lib/evidence/counters.c lib/evidence/counters.h \
 	lib/evidence/pcr.c lib/evidence/pcr.h \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
 	lib/evidence/possession.c \

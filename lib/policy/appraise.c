@@ -152,6 +152,7 @@ static int appraise_any(struct work *w, struct err *err)
         if (r < 0 || !authentic)
                 return r;
         w->out->firmware_version = w->auth.firmware_version;
+        w->out->counters = w->auth.counters;
         if (w->auth.ask_again)
                 w->out->ask = APPRAISAL_ASK_NOW;
         if (w->auth.rolled_back || w->auth.ask_again)

@@ -41,7 +41,8 @@ struct appraisal_result {
         struct verdict *verdict;
         struct continuation *next; /* replaces `before`; NULL: keep `before` as it is */
         enum appraisal_ask ask;
-        uint64_t firmware_version; /* of the TPM, as signed; 0 if refused */
+        uint64_t firmware_version;       /* of the TPM, as signed; 0 if refused */
+        struct counters_record counters; /* to be remembered, unless refused */
 };
 
 void appraisal_result_done(struct appraisal_result *r);

@@ -44,6 +44,8 @@ static const struct place {
         {{"previous", "time_offset"}, "the verifier's memory: within the slack of a TPM's rounding", false},
         {{"previous", "pcrs"}, "the verifier's memory: what the quote before this one said", false},
         {{"previous", "offsets"}, "the verifier's memory: how much of the log was judged before", false},
+        {{"counters_before", "epoch", "value"}, "the verifier's memory: below what the TPM certified", false},
+        {{"counters_before", "floor", "value"}, "the verifier's memory: below what the TPM certified", false},
         {{"verdict"}, "the verdict as it was recorded; verifying makes its own", false},
         {{"policy", "name"}, "which policy was in force; verifying is given one", false},
         {{"policy", "version"}, "which policy was in force; verifying is given one", false},
@@ -137,18 +139,27 @@ static bool find_member(const char *text, const char *name, size_t *from, size_t
         return true;
 }
 
+/* Where a listed place is in this bundle; false: it has none. */
+static bool find_place(const struct walk *w, const struct place *place, size_t *from, size_t *to)
+{
+        bool found = true;
+
+        *from = 0;
+        *to = w->text.len;
+        for (size_t k = 0; found && k < ARRAY_LEN(place->path) && place->path[k]; k++)
+                found = find_member((const char *)w->text.p, place->path[k], from, to);
+        return found;
+}
+
 /* The listed place that a byte of the bundle lies in, or -1. */
 static int place_of(const struct walk *w, size_t byte)
 {
         for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-                size_t from = 0, to = w->text.len;
-                bool found = true;
+                size_t from, to;
 
                 if (places[i].certificate && w->ca)
                         continue;
-                for (size_t k = 0; found && k < ARRAY_LEN(places[i].path) && places[i].path[k]; k++)
-                        found = find_member((const char *)w->text.p, places[i].path[k], &from, &to);
-                if (found && byte >= from && byte < to)
+                if (find_place(w, &places[i], &from, &to) && byte >= from && byte < to)
                         return (int)i;
         }
         return -1;
@@ -231,7 +242,9 @@ static int report(const struct walk *w)
                      n, w->n_refused[OUTCOME_MALFORMED], w->n_refused[OUTCOME_NO],
                      w->n_refused[OUTCOME_BAD_CERTIFICATE], w->n_refused[OUTCOME_PASS]);
         for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-                if (places[i].certificate && w->ca)
+                size_t from, to;
+
+                if ((places[i].certificate && w->ca) || !find_place(w, &places[i], &from, &to))
                         continue;
                 (void)printf("%6zu %s%s%s: %s\n", w->survived[i], places[i].path[0],
                              places[i].path[1] ? "." : "", places[i].path[1] ? places[i].path[1] : "",

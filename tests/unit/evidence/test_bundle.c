@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include "base/json.h"
+#include "crypto/key.h"
 #include "evidence/bundle.h"
 #include "vectors.h"
 
@@ -72,6 +73,61 @@ static void both_ways(void **state)
         assert_ok(json_parse(VIEW_BUF(&text), BUNDLE_BYTES_MAX, &was, &err), &err);
         assert_ok(json_parse(VIEW_BUF(&once), BUNDLE_BYTES_MAX, &is, &err), &err);
         assert_true(json_equal(was, is));
+}
+
+static void put_bytes(struct buf *b, const char *text)
+{
+        buf_str(b, text);
+        assert_true(buf_ok(b));
+}
+
+/* The counters and what was remembered of them, each alone and both. */
+static void with_counters(void **state)
+{
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(bundle_free_p) struct bundle *b = small(&text);
+        AUTO(key_free_p) struct key *key = NULL;
+        AUTO(pubkey_free_p) struct pubkey *public = NULL;
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_ok(key_generate_ec(CURVE_P256, &key, &err), &err);
+        assert_ok(key_public(key, &public, &err), &err);
+        assert_ok(pubkey_spki(public, &b->counter_key, &err), &err);
+        assert_ok(counters_set(&b->counters_before, VIEW_BUF(&b->counter_key), 0x01810100, 0x01810101, &err),
+                  &err);
+        b->counters_before.epoch.value = INT64_MAX;
+        b->epoch.index = 0x01810100;
+        b->floor.index = 0x01810101;
+        put_bytes(&b->epoch.message, "epoch");
+        put_bytes(&b->epoch.signature, "signed");
+        put_bytes(&b->floor.message, "floor");
+        put_bytes(&b->floor.signature, "signed too");
+        for (int i = 0; i < 3; i++) {
+                AUTO(buf_free) struct buf once = {0};
+                AUTO(buf_free) struct buf twice = {0};
+                AUTO(bundle_free_p) struct bundle *back = NULL;
+                struct tpm_public ak;
+                struct digest qualifying;
+                struct evidence e;
+                struct expectation x;
+
+                assert_ok(bundle_encode(b, &once, &err), &err);
+                assert_ok(bundle_decode(VIEW_BUF(&once), &back, &err), &err);
+                assert_ok(bundle_encode(back, &twice, &err), &err);
+                assert_true(view_equal(VIEW_BUF(&once), VIEW_BUF(&twice)));
+                assert_ok(bundle_evidence(back, &ak, &qualifying, &e, &x, &err), &err);
+                assert_true(x.want_counters && x.counters->known == (i < 2));
+                assert_true(view_equal(e.counters.key, VIEW_BUF(&b->counter_key)));
+                if (i != 1)
+                        assert_view(e.counters.floor.signature, "signed too");
+                if (i == 0)
+                        buf_reset(&b->counter_key); /* left out: what was remembered asks for them */
+                if (i == 1) {
+                        assert_ok(pubkey_spki(public, &b->counter_key, &err), &err);
+                        b->counters_before.known = false;
+                }
+        }
 }
 
 static void keylime_bundle(void **state)
@@ -276,6 +332,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(real_bundle),
                 cmocka_unit_test(both_ways),
+                cmocka_unit_test(with_counters),
                 cmocka_unit_test(keylime_bundle),
                 cmocka_unit_test(certificate_of_another),
                 cmocka_unit_test(members),
