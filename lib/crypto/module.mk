@@ -8,6 +8,7 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/credential.c lib/crypto/credential.h \
 	lib/crypto/der.c lib/crypto/der.h \
 	lib/crypto/digest.c lib/crypto/digest.h \
+	lib/crypto/gcm.c lib/crypto/gcm.h \
 	lib/crypto/hmac.c \
 	lib/crypto/ed25519.c lib/crypto/ed25519.h \
 	lib/crypto/jwks.c lib/crypto/jwks.h \

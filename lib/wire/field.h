@@ -5,6 +5,9 @@
 #include <jansson.h>
 
 #include "base/json.h"
+#include "crypto/digest.h"
+#include "crypto/pubkey.h"
+#include "evidence/tpm_public.h"
 #include "wire/wire.h"
 
 /* What the decoders and encoders of lib/wire share. Not for use outside of it. */
@@ -31,6 +34,18 @@ int field_set_algs(json_t *obj, const char *name, const char *(*name_of)(uint16_
 /* {"sha256":[0,1,…],"sha1":null}: banks we do not know are passed over. */
 int field_banks(const json_t *obj, const char *name, struct wire_banks *ret, struct err *err) MUST_USE;
 int field_set_banks(json_t *obj, const char *name, const struct wire_banks *banks) MUST_USE;
+
+/* A public key as base64 of its SubjectPublicKeyInfo. from: with OPT, null or missing leaves *RET. */
+int field_key(const json_t *obj, const char *name, bool opt, struct pubkey **ret, struct err *err) MUST_USE;
+int field_set_key(json_t *obj, const char *name, const struct pubkey *key) MUST_USE;
+/* A name of ours (str_valid_name()) of at most SIZE - 1 characters, into an array of the message. */
+int field_name(const json_t *obj, const char *name, char *ret, size_t size, struct err *err) MUST_USE;
+/* The TPM name of an NV index, SHA-256, in hex. */
+int field_tpm_name(const json_t *obj, const char *name, struct tpm_name *ret, struct err *err) MUST_USE;
+/* A SHA-256 digest in hex. */
+int field_sha256(const json_t *obj, const char *name, struct digest *ret, struct err *err) MUST_USE;
+/* member 'schema' must be WANTED. */
+int field_schema(const json_t *obj, const char *wanted, struct err *err) MUST_USE;
 
 /* Writes ROOT (taken) to RET if R is 0. Return: 0; -ERR_NOMEM. */
 int field_emit(json_t *root, int r, struct buf *ret, struct err *err) MUST_USE;

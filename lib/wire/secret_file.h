@@ -26,10 +26,8 @@
  * Up to 128 bytes stand in the sealed object itself; of larger ones the object holds an AES-256-GCM key, and
  * `payload` the rest.
  */
-#define SECRET_FILE_BYTES_MAX  (128u * 1024)
-#define SECRET_PAYLOAD_MAX     (48u * 1024) /* bytes of a secret */
-#define SECRET_GCM_NONCE_BYTES 12
-#define SECRET_GCM_TAG_BYTES   16
+#define SECRET_FILE_BYTES_MAX (128u * 1024)
+#define SECRET_PAYLOAD_MAX    (48u * 1024) /* bytes of a secret */
 
 struct secret_file {
         char name[OWNER_NAME_MAX + 1];
@@ -48,12 +46,11 @@ struct secret_file {
         struct pcr_selection pcrs;
         struct digest pcr_digest;
 
-        char *object;            /* the TSS2 PEM text */
-        struct tss2_key key;     /* the same, read; borrows from key_bytes */
-        struct buf key_bytes;    /* for secret_file itself */
-        struct buf payload;      /* nonce ‖ ciphertext ‖ tag, or empty */
-        struct buf signature;    /* TPMT_SIGNATURE by owner.key */
-        const char *not_our_own; /* NULL, or why it is not revocable, for people */
+        char *object;         /* the TSS2 PEM text */
+        struct tss2_key key;  /* the same, read; borrows from key_bytes */
+        struct buf key_bytes; /* for secret_file itself */
+        struct buf payload;   /* nonce ‖ ciphertext ‖ tag, or empty */
+        struct buf signature; /* TPMT_SIGNATURE by owner.key */
 };
 
 /* Return: 0; -ERR_FORMAT (also for an object that must not be used: SR-6), -ERR_LIMIT, … Signatures are for

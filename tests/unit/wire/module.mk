@@ -3,6 +3,7 @@ wire_tests = \
 	tests/unit/wire/test_malformed \
 	tests/unit/wire/test_messages \
 	tests/unit/wire/test_registrar \
+	tests/unit/wire/test_secrets \
 	tests/unit/wire/test_small
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
@@ -11,4 +12,5 @@ wire_ldadd = lib/wire/libwire.la $(TEST_LIBS)
 tests_unit_wire_test_malformed_LDADD = $(wire_ldadd)
 tests_unit_wire_test_messages_LDADD = $(wire_ldadd)
 tests_unit_wire_test_registrar_LDADD = $(wire_ldadd)
+tests_unit_wire_test_secrets_LDADD = $(wire_ldadd)
 tests_unit_wire_test_small_LDADD = $(wire_ldadd)
