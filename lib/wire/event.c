@@ -153,7 +153,9 @@ int event_make(const struct revocation *r, const char *jws, const char *nonce, c
 {
         json_t *data = json_copy(r->doc);
 
-        if (json_set_str(data, "nonce", nonce) | json_set_str(data, "jws", jws)) {
+        /* json_copy() without memory may leave members out, and says nothing */
+        if (json_object_size(data) != json_object_size(r->doc) ||
+            json_set_str(data, "nonce", nonce) | json_set_str(data, "jws", jws)) {
                 json_decref(data);
                 return err_nomem(err);
         }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 wire_tests = \
+	tests/unit/wire/test_event \
 	tests/unit/wire/test_malformed \
 	tests/unit/wire/test_messages \
 	tests/unit/wire/test_registrar \
@@ -9,6 +10,7 @@ check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 EXTRA_DIST += tests/unit/wire/samples.h
 wire_ldadd = lib/wire/libwire.la $(TEST_LIBS)
+tests_unit_wire_test_event_LDADD = $(wire_ldadd)
 tests_unit_wire_test_malformed_LDADD = $(wire_ldadd)
 tests_unit_wire_test_messages_LDADD = $(wire_ldadd)
 tests_unit_wire_test_registrar_LDADD = $(wire_ldadd)
