@@ -4,6 +4,7 @@ crypto_tests = \
 	tests/unit/crypto/test_credential \
 	tests/unit/crypto/test_digest \
 	tests/unit/crypto/test_gcm \
+	tests/unit/crypto/test_ed25519 \
 	tests/unit/crypto/test_jws \
 	tests/unit/crypto/test_pubkey \
 	tests/unit/crypto/test_tls \
@@ -20,6 +21,7 @@ tests_unit_crypto_test_trust_SOURCES = tests/unit/crypto/test_trust.c tests/unit
 tests_unit_crypto_test_trust_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_digest_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_gcm_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_ed25519_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_jws_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_pubkey_LDADD = $(CRYPTO_TEST_LIBS)
 EXTRA_DIST += \
