@@ -21,19 +21,20 @@ const char *outbox_state_name(enum outbox_state state)
 
 /* ---- revocations ---- */
 
-#define RECEIVED_COLUMNS                                                                                     \
-        "SELECT r.n, r.tenant, r.id, r.host, r.seq, r.reaction, r.severity, r.policy, r.labels, r.payload,"  \
-        " r.jws, r.nonce, r.issued_at_ms, r.received_at_ms,"                                                 \
+#define RECEIVED_COLUMNS(words)                                                                              \
+        "SELECT r.n, r.tenant, r.id, r.host, r.seq, r.reaction, r.severity, r.policy, r.labels, " words      \
+        ", r.nonce, r.issued_at_ms, r.received_at_ms,"                                                       \
         " (SELECT count(*) FROM outbox o WHERE o.n = r.n),"                                                  \
         " (SELECT count(*) FROM outbox o WHERE o.n = r.n AND o.state = 2),"                                  \
         " (SELECT count(*) FROM outbox o WHERE o.n = r.n AND o.state = 3), r.proof_at_ms FROM revocations r"
+#define WHOLE       RECEIVED_COLUMNS("r.payload, r.jws")
+#define WITHOUT_JWS RECEIVED_COLUMNS("NULL, NULL")
 
-static const char sql_received[] = RECEIVED_COLUMNS " WHERE ($1 IS NULL OR r.tenant = $1) AND r.id = $2";
+static const char sql_received[] = WHOLE " WHERE ($1 IS NULL OR r.tenant = $1) AND r.id = $2";
 static const char sql_list[] =
-        RECEIVED_COLUMNS " WHERE ($1 IS NULL OR r.tenant = $1) AND ($2 IS NULL OR r.host = $2) AND r.n < $3"
-                         " ORDER BY r.n DESC LIMIT $4";
-static const char sql_since[] =
-        RECEIVED_COLUMNS " WHERE r.tenant = $1 AND r.received_at_ms >= $2 ORDER BY r.n";
+        WITHOUT_JWS " WHERE ($1 IS NULL OR r.tenant = $1) AND ($2 IS NULL OR r.host = $2) AND r.n < $3"
+                    " ORDER BY r.n DESC LIMIT $4";
+static const char sql_since[] = WITHOUT_JWS " WHERE r.tenant = $1 AND r.received_at_ms >= $2 ORDER BY r.n";
 
 static int read_received(const struct store_row *row, void *arg, struct err *err)
 {
