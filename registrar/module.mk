@@ -11,6 +11,7 @@ registrar_libregistrar_la_SOURCES = \
 	registrar/delivery_kinds.c registrar/delivery_setup.c registrar/delivery_targets.c \
 	registrar/enrol.c registrar/enrol.h \
 	registrar/exec_hook.c registrar/exec_hook.h \
+	registrar/keep.c registrar/keep.h \
 	registrar/networks.c registrar/networks.h \
 	registrar/registrar.c registrar/registrar.h \
 	registrar/settings.c registrar/settings.h

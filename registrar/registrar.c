@@ -377,6 +377,8 @@ static int open_server(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = delivery_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->delivery, err);
         if (x >= 0)
+                x = keep_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->keep, err);
+        if (x >= 0)
                 x = listen_on(r, SOCKET_NAME_HTTPS, s->https, true, err);
         if (x >= 0 && s->http)
                 x = listen_on(r, SOCKET_NAME_HTTP, s->http, false, err);
@@ -433,6 +435,7 @@ int registrar_run(struct registrar *r, struct err *err)
 {
         on_tick(r);
         delivery_start(r->delivery);
+        keep_start(r->keep);
         if (r->watchdog_ms > 0)
                 on_watchdog(r);
         (void)sd_notify(0, "READY=1"); /* nobody listens outside systemd */
@@ -451,9 +454,11 @@ void registrar_free(struct registrar *r)
         /* The server closes first; then the database finishes, which answers the requests that wait for it.
          */
         delivery_stop(r->delivery);
+        keep_stop(r->keep);
         http_server_free(r->http);
         registrar_db_close(r->db);
         delivery_free(r->delivery);
+        keep_free(r->keep);
         hooks_db_free(r->hooks);
         ops_free(r->ops);
         candidates_free(r->candidates);

@@ -11,6 +11,7 @@
 #include "enrol.h"
 #include "http/ops.h"
 #include "http/server.h"
+#include "keep.h"
 #include "settings.h"
 #include "store/hooks_db.h"
 #include "store/registrar_db.h"
@@ -41,6 +42,7 @@ struct registrar {
         struct registrar_db *db;
         struct hooks_db *hooks;
         struct delivery *delivery;
+        struct keep *keep;
         struct candidates *candidates;
         struct http_server *http;
         struct ops *ops;

@@ -50,6 +50,7 @@ struct settings {
         enum log_level log_level;
         struct hook_settings hooks;
         const struct strv *revocation_keys; /* files: whose revocations are taken */
+        int64_t keep_ms, keep_n;            /* how long, and how many of them, when they are delivered */
 };
 
 /* Reads FILE, FILE.d and the environment. Return: 0; -ERR_CONFIG, -ERR_IO, -ERR_LIMIT, -ERR_NOMEM. */

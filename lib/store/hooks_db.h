@@ -190,4 +190,19 @@ struct hooks_counts {
 typedef void (*hooks_counts_fn)(void *ctx, const struct hooks_counts *counts, const struct err *err);
 int hooks_db_counts(struct hooks_db *db, hooks_counts_fn done, void *ctx, struct err *err) MUST_USE;
 
+/* ---- forgetting ---- */
+
+/* What stays: all since SINCE_MS that are among the last N. */
+struct hooks_keep {
+        int64_t since_ms, n;
+};
+/*
+ * Forgets revocations, and their rows, that every hook has got and that KEEP does not name; the newest of a
+ * host stays. Looks at no more than LIMIT of them, those after number AFTER. RET of DONE: how many went, and
+ * the number to go on from, 0 at the end.
+ */
+typedef void (*hooks_pruned_fn)(void *ctx, size_t n, int64_t next, const struct err *err);
+int hooks_db_prune(struct hooks_db *db, const struct hooks_keep *keep, int64_t after, size_t limit,
+                   hooks_pruned_fn done, void *ctx, struct err *err) MUST_USE;
+
 #endif

@@ -130,6 +130,8 @@ static void on_done(struct store_job *job, const struct err *err)
                                                                q->due_ms});
         if (q->counts_done)
                 q->counts_done(q->ctx, err ? NULL : &q->counts, err);
+        if (q->pruned_done)
+                q->pruned_done(q->ctx, err ? 0 : (size_t)q->n_changed, err ? 0 : q->due_ms, err);
 }
 
 int hooks_request_new(struct hooks_db *db, enum store_class class, hooks_body body, const char *tenant,

@@ -19,11 +19,12 @@ struct hooks_request {
         received_done_fn received_done;
         outbox_done_fn outbox_done;
         hooks_counts_fn counts_done;
+        hooks_pruned_fn pruned_done;
         void *ctx;
         /* asked */
         char *tenant, *name, *text;
         bool flag;
-        int64_t n, at_ms, next_ms;
+        int64_t n, at_ms, next_ms, n_keep;
         enum outbox_state state;
         size_t limit;
         struct hook *in;

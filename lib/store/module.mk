@@ -5,7 +5,8 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/copy.h \
 	lib/store/engine.h \
 	lib/store/hooks_db.c lib/store/hooks_db.h \
-	lib/store/hooks_outbox.c lib/store/hooks_proof.c lib/store/hooks_request.c lib/store/hooks_request.h \
+	lib/store/hooks_outbox.c lib/store/hooks_proof.c lib/store/hooks_prune.c \
+	lib/store/hooks_request.c lib/store/hooks_request.h \
 	lib/store/hooks_schema.c \
 	lib/store/registrar_db.c lib/store/registrar_db.h \
 	lib/store/registrar_schema.c lib/store/registrar_schema.h \

@@ -30,6 +30,8 @@ static void test_defaults(void **state)
         assert_int_equal(s->connections_per_peer, 64);
         assert_int_equal(s->n_grants, 0);
         assert_null(s->ak_ca_cert);
+        assert_int_equal(s->keep_ms, INT64_C(90) * 86400000);
+        assert_int_equal(s->keep_n, 100000);
         settings_free(s);
 }
 

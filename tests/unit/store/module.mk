@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 store_tests = \
 	tests/unit/store/test_audit \
+	tests/unit/store/test_hooks_db \
 	tests/unit/store/test_registrar_db \
 	tests/unit/store/test_store \
 	tests/unit/store/test_verifier_db
@@ -8,6 +9,7 @@ check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 EXTRA_DIST += tests/unit/store/pump.h
 tests_unit_store_test_audit_LDADD = lib/store/libstore.la $(TEST_LIBS)
+tests_unit_store_test_hooks_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_registrar_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_store_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
