@@ -14,7 +14,7 @@
 
 #define TYPE "attestation"
 
-static void put_meta(struct json_out *o, const struct wire_outcome *m)
+void wire_outcome_put_meta(struct json_out *o, const struct wire_outcome *m)
 {
         json_out_object(o, "meta");
         if (m->has_next || m->meta.jws != NULL || m->meta.has_secrets) {
@@ -50,7 +50,7 @@ int wire_outcome_encode(const struct wire_outcome *m, const char *host, uint64_t
         json_out_object(&o, "jsonapi");
         json_out_str(&o, "version", "1.1");
         json_out_object_end(&o);
-        put_meta(&o, m);
+        wire_outcome_put_meta(&o, m);
         json_out_object_end(&o);
         return buf_ok(ret) ? 0 : err_nomem(err);
 }
@@ -84,26 +84,31 @@ static int evaluation_read(const json_t *a, enum wire_evaluation *ret, struct er
         return err_set(err, ERR_FORMAT, 0, "member 'evaluation': not a word for a verdict");
 }
 
-static int outcome_read(const struct document *d, struct wire_outcome *m, struct err *err)
+int wire_outcome_read_meta(const json_t *meta, struct wire_outcome *m, struct err *err)
 {
-        int r = stage_read(d->attributes, &m->stage, err);
-        if (r == 0)
-                r = evaluation_read(d->attributes, &m->evaluation, err);
-        if (r < 0 || d->meta == NULL)
-                return r;
-        r = json_opt_int(d->meta, "seconds_to_next_attestation", 0, WIRE_WAIT_MAX_S, &m->wait_s, err);
+        const json_t *avow = NULL, *next = NULL;
+        int r = json_opt_object(meta, "avow", &avow, err);
+        if (r >= 0)
+                r = json_opt_int(meta, "seconds_to_next_attestation", 0, WIRE_WAIT_MAX_S, &m->wait_s, err);
         if (r < 0)
                 return err_wrap(err, "member 'meta'");
         m->has_wait = r > 0;
-        const json_t *next = NULL;
-        r = d->avow != NULL ? json_opt_object(d->avow, "next", &next, err) : 0;
+        r = avow != NULL ? json_opt_object(avow, "next", &next, err) : 0;
         if (r > 0) {
                 m->has_next = true;
                 r = wire_next_from_json(next, &m->next, err);
         }
         if (r >= 0)
-                r = wire_meta_from_json(d->avow, &m->meta, err);
+                r = wire_meta_from_json(avow, &m->meta, err);
         return r < 0 ? err_wrap(err, "member 'meta'") : 0;
+}
+
+static int outcome_read(const struct document *d, struct wire_outcome *m, struct err *err)
+{
+        int r = stage_read(d->attributes, &m->stage, err);
+        if (r == 0)
+                r = evaluation_read(d->attributes, &m->evaluation, err);
+        return r < 0 || d->meta == NULL ? r : wire_outcome_read_meta(d->meta, m, err);
 }
 
 int wire_outcome_decode(struct view body, struct wire_outcome *ret, struct err *err)

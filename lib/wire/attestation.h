@@ -30,6 +30,11 @@ int wire_outcome_encode(const struct wire_outcome *m, const char *host, uint64_t
 int wire_outcome_decode(struct view body, struct wire_outcome *ret, struct err *err) MUST_USE;
 void wire_outcome_done(struct wire_outcome *m);
 
+/* The member "meta" alone, into the object that is open; from it. For what is answered beside. Return: 0;
+ * -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM: M is for wire_outcome_done() then too. */
+void wire_outcome_put_meta(struct json_out *o, const struct wire_outcome *m);
+int wire_outcome_read_meta(const json_t *meta, struct wire_outcome *m, struct err *err) MUST_USE;
+
 /* One attestation as it is on record. Everything is borrowed. */
 struct wire_attestation {
         const char *host;

@@ -13,6 +13,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/owner.c lib/wire/owner.h \
 	lib/wire/problem.c lib/wire/problem.h \
 	lib/wire/registration.c lib/wire/registration.h \
+	lib/wire/release.c lib/wire/release.h \
 	lib/wire/retry.c lib/wire/retry.h \
 	lib/wire/secret_file.c lib/wire/secret_file.h \
 	lib/wire/session.c lib/wire/session.h \

@@ -124,6 +124,30 @@
         "\"evidence_class\":\"log\",\"evidence_type\":\"cel_log\"}],\"index\":8}},"                          \
         "\"seconds_to_next_attestation\":0}}"
 
+#define H32(d) d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d
+#define AV_NEXT                                                                                              \
+        "{\"challenges_expire_at\":\"2026-11-21T17:42:11.123Z\",\"deadline_ms\":5000,\"evidence_"            \
+        "requested\":[{"                                                                                     \
+        "\"chosen_parameters\":{\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\","             \
+        "\"hash_algorithm\":\"sha256\",\"selected_subjects\":{\"sha256\":[15]},\"signature_scheme\":"        \
+        "\"ecdsa\"},\"evidence_class\":\"certification\",\"evidence_type\":\"tpm_quote\"}],\"index\":8}"
+#define AV_RELEASE_REQUEST                                                                                   \
+        "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(                          \
+                "0a") "\",\"name\":\"db\",\"nonce\":\"" H32("01") "\"},"                                     \
+                                                                  "{\"approval\":\"" H32(                    \
+                                                                          "0b") "\",\"name\":\"tls.key\","   \
+                                                                                "\"nonce\":\"" H32("02") "\"}]}"
+#define AV_RELEASE_CHALLENGE                                                                                 \
+        "{\"id\":\"" UUID_A "\",\"next\":" AV_NEXT ",\"schema\":\"avow.release-challenge/1\"}"
+#define AV_RELEASE                                                                                           \
+        "{\"lease_s\":60,\"meta\":{\"avow\":{\"next\":" AV_NEXT                                              \
+        "},\"seconds_to_next_attestation\":30},\"releases\":["                                               \
+        "{\"name\":\"db\",\"signature\":\"ABgACwAA\"}],\"schema\":\"avow.release/1\"}"
+#define AV_NO_RELEASE                                                                                        \
+        "{\"detail\":\"The approval was withdrawn.\",\"meta\":{\"avow\":" AV_WAIT                            \
+        ",\"seconds_to_next_attestation\":30},"                                                              \
+        "\"status\":403,\"title\":\"No release.\",\"type\":\"urn:avow:problem:withdrawn\",\"where\":\"db\"}"
+
 /* What stands in meta.avow beside the next challenge, and in answers to GET …/wait alone. */
 #define AV_WAIT                                                                                              \
         "{\"revocation\":{\"jws\":\"eyJhIjoxfQ.e30.QUJD-_\",\"nonce\":\"000102030405060708090a0b0c0d0e0f\"}" \

@@ -10,6 +10,7 @@
 #include "wire/envelope.h"
 #include "wire/problem.h"
 #include "wire/registration.h"
+#include "wire/release.h"
 #include "wire/session.h"
 #include "wire/v2host.h"
 #include "wire/version.h"
@@ -38,6 +39,9 @@ DECODER(request, struct wire_request, wire_request_decode, NO_DONE)
 DECODER(evidence, struct wire_evidence, wire_evidence_decode, wire_evidence_done)
 DECODER(outcome, struct wire_outcome, wire_outcome_decode, wire_outcome_done)
 DECODER(wait_answer, struct wire_meta, wire_wait_decode, wire_meta_done)
+DECODER(release_request, struct wire_release_request, wire_release_request_decode, NO_DONE)
+DECODER(release_challenge, struct wire_release_challenge, wire_release_challenge_decode, NO_DONE)
+DECODER(release_answer, struct wire_release_answer, wire_release_answer_decode, wire_release_answer_done)
 DECODER(registration, struct wire_registration, wire_registration_decode, wire_registration_done)
 DECODER(names, struct wire_names, wire_names_decode, wire_names_done)
 DECODER(record, struct wire_registrar_record, wire_registrar_record_decode, wire_registrar_record_done)
@@ -80,6 +84,10 @@ static const struct row {
         {outcome, AV_OUTCOME_REVOKED},
         {session_result, AV_SESSION_RESULT},
         {wait_answer, AV_WAIT},
+        {release_request, AV_RELEASE_REQUEST},
+        {release_challenge, AV_RELEASE_CHALLENGE},
+        {release_answer, AV_RELEASE},
+        {release_answer, AV_NO_RELEASE},
         {registration, KL_REGISTRATION},
         {blob, KL_BLOB},
         {activation, KL_ACTIVATION},
@@ -163,42 +171,98 @@ static void wrong_documents(void **state)
         static const struct {
                 int (*decode)(struct view v, struct err *err);
                 const char *text, *part;
-        } wrong[] = {
-                {session_request, "[]", "object"},
-                {session_request, "{\"data\":{\"type\":\"session\",\"attributes\":{}},\"extra\":1}", "extra"},
-                {session_request, "{\"data\":{\"type\":\"attestation\",\"attributes\":{}}}", "session"},
-                {session_request,
-                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"../x\","
-                 "\"authentication_supported\":[]}}}",
-                 "agent_id"},
-                {session_proof,
-                 "{\"data\":{\"type\":\"session\",\"id\":\"1\",\"attributes\":{\"agent_id\":\"a\","
-                 "\"authentication_provided\":[]}}}",
-                 "UUID"},
-                {session_proof,
-                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"a\","
-                 "\"authentication_provided\":[]}}}",
-                 "tpm_pop"},
-                {evidence,
-                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":["
-                 "{\"evidence_type\":\"ima_log\",\"data\":{}},{\"evidence_type\":\"ima_log\",\"data\":{}}]}}"
-                 "}",
-                 "twice"},
-                {evidence,
-                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":["
-                 "{\"evidence_type\":\"tee_snp\",\"data\":{}}]}}}",
-                 "tee_snp"},
-                {registration, "{\"mtls_cert\":\"yes\"}", "mtls_cert"},
-                {registration, "{\"port\":70000}", "port"},
-                {activation, "{\"auth_tag\":\"00\"}", "auth_tag"},
-                {names, "{\"code\":200,\"status\":\"Success\",\"results\":{\"uuids\":[\"a b\"]}}", "uuids"},
-                {names, "{\"code\":404,\"status\":\"no\",\"results\":{}}", "404"},
-                {versions, "{\"code\":200,\"results\":{\"supported_versions\":[\"2.x\"]}}",
-                 "supported_versions"},
-                {v2_add, "{\"tpm_policy\":\"{\\\"24\\\": \\\"00\\\"}\"}", "tpm_policy"},
-                {v2_add, "{\"tpm_policy\":\"{\\\"1\\\": \\\"00\\\"}\"}", "40, 64, 96 or 128"},
-                {v2_add, "{\"tpm_policy\":\"[]\"}", "object"},
-        };
+        } wrong
+                [] =
+                        {
+                                {session_request, "[]", "object"},
+                                {session_request,
+                                 "{\"data\":{\"type\":\"session\",\"attributes\":{}},\"extra\":1}", "extra"},
+                                {session_request, "{\"data\":{\"type\":\"attestation\",\"attributes\":{}}}",
+                                 "session"},
+                                {session_request,
+                                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"../x\","
+                                 "\"authentication_supported\":[]}}}",
+                                 "agent_id"},
+                                {session_proof,
+                                 "{\"data\":{\"type\":\"session\",\"id\":\"1\",\"attributes\":{\"agent_id\":"
+                                 "\"a\","
+                                 "\"authentication_provided\":[]}}}",
+                                 "UUID"},
+                                {session_proof,
+                                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"a\","
+                                 "\"authentication_provided\":[]}}}",
+                                 "tpm_pop"},
+                                {evidence,
+                                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":"
+                                 "["
+                                 "{\"evidence_type\":\"ima_log\",\"data\":{}},{\"evidence_type\":\"ima_log\","
+                                 "\"data\":{}}]}}"
+                                 "}",
+                                 "twice"},
+                                {evidence,
+                                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":"
+                                 "["
+                                 "{\"evidence_type\":\"tee_snp\",\"data\":{}}]}}}",
+                                 "tee_snp"},
+                                {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[]}",
+                                 "at least one"},
+                                {release_request, "{\"schema\":\"avow.release-request/2\",\"secrets\":[]}",
+                                 "schema"},
+                                {release_request,
+                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[],\"lease\":9}",
+                                 "lease"},
+                                {release_request,
+                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
+                                         "0a") "\",\"name\":\"../db\",\"nonce\":\"" H32("01") "\"}]}",
+                                 "name"},
+                                {release_request,
+                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
+                                         "0a") "\",\"name\":\"db\",\"nonce\":\"01\"}]}",
+                                 "32 bytes"},
+                                {release_request,
+                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
+                                         "0a") "\",\"name\":\"db\",\"nonce\":\"" H32("01") "\"},{"
+                                                                                           "\"approval\":"
+                                                                                           "\"" H32("0b") "\""
+                                                                                                          ","
+                                                                                                          "\""
+                                                                                                          "na"
+                                                                                                          "me"
+                                                                                                          "\""
+                                                                                                          ":"
+                                                                                                          "\""
+                                                                                                          "db"
+                                                                                                          "\""
+                                                                                                          ","
+                                                                                                          "\""
+                                                                                                          "no"
+                                                                                                          "nc"
+                                                                                                          "e"
+                                                                                                          "\""
+                                                                                                          ":"
+                                                                                                          "\"" H32("02") "\"}]}",
+                                 "twice"},
+                                {release_challenge,
+                                 "{\"id\":\"../1\",\"next\":{},\"schema\":\"avow.release-challenge/1\"}",
+                                 "UUID"},
+                                {release_answer,
+                                 "{\"lease_s\":0,\"releases\":[],\"schema\":\"avow.release/1\"}", "lease_s"},
+                                {release_answer,
+                                 "{\"lease_s\":1,\"releases\":[],\"schema\":\"avow.release/1\"}",
+                                 "at least one"},
+                                {registration, "{\"mtls_cert\":\"yes\"}", "mtls_cert"},
+                                {registration, "{\"port\":70000}", "port"},
+                                {activation, "{\"auth_tag\":\"00\"}", "auth_tag"},
+                                {names,
+                                 "{\"code\":200,\"status\":\"Success\",\"results\":{\"uuids\":[\"a b\"]}}",
+                                 "uuids"},
+                                {names, "{\"code\":404,\"status\":\"no\",\"results\":{}}", "404"},
+                                {versions, "{\"code\":200,\"results\":{\"supported_versions\":[\"2.x\"]}}",
+                                 "supported_versions"},
+                                {v2_add, "{\"tpm_policy\":\"{\\\"24\\\": \\\"00\\\"}\"}", "tpm_policy"},
+                                {v2_add, "{\"tpm_policy\":\"{\\\"1\\\": \\\"00\\\"}\"}", "40, 64, 96 or 128"},
+                                {v2_add, "{\"tpm_policy\":\"[]\"}", "object"},
+                        };
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
                 struct err err = ERR_INIT;

@@ -4,6 +4,7 @@
 #include "support/support.h"
 
 #include "wire/attestation.h"
+#include "wire/release.h"
 #include "wire/session.h"
 
 #define T0 INT64_C(1795282871123) /* 2026-11-21T17:41:11.123Z */
@@ -104,6 +105,56 @@ static void keys_without_end(void **state)
         assert_err(wire_session_result_decode(VIEW_BUF(&body), &m, &err), ERR_LIMIT, &err, "keys");
         assert_poisoned(m);
         buf_free(&body);
+}
+
+static void releases(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_release_request q;
+        struct wire_release_challenge c;
+        struct wire_release_answer a;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_release_request_decode(view_str(AV_RELEASE_REQUEST), &q, &err), &err);
+        assert_int_equal(q.n, 2);
+        assert_string_equal(q.item[1].name, "tls.key");
+        assert_int_equal(q.item[1].nonce[31], 2);
+        assert_int_equal(q.item[0].approval[0], 10);
+        assert_ok(wire_release_request_encode(&q, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_RELEASE_REQUEST);
+        buf_reset(&out);
+        assert_ok(wire_release_challenge_decode(view_str(AV_RELEASE_CHALLENGE), &c, &err), &err);
+        assert_int_equal(c.next.asks.n, 1);
+        assert_int_equal(c.next.deadline_ms, 5000);
+        assert_ok(wire_release_challenge_encode(&c, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_RELEASE_CHALLENGE);
+        buf_reset(&out);
+        assert_ok(wire_release_answer_decode(view_str(AV_RELEASE), &a, &err), &err);
+        assert_int_equal(a.lease_s, 60);
+        assert_string_equal(a.item[0].name, "db");
+        assert_true(a.outcome.has_next);
+        assert_int_equal(a.outcome.next.index, 8);
+        assert_int_equal(a.outcome.wait_s, 30);
+        assert_ok(wire_release_answer_encode(&a, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_RELEASE);
+        wire_release_answer_done(&a);
+        buf_reset(&out);
+        assert_ok(wire_release_answer_decode(view_str(AV_NO_RELEASE), &a, &err), &err);
+        assert_int_equal(a.lease_s, 0);
+        assert_int_equal(a.n, 0);
+        assert_string_equal(a.type, "withdrawn");
+        assert_string_equal(a.where, "db");
+        assert_false(a.outcome.has_next);
+        assert_true(a.outcome.meta.has_secrets);
+        assert_ok(wire_release_answer_encode(&a, &out, &err), &err);
+        assert_view(VIEW_BUF(&out), AV_NO_RELEASE);
+        wire_release_answer_done(&a);
+        buf_free(&out);
+        /* what somebody between says no with is a refusal too */
+        assert_ok(wire_release_answer_decode(view_str("{\"title\":\"Gone\"}"), &a, &err), &err);
+        assert_int_equal(a.lease_s, 0);
+        assert_string_equal(a.detail, "Gone");
+        wire_release_answer_done(&a);
 }
 
 /* A header is made of it: nothing may come along. */
@@ -553,6 +604,7 @@ int main(void)
                 cmocka_unit_test(proof_round_trip),
                 cmocka_unit_test(session_results),
                 cmocka_unit_test(keys_without_end),
+                cmocka_unit_test(releases),
                 cmocka_unit_test(token_with_a_line_break),
                 cmocka_unit_test(keylime_capabilities),
                 cmocka_unit_test(keylime_request),
