@@ -15,6 +15,7 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/verifier_db.c lib/store/verifier_db.h \
 	lib/store/verifier_history.c \
 	lib/store/verifier_hosts.c \
+	lib/store/verifier_outbox.c lib/store/verifier_outbox.h \
 	lib/store/verifier_policies.c \
 	lib/store/verifier_request.h \
 	lib/store/verifier_revocations.c lib/store/verifier_revocations.h \

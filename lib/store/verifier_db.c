@@ -68,6 +68,8 @@ void vreq_clear(struct vreq *q)
                         stored_policy_free(&q->policies[i]);
                 if (q->holds)
                         hold_free(&q->holds[i]);
+                if (q->sent)
+                        sent_revocation_free(&q->sent[i]);
                 if (q->rows) {
                         free(q->rows[i].verdict_json);
                         free(q->rows[i].policy);
@@ -77,10 +79,12 @@ void vreq_clear(struct vreq *q)
         free(q->policies);
         free(q->rows);
         free(q->holds);
+        free(q->sent);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
         q->holds = NULL;
+        q->sent = NULL;
         q->n_found = 0;
         buf_reset(&q->text);
         buf_reset(&q->log);
@@ -108,6 +112,7 @@ void vreq_free(struct vreq *q)
         stored_policy_free(&q->policy);
         trust_change_free(&q->trust);
         hold_free(&q->hold);
+        free(q->words);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
         buf_free(&q->log);

@@ -4,12 +4,14 @@
 
 #include "store/copy.h"
 #include "store/verifier_db.h"
+#include "store/verifier_outbox.h"
 
 /* What the files of the verifier's database share; nobody else includes this. */
 
 extern const struct store_schema verifier_schema;
 /* Parts of it that stand with what reads them. */
 extern const char verifier_revocations_migration[];
+extern const char verifier_outbox_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -37,6 +39,7 @@ struct vreq {
                 verifier_policies_fn policies;
                 verifier_audit_fn audit;
                 verifier_holds_fn holds;
+                verifier_sent_fn sent;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -49,6 +52,8 @@ struct vreq {
         bool has_trust;
         struct trust_change trust;
         struct hold hold;
+        char *words;
+        enum wipe last_wipe;
         bool audited;
         struct audit_entry audit;
         /* found */
@@ -57,6 +62,7 @@ struct vreq {
         struct history_row *rows;
         struct stored_policy *policies;
         struct hold *holds;
+        struct sent_revocation *sent;
         size_t n_found;
         struct buf text, log;
         int64_t last;

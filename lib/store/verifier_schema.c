@@ -45,7 +45,8 @@ static const char first[] =
         "NULL,"
         " PRIMARY KEY (tenant, name, version))";
 
-static const char *const migrations[] = {first, audit_migration, verifier_revocations_migration};
+static const char *const migrations[] = {first, audit_migration, verifier_revocations_migration,
+                                         verifier_outbox_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",
