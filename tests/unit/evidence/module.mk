@@ -9,7 +9,8 @@ evidence_tests = \
 	tests/unit/evidence/test_sealed \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
-	tests/unit/evidence/test_verdict
+	tests/unit/evidence/test_verdict \
+	tests/unit/evidence/test_wipe_proof
 check_PROGRAMS += $(evidence_tests)
 TESTS += $(evidence_tests)
 check_LTLIBRARIES += tests/unit/evidence/libvectors.la
@@ -27,6 +28,7 @@ tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_wipe_proof_LDADD = $(EVIDENCE_TEST_LIBS)
 # The walk over every bit of a real bundle
 check_PROGRAMS += tests/unit/evidence/bit_walk
 tests_unit_evidence_bit_walk_LDADD = lib/policy/libpolicy.la lib/evidence/libevidence.la \
