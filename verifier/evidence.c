@@ -19,6 +19,7 @@
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/reply.h"
+#include "verifier/wait.h"
 #include "wire/attestation.h"
 
 /* One audit record and one event in so long about refused evidence of a host: whoever holds a token must not
@@ -166,6 +167,7 @@ static void answer_native(struct round *r, struct host *host, enum wire_evaluati
         } else {
                 log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
         }
+        wait_meta_short(host, clock_now_ms(), &m.meta);
         n = wire_outcome_encode(&m, host->e.name, (uint64_t)r->challenge.index, &body, &err);
         reply_encoded(r->req, n, 202, WIRE_TYPE_JSON_API, &body);
 }

@@ -23,6 +23,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/v2_routes.c \
 	verifier/verifier.c verifier/verifier.h \
 	verifier/view.c verifier/view.h \
+	verifier/wait.c verifier/wait.h \
 	verifier/watch.c
 nodist_verifier_libverifier_la_SOURCES = verifier/openapi.c
 sbin_PROGRAMS += verifier/avow-verifier

@@ -17,6 +17,7 @@
 #include "verifier/attest.h"
 #include "verifier/reply.h"
 #include "verifier/verifier.h"
+#include "verifier/wait.h"
 #include "wire/session.h"
 
 #define KEYLIME_TOKEN_MS 180000
@@ -121,6 +122,7 @@ static void answer_proof(struct proof *p, int status, struct secret *token, int6
                                         .challenge_expires_at_ms = p->created_ms + SESSION_CHALLENGE_MS,
                                         .received_at_ms = http_request_at_ms(p->req)};
         struct err err = ERR_INIT;
+        const struct host *host;
         struct buf body = {0};
         int r = 0;
 
@@ -129,6 +131,8 @@ static void answer_proof(struct proof *p, int status, struct secret *token, int6
         if (token) {
                 m.token = *token;
                 m.token_expires_at_ms = clock_now_ms() + lifetime_ms;
+                if ((host = hosts_find(p->v->hosts, p->m.host)) != NULL)
+                        wait_meta(host, &m.meta);
                 r = p->keylime ? 0 : announce(p->v, &m.keys, &err);
         }
         if (r >= 0)

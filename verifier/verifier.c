@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/cert.h"
+#include "verifier/wait.h"
 
 #define KEY_FILE_MAX      65536
 #define DAY_MS            (86400 * 1000LL)
@@ -169,8 +170,8 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts,  routes_records,
-                routes_policies, routes_v2,           routes_status,
+                routes_sessions, routes_attestations, routes_hosts, routes_records,
+                routes_policies, routes_wait,         routes_v2,    routes_status,
         };
         int r = 0;
 
@@ -296,6 +297,8 @@ void verifier_done(struct verifier *v)
 {
         events_free(v->events);
         v->events = NULL;
+        waits_free(v->waits);
+        v->waits = NULL;
         http_client_free(v->registrar);
         http_server_free(v->server);
         verifier_db_close(v->db); /* finishes what was submitted: its answers go nowhere, which is fine */

@@ -36,6 +36,7 @@ struct verifier {
         struct rules *rules;
         struct sessions *sessions;
         struct events *events;
+        struct waits *waits;
         struct http_client *registrar; /* NULL: none configured */
         struct loop_timer *sweep, *watchdog;
         struct counters counters;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The long poll. A host that keeps one open learns of a revocation when it is decided and not one interval
+ * later. The poll is a conditional GET: the answer's ETag is a digest of what it says, and an answer that
+ * would say the same is held back for a while, then 304. So nothing is acknowledged, nothing is remembered of
+ * a poll but its connection, and whatever is lost on the way (an answer, this program) is told the next time.
+ *
+ * Limits: one poll for each host, a second one ends the first; and half of all connections, so that hosts
+ * that wait cannot shut out hosts that attest. Who finds no room is told when to come again, and hears with
+ * its next heartbeat.
+ */
+#include "verifier/wait.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "crypto/digest.h"
+#include "verifier/reply.h"
+#include "verifier/verifier.h"
+
+#define WAIT_MS    25000 /* below the server's 30 s for a request */
+#define TOLD_MS    600000
+#define RETRY_MS   30000
+#define ETAG_BYTES 8
+#define ETAG_CHARS (2 * ETAG_BYTES + 2) /* with its quotes */
+
+struct waiter {
+        struct waits *waits;
+        struct http_request *req;
+        struct loop_timer *timer;
+        char host[WIRE_HOST_MAX + 1];
+        char etag[ETAG_CHARS + 1]; /* what it knows */
+};
+
+struct waits {
+        struct verifier *v;
+        struct map by_host;
+        size_t max;
+};
+
+void wait_meta(const struct host *host, struct wire_meta *ret)
+{
+        const struct host_trust *t = &host->s.trust;
+        struct wire_meta m = {.jws = NULL};
+        struct err ignored = ERR_INIT; /* what is no nonce is none */
+
+        if (!host->e.keylime) {
+                m.jws = t->jws;
+                m.has_nonce = t->jws && t->nonce &&
+                              hex_decode_exact(view_str(t->nonce), m.nonce, sizeof(m.nonce), &ignored) == 0;
+        }
+        *ret = m;
+}
+
+void wait_meta_short(const struct host *host, int64_t now_ms, struct wire_meta *ret)
+{
+        const struct host_trust *t = &host->s.trust;
+        bool waited_for = t->trust != TRUST_TRUSTED && t->wipe != WIPE_WIPED;
+
+        wait_meta(host, ret);
+        if (!waited_for && now_ms - t->since_ms > TOLD_MS)
+                ret->jws = NULL;
+}
+
+/* ---- polls ---- */
+
+static void waiter_free(void *value)
+{
+        struct waiter *w = value;
+
+        loop_timer_free(w->timer);
+        free(w);
+}
+
+/* Takes the poll of HOST out, for its answer. Return: NULL if there is none. */
+static struct http_request *take(struct waits *waits, const char *host)
+{
+        struct waiter *w = map_take(&waits->by_host, host);
+        struct http_request *req = w ? w->req : NULL;
+
+        if (w)
+                waiter_free(w);
+        return req;
+}
+
+static void answer_same(struct http_request *req, const char *etag)
+{
+        http_answer_header(req, "ETag", "%s", etag);
+        http_answer(req, 304, NULL, VIEW_NONE);
+}
+
+static void on_time(void *ctx)
+{
+        struct waiter *w = ctx;
+        char etag[ETAG_CHARS + 1];
+
+        memcpy(etag, w->etag, sizeof(etag));
+        answer_same(take(w->waits, w->host), etag); /* W is gone */
+}
+
+/* The answer for HOST and its ETag. */
+static int compose(const struct host *host, struct buf *ret, char etag[static ETAG_CHARS + 1],
+                   struct err *err)
+{
+        char hex[2 * DIGEST_BYTES_MAX + 1];
+        struct wire_meta m;
+        struct digest d;
+        int r;
+
+        wait_meta(host, &m);
+        r = wire_wait_encode(&m, ret, err);
+        if (r >= 0)
+                r = digest_bytes(DIGEST_SHA256, VIEW_BUF(ret), &d, err);
+        if (r < 0)
+                return r;
+        (void)hex_write(hex, digest_view(&d));
+        (void)snprintf(etag, ETAG_CHARS + 1, "\"%.*s\"", 2 * ETAG_BYTES, hex);
+        return 0;
+}
+
+static void answer_news(struct http_request *req, struct buf *body, const char *etag)
+{
+        http_answer_header(req, "ETag", "%s", etag);
+        http_answer(req, 200, WIRE_TYPE_JSON, VIEW_BUF(body));
+}
+
+void wait_notify(struct verifier *v, const char *name)
+{
+        const struct waiter *w = v->waits ? map_get(&v->waits->by_host, name) : NULL;
+        AUTO(buf_free) struct buf body = {0};
+        char etag[ETAG_CHARS + 1];
+        struct err err = ERR_INIT;
+        struct host *host;
+
+        if (!w)
+                return;
+        host = hosts_find(v->hosts, name);
+        if (!host) {
+                reply_v3_error(take(v->waits, name), 404, "not_found", "This host is not enrolled any more.");
+                return;
+        }
+        if (compose(host, &body, etag, &err) < 0) {
+                log_err(&err, "host %s is told with its next heartbeat", SHOW(name));
+                return;
+        }
+        if (!str_equal(etag, w->etag))
+                answer_news(take(v->waits, name), &body, etag);
+}
+
+/* ---- the request ---- */
+
+static int hold(struct waits *waits, struct http_request *req, const char *host, const char *etag,
+                struct err *err)
+{
+        struct waiter *w = mem_zalloc(1, sizeof(*w));
+
+        if (!w)
+                return err_nomem(err);
+        w->waits = waits;
+        w->req = req;
+        (void)snprintf(w->host, sizeof(w->host), "%s", host);
+        (void)snprintf(w->etag, sizeof(w->etag), "%s", etag);
+        if (loop_timer_new(waits->v->loop, on_time, w, &w->timer, err) < 0 ||
+            map_put(&waits->by_host, host, w) < 0) {
+                waiter_free(w);
+                return err_nomem(err);
+        }
+        loop_timer_start(w->timer, WAIT_MS);
+        return 0;
+}
+
+static void on_wait(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        const char *known = http_request_header(req, "if-none-match");
+        AUTO(buf_free) struct buf body = {0};
+        struct http_request *older;
+        char etag[ETAG_CHARS + 1];
+        struct session *session = NULL;
+        struct err err = ERR_INIT;
+        struct host *host = reply_agent(v, req, &session);
+
+        if (!host)
+                return;
+        older = take(v->waits, host->e.name);
+        if (older) /* nobody reads it, but a request is answered */
+                answer_same(older, "\"\"");
+        if (compose(host, &body, etag, &err) < 0) {
+                reply_failure(req, &err, "telling a host");
+                return;
+        }
+        if (!known || !str_equal(known, etag)) {
+                answer_news(req, &body, etag);
+                return;
+        }
+        if (map_count(&v->waits->by_host) >= v->waits->max) {
+                http_answer_retry_after(req, RETRY_MS);
+                answer_same(req, etag);
+                return;
+        }
+        if (hold(v->waits, req, host->e.name, etag, &err) < 0)
+                reply_failure(req, &err, "holding a poll");
+}
+
+static const struct http_route routes[] = {
+        {HTTP_GET, "/avow/v1/agents/:id/wait", ROLE_PUBLIC, on_wait, 0, HTTP_KEYLIME, "wait"},
+};
+
+int routes_wait(struct verifier *v, struct err *err)
+{
+        size_t connections = v->settings.limits.connections;
+
+        v->waits = mem_zalloc(1, sizeof(*v->waits));
+        if (!v->waits)
+                return err_nomem(err);
+        v->waits->v = v;
+        v->waits->max = (connections ? connections : 10000) / 2;
+        map_init(&v->waits->by_host, waiter_free);
+        return http_server_add_routes(v->server, routes, ARRAY_LEN(routes), v, err);
+}
+
+void waits_free(struct waits *w)
+{
+        struct waiter *waiter;
+        size_t pos = 0;
+
+        if (!w)
+                return;
+        while (map_next(&w->by_host, &pos, NULL, (void **)&waiter))
+                http_answer_refusal(waiter->req, 503, "The verifier is ending.");
+        map_done(&w->by_host);
+        free(w);
+}
+
+size_t waits_count(const struct waits *w)
+{
+        return w ? map_count(&w->by_host) : 0;
+}
