@@ -50,6 +50,10 @@ static const struct conf_key keys[] = {
          .flags = CONF_RESTART,
          .help = "PCR banks to extend; default: every active one"},
         {.path = "tpm.pcr", .type = CONF_INT, .def = "15", .max = 23, .flags = CONF_RESTART},
+        {.path = "tpm.owner_auth",
+         .type = CONF_PATH,
+         .flags = CONF_RESTART,
+         .help = "file with the password of the TPM's owner hierarchy, for defining the counters"},
         {.path = "registrar.url", .type = CONF_STR},
         {.path = "registrar.ca", .type = CONF_PATH},
         {.path = "verifier.url", .type = CONF_STR},
@@ -171,6 +175,7 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 {"tpm.tcti", &config->tpm.tcti},
                 {"tpm.ek", &config->tpm.ek},
                 {"tpm.ak", &config->tpm.ak},
+                {"tpm.owner_auth", &config->tpm.owner_auth},
                 {"registrar.url", &config->registrar.url},
                 {"registrar.ca", &config->registrar.ca},
                 {"verifier.url", &config->verifier.url},
@@ -228,6 +233,7 @@ void agent_config_free(struct agent_config *config)
         free(config->tpm.tcti);
         free(config->tpm.ek);
         free(config->tpm.ak);
+        free(config->tpm.owner_auth);
         free(config->registrar.url);
         free(config->registrar.ca);
         free(config->verifier.url);

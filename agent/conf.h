@@ -32,6 +32,7 @@ struct agent_config {
                 char **banks;
                 size_t n_banks; /* 0: every active bank */
                 unsigned pcr;
+                char *owner_auth; /* file with the password of the owner hierarchy, or NULL: none */
         } tpm;
         struct {
                 char *url; /* NULL: no registrar; the agent measures and waits */

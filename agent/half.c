@@ -112,6 +112,7 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
 /* Closes what hangs on the TPM. */
 static void close_tpm(struct half *h)
 {
+        counters_done(&h->counters);
         identity_done(&h->id);
         pcr_log_free(TAKE(h->log));
         inventory_free(TAKE(h->inventory));
@@ -237,6 +238,8 @@ static int start(struct half *h, struct err *err)
                 return r;
         slow(h, "loading keys");
         r = identity_load(&h->id, h->tpm, h->config, err);
+        if (r >= 0)
+                r = counters_load(&h->counters, h->tpm, &h->id, h->config, err);
         if (r < 0)
                 return r;
         slow(h, "measuring runtimes");

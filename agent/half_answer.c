@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "evidence/qualify.h"
+#include "tpm/policy.h"
 
 #define QUOTE_TRIES 4
 #define RAW_MAX     64
@@ -129,7 +130,7 @@ static int answer_session(struct half *h, struct view body, struct buf *out, str
 }
 
 struct collected {
-        struct tpm_signed quote, time;
+        struct tpm_signed quote, time, epoch, floor;
         struct tpm_pcr_values values;
         struct buf log;
 };
@@ -138,6 +139,8 @@ static void collected_done(struct collected *c)
 {
         tpm_signed_done(&c->quote);
         tpm_signed_done(&c->time);
+        tpm_signed_done(&c->epoch);
+        tpm_signed_done(&c->floor);
         buf_free(&c->log);
 }
 
@@ -181,6 +184,37 @@ static int quote(struct half *h, const struct privsep_collect *m, struct view qu
         }
 }
 
+/*
+ * Both counters, certified. If one is gone, it is made anew, which the verifier sees by its value; if that
+ * fails too, the evidence goes without them, and the verifier decides what that means.
+ */
+static int certify_counters(struct half *h, struct view qualifying, struct collected *c, struct err *err)
+{
+        for (int i = 0; h->counters.usable; i++) {
+                int r = counters_certify(&h->counters, h->id.ak, qualifying, &c->epoch, &c->floor, err);
+
+                if (r >= 0)
+                        return 0;
+                if (tpm_err_is_lost(err) || (tpm_err_is_stale(err) && !tpm_nv_is_missing(err)))
+                        return r;
+                log_err(err, i == 0 ? "the counters are looked at again" : "no counters in this evidence");
+                err_clear(err);
+                tpm_signed_done(&c->epoch);
+                tpm_signed_done(&c->floor);
+                if (i > 0)
+                        break;
+                r = counters_load(&h->counters, h->tpm, &h->id, h->config, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static struct privsep_counter counter_of(uint32_t index, const struct tpm_signed *s)
+{
+        return (struct privsep_counter){index, {VIEW_BUF(&s->message), VIEW_BUF(&s->signature)}};
+}
+
 static void put_collected(struct half *h, const struct privsep_collect *m, const struct collected *c,
                           size_t offset, size_t n, struct buf *out)
 {
@@ -193,6 +227,11 @@ static void put_collected(struct half *h, const struct privsep_collect *m, const
                                      .log_total = half_log_entries(h),
                                      .log = VIEW_BUF(&c->log)};
 
+        if (c->floor.message.len) {
+                e.counter_key = VIEW_BUF(&h->counters.spki);
+                e.epoch = counter_of(SEAL_NV_EPOCH, &c->epoch);
+                e.floor = counter_of(SEAL_NV_FLOOR, &c->floor);
+        }
         memcpy(e.pcrs, c->values.value, sizeof(e.pcrs));
         privsep_evidence_put(out, &e);
 }
@@ -229,6 +268,8 @@ static int answer_collect(struct half *h, struct view body, struct buf *out, str
                 r = quote(h, &m, qualifying, &c, err);
         if (r >= 0 && h->config->peer != AGENT_PEER_KEYLIME)
                 r = tpm_ak_time(h->id.ak, qualifying, &c.time, err);
+        if (r >= 0)
+                r = certify_counters(h, qualifying, &c, err);
         if (r < 0)
                 return r;
         offset = m.log_offset <= pcr_log_count(h->log) ? m.log_offset : 0;

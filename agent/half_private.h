@@ -2,6 +2,7 @@
 #ifndef AVOW_AGENT_HALF_PRIVATE_H
 #define AVOW_AGENT_HALF_PRIVATE_H
 
+#include "agent/counters.h"
 #include "agent/half.h"
 #include "agent/identity.h"
 #include "agent/inventory.h"
@@ -17,6 +18,7 @@ struct half {
         struct tpm_banks banks;
         struct tpm_bank_set used;
         struct identity id;
+        struct counters counters;
         struct pcr_log *log;
         struct inventory *inventory;
         struct watch *watch;

@@ -9,6 +9,7 @@ agent_libboth_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la
 noinst_LTLIBRARIES += agent/libagent.la
 agent_libagent_la_SOURCES = \
 	agent/child.c agent/child.h \
+	agent/counters.c agent/counters.h \
 	agent/half.c agent/half.h agent/half_private.h \
 	agent/half_answer.c \
 	agent/identity.c agent/identity.h \

@@ -212,6 +212,13 @@ int net_collect(const struct wire_asks *asks, const char *verifier_id, struct pr
         return 0;
 }
 
+static void put_counter(const struct privsep_counter *from, struct wire_counter *ret)
+{
+        ret->index = from->index;
+        buf_put_view(&ret->message, from->signed_value.message);
+        buf_put_view(&ret->signature, from->signed_value.signature);
+}
+
 static int put_quote(const struct privsep_evidence *from, struct wire_evidence_item *item, struct err *err)
 {
         struct pcr_values values = {.mask = from->mask};
@@ -223,8 +230,15 @@ static int put_quote(const struct privsep_evidence *from, struct wire_evidence_i
         buf_put_view(&item->signature, from->quote.signature);
         buf_put_view(&item->time_message, from->time.message);
         buf_put_view(&item->time_signature, from->time.signature);
+        if (from->counter_key.len) {
+                buf_put_view(&item->counter_key, from->counter_key);
+                put_counter(&from->epoch, &item->epoch);
+                put_counter(&from->floor, &item->floor);
+        }
         if (!buf_ok(&item->pcrs) || !buf_ok(&item->message) || !buf_ok(&item->signature) ||
-            !buf_ok(&item->time_message) || !buf_ok(&item->time_signature))
+            !buf_ok(&item->time_message) || !buf_ok(&item->time_signature) || !buf_ok(&item->counter_key) ||
+            !buf_ok(&item->epoch.message) || !buf_ok(&item->epoch.signature) ||
+            !buf_ok(&item->floor.message) || !buf_ok(&item->floor.signature))
                 return err_nomem(err);
         return 0;
 }

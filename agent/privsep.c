@@ -314,10 +314,24 @@ int privsep_signed_get(struct view in, struct privsep_signed *ret, struct err *e
         return r;
 }
 
+static void put_counter(struct buf *out, const struct privsep_counter *m)
+{
+        buf_be32(out, m->index);
+        privsep_signed_put(out, &m->signed_value);
+}
+
+static bool get_counter(struct cursor *c, struct privsep_counter *ret)
+{
+        return cursor_be32(c, &ret->index) && get_signed(c, &ret->signed_value);
+}
+
 void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m)
 {
         privsep_signed_put(out, &m->quote);
         privsep_signed_put(out, &m->time);
+        put_bytes(out, m->counter_key);
+        put_counter(out, &m->epoch);
+        put_counter(out, &m->floor);
         buf_be16(out, m->bank);
         buf_be32(out, m->mask);
         for (unsigned i = 0; i < ARRAY_LEN(m->pcrs); i++)
@@ -348,7 +362,8 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
 {
         struct cursor c = cursor_of(in);
         struct privsep_evidence m = {0};
-        bool ok = get_signed(&c, &m.quote) && get_signed(&c, &m.time) && cursor_be16(&c, &m.bank) &&
+        bool ok = get_signed(&c, &m.quote) && get_signed(&c, &m.time) && get_bytes(&c, &m.counter_key) &&
+                  get_counter(&c, &m.epoch) && get_counter(&c, &m.floor) && cursor_be16(&c, &m.bank) &&
                   cursor_be32(&c, &m.mask) && get_pcrs(&c, &m) && cursor_be32(&c, &m.log_offset) &&
                   cursor_be32(&c, &m.log_count) && cursor_be32(&c, &m.log_total) && get_bytes(&c, &m.log);
         int r = done(ok, &c, "evidence", err);

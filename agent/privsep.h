@@ -150,9 +150,17 @@ struct privsep_signed {
 void privsep_signed_put(struct buf *out, const struct privsep_signed *m);
 int privsep_signed_get(struct view in, struct privsep_signed *ret, struct err *err) MUST_USE;
 
+/* TPM2_NV_Certify of a counter. */
+struct privsep_counter {
+        uint32_t index;
+        struct privsep_signed signed_value;
+};
+
 struct privsep_evidence {
         struct privsep_signed quote;
         struct privsep_signed time; /* TPM2_GetTime; empty for Keylime peers */
+        struct view counter_key;    /* DER SubjectPublicKeyInfo; empty: no counters, and all zeros below */
+        struct privsep_counter epoch, floor;
         uint16_t bank;
         uint32_t mask;
         struct digest pcrs[24]; /* pcrs[i] is there if bit i of mask is set */

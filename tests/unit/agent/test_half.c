@@ -228,6 +228,39 @@ static void attests(void **state)
         assert_int_equal(e.mask, 0xffffff);
 }
 
+/* Somebody undefines a counter while we run: the next evidence shows it made anew, the one after too. */
+static void a_counter_that_goes_is_made_anew(void **state)
+{
+        AUTO(half_free_p) struct half *h = start();
+        AUTO(buf_free) struct buf out = {0};
+        struct privsep_collect m = collect_of(0);
+        struct privsep_evidence e;
+        struct tpm_attest was, is;
+        AUTO(buf_free) struct buf kept = {0};
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_int_equal(collect(h, &m, &out, &e), PRIVSEP_OK);
+        assert_int_equal(e.epoch.index, 0x01810100);
+        assert_int_equal(e.floor.index, 0x01810101);
+        buf_put_view(&kept, e.epoch.signed_value.message);
+        assert_ok(tpm_attest_parse(VIEW_BUF(&kept), &was, &err), &err);
+        assert_int_equal(was.type, ATTEST_NV);
+        assert_int_equal(swtpm_tool(&emulator, "tpm2_nvundefine -C o 0x01810100"), 0);
+        assert_int_equal(collect(h, &m, &out, &e), PRIVSEP_OK);
+        assert_ok(tpm_attest_parse(e.epoch.signed_value.message, &is, &err), &err);
+        assert_true(view_equal(is.nv.index_name, was.nv.index_name));
+        assert_int_equal(is.nv.contents.p[7], was.nv.contents.p[7] + 1);
+        /* one that cannot be made: the evidence goes without them */
+        assert_int_equal(swtpm_tool(&emulator,
+                                    "tpm2_nvundefine -C o 0x01810100; "
+                                    "tpm2_nvdefine -C o -s 8 -a 'ownerread|ownerwrite' 0x01810100"),
+                         0);
+        assert_int_equal(collect(h, &m, &out, &e), PRIVSEP_OK);
+        assert_int_equal(e.counter_key.len, 0);
+        assert_int_equal(half_state(h), PRIVSEP_STATE_READY);
+}
+
 static void a_stranger_gets_nothing_else(void **state)
 {
         AUTO(half_free_p) struct half *h = start();
@@ -553,6 +586,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(memory_runs_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(attests, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_counter_that_goes_is_made_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_stranger_gets_nothing_else, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_keylime_peer_gets_raw_challenges, setup, teardown),
                 cmocka_unit_test_setup_teardown(changes_are_measured, setup, teardown),

@@ -146,8 +146,15 @@ static void evidence(void **state)
         struct pcr_values values;
         (void)state;
         fake_evidence(&from, 0);
+        from.counter_key = view_str("counter key");
+        from.epoch = (struct privsep_counter){7, {view_str("epoch"), view_str("epoch's signature")}};
+        from.floor = (struct privsep_counter){8, {view_str("floor"), view_str("floor's signature")}};
         assert_int_equal(net_evidence(&asks, &from, &m, &err), 0);
         assert_int_equal(m.n, 2);
+        assert_view(VIEW_BUF(&m.item[0].counter_key), "counter key");
+        assert_int_equal(m.item[0].epoch.index, 7);
+        assert_view(VIEW_BUF(&m.item[0].epoch.signature), "epoch's signature");
+        assert_view(VIEW_BUF(&m.item[0].floor.message), "floor");
         assert_view(VIEW_BUF(&m.item[0].message), "quote");
         assert_view(VIEW_BUF(&m.item[0].time_message), "time");
         assert_view(VIEW_BUF(&m.item[1].entries), FAKE_LOG);

@@ -109,6 +109,9 @@ static int get_signed(struct view v, struct err *err)
 static void put_evidence(struct buf *b)
 {
         struct privsep_evidence m = {.quote = {VIEW(bytes, 10), VIEW(bytes, 11)},
+                                     .counter_key = VIEW(bytes, 9),
+                                     .epoch = {7, {VIEW(bytes, 8), VIEW(bytes, 7)}},
+                                     .floor = {8, {VIEW(bytes, 6), VIEW(bytes, 5)}},
                                      .bank = DIGEST_SHA256,
                                      .mask = 0x8001,
                                      .log_offset = 1,
@@ -206,6 +209,10 @@ static void values_are_kept(void **state)
         assert_ok(privsep_evidence_get(VIEW_BUF(&b), &e, &err), &err);
         assert_int_equal(e.pcrs[15].len, 32);
         assert_int_equal(e.log_total, 3);
+        assert_int_equal(e.counter_key.len, 9);
+        assert_int_equal(e.epoch.signed_value.message.len, 8);
+        assert_int_equal(e.floor.index, 8);
+        assert_int_equal(e.floor.signed_value.signature.len, 5);
         assert_view(e.log, "\x1e{}\n");
 }
 
