@@ -12,6 +12,11 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/continuation.c lib/evidence/continuation.h \
 	lib/evidence/counter_check.c lib/evidence/counter_check.h \
 	lib/evidence/counters.c lib/evidence/counters.h \
+	lib/evidence/ima.c lib/evidence/ima.h \
+	lib/evidence/ima_event.c \
+	lib/evidence/ima_reader.h \
+	lib/evidence/ima_replay.c \
+	lib/evidence/ima_text.c \
 	lib/evidence/pcr.c lib/evidence/pcr.h \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
 	lib/evidence/possession.c \

@@ -4,6 +4,7 @@ evidence_tests = \
 	tests/unit/evidence/test_bundle \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_counters \
+	tests/unit/evidence/test_ima \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
 	tests/unit/evidence/test_sealed \
@@ -22,6 +23,7 @@ tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
