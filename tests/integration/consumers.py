@@ -26,9 +26,12 @@ class Signer:
 
     def __init__(self, path):
         self.key = serialization.load_pem_private_key(open(path, "rb").read(), None)
+        public = self.key.public_key().public_numbers()
+        x, y = (b64u(n.to_bytes(32, "big")) for n in (public.x, public.y))
+        self.kid = b64u(hashlib.sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest())  # RFC 7638
 
     def sign(self, payload, typ="avow-revocation+jwt"):
-        head = b64u(json.dumps({"alg": "ES256", "typ": typ}).encode())
+        head = b64u(json.dumps({"alg": "ES256", "kid": self.kid, "typ": typ}).encode())
         text = head + "." + b64u(json.dumps(payload).encode())
         r, s = decode_dss_signature(self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
         return text + "." + b64u(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
