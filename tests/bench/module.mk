@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks. `make check` builds them where cmocka is (their TPMs in software assert with it), so that they do not rot;
 # tests/bench/attest and its neighbours run them.
-check_PROGRAMS += tests/bench/fill tests/bench/fleet
+check_PROGRAMS += tests/bench/fill tests/bench/fleet tests/bench/ima
+tests_bench_ima_SOURCES = tests/bench/ima.c
+tests_bench_ima_LDADD = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS)
 tests_bench_fleet_SOURCES = tests/bench/fleet.c
 tests_bench_fleet_LDADD = tests/support/libplaytpm.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la tests/support/libsupport.la \
