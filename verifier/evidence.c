@@ -72,6 +72,17 @@ static int note_binding(const struct host *host, struct verdict *v, struct err *
         return 0;
 }
 
+static struct counters_claim claim_of(const struct wire_evidence_item *quote)
+{
+        return (struct counters_claim){
+                .key = VIEW_BUF(&quote->counter_key),
+                .epoch = {quote->epoch.index, VIEW_BUF(&quote->epoch.message),
+                          VIEW_BUF(&quote->epoch.signature)},
+                .floor = {quote->floor.index, VIEW_BUF(&quote->floor.message),
+                          VIEW_BUF(&quote->floor.signature)},
+        };
+}
+
 int round_appraise(struct round *r, struct host *host, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
@@ -83,10 +94,13 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                              .signature = VIEW_BUF(&quote->signature),
                              .pcrs = &r->pcrs,
                              .time_message = VIEW_BUF(&quote->time_message),
-                             .time_signature = VIEW_BUF(&quote->time_signature)};
+                             .time_signature = VIEW_BUF(&quote->time_signature),
+                             .counters = claim_of(quote)};
         struct expectation x = {.qualifying = VIEW(c->nonce, c->nonce_len),
                                 .asked = c->asked,
                                 .want_time = !host->e.keylime,
+                                .want_counters = !host->e.keylime,
+                                .counters = &host->counters,
                                 .immediate = r->immediate,
                                 .issued_at_ms = c->issued_at_ms,
                                 .received_at_ms = r->received_at_ms,
@@ -105,6 +119,8 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                                       err);
                 x.qualifying = digest_view(&r->qualifying);
         }
+        if (n >= 0)
+                n = host_counters(host, err);
         if (n >= 0)
                 n = hosts_key(r->v->hosts, host, &e.ak_key, err);
         if (n < 0)

@@ -203,6 +203,21 @@ int hosts_key(struct hosts *h, struct host *host, const struct pubkey **ret, str
         return 0;
 }
 
+int host_counters(struct host *host, struct err *err)
+{
+        const struct host_counters *kept = &host->s.counters;
+        int r;
+
+        if (host->counters.known || !kept->known)
+                return 0;
+        r = counters_set(&host->counters, VIEW_BUF(&kept->key), kept->epoch_index, kept->floor_index, err);
+        if (r < 0)
+                return err_wrap(err, "host '%s'", host->e.name);
+        host->counters.epoch.value = kept->epoch;
+        host->counters.floor.value = kept->floor;
+        return 0;
+}
+
 void hosts_remove(struct hosts *h, const char *name)
 {
         struct host *host = map_get(&h->by_name, name);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "evidence/continuation.h"
+#include "evidence/counters.h"
 #include "evidence/tpm_public.h"
 #include "evidence/verdict.h"
 #include "store/verifier_db.h"
@@ -60,6 +61,7 @@ struct host {
         struct tpm_public ak;  /* views into e.ak */
         struct ruleset *rules; /* NULL: the policy is not there */
         struct continuation *cont;
+        struct counters_record counters; /* s.counters with their names; host_counters() fills it */
         struct challenge challenge;
         uint64_t serial; /* tells it from another host of its name, before or after */
         bool busy;       /* evidence is being written */
@@ -104,6 +106,9 @@ struct host *hosts_next(struct hosts *h, size_t *pos);
  * of the host. Return: 0; -ERR_FORMAT, -ERR_CRYPTO, -ERR_NOMEM.
  */
 int hosts_key(struct hosts *h, struct host *host, const struct pubkey **ret, struct err *err) MUST_USE;
+/* What is remembered of HOST's counters, in host->counters: names are made at first use. Return: 0;
+ * -ERR_FORMAT, -ERR_CRYPTO, -ERR_NOMEM. */
+int host_counters(struct host *host, struct err *err) MUST_USE;
 /* Up to LIMIT hosts after AFTER (NULL: the first), by name; borrowed; free() the array. Return: how many; <
  * 0. */
 int hosts_sorted(struct hosts *h, const char *after, size_t limit,

@@ -57,6 +57,24 @@ static int dup_text(const char *from, char **ret, struct err *err)
         return from && !*ret ? err_nomem(err) : 0;
 }
 
+static int fill_counter(const struct wire_counter *from, struct bundle_counter *ret, struct err *err)
+{
+        ret->index = from->index;
+        return put_view(&ret->message, VIEW_BUF(&from->message), err) < 0
+                       ? -ERR_NOMEM
+                       : put_view(&ret->signature, VIEW_BUF(&from->signature), err);
+}
+
+static int fill_counters(const struct wire_evidence_item *quote, const struct host *host, struct bundle *b,
+                         struct err *err)
+{
+        b->counters_before = host->counters;
+        if (put_view(&b->counter_key, VIEW_BUF(&quote->counter_key), err) < 0 ||
+            fill_counter(&quote->epoch, &b->epoch, err) < 0)
+                return -ERR_NOMEM;
+        return fill_counter(&quote->floor, &b->floor, err);
+}
+
 static int fill_bundle(const struct round *r, const struct host *host, struct bundle *b, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
@@ -87,7 +105,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
             put_view(&b->time_message, VIEW_BUF(&quote->time_message), err) < 0 ||
             put_view(&b->time_signature, VIEW_BUF(&quote->time_signature), err) < 0)
                 return -ERR_NOMEM;
-        return 0;
+        return host->e.keylime ? 0 : fill_counters(quote, host, b, err);
 }
 
 /* The bundle without its log, which is put in again when somebody asks for it. */
@@ -107,6 +125,30 @@ static int make_bundle(struct round *r, const struct host *host, struct buf *ret
         return n < 0 ? err_wrap(err, "bundle of host '%s'", host->e.name) : 0;
 }
 
+/* What is remembered of the counters after this evidence. */
+static int keep_counters(const struct round *r, const struct host_state *was, struct host_counters *ret,
+                         struct err *err)
+{
+        const struct counters_record *is = &r->result.counters;
+
+        *ret = was->counters;
+        ret->key = (struct buf){0};
+        if (!is->known)
+                return put_view(&ret->key, VIEW_BUF(&was->counters.key), err);
+        *ret = (struct host_counters){.known = true,
+                                      .epoch_index = is->epoch.index,
+                                      .floor_index = is->floor.index,
+                                      .epoch = is->epoch.value,
+                                      .floor = is->floor.value};
+        return put_view(&ret->key, VIEW(is->key, is->key_len), err);
+}
+
+/* A value that was certified must not be forgotten: a TPM that goes back below it is found out by it. */
+static bool counters_moved(const struct host_counters *was, const struct host_counters *is)
+{
+        return was->known != is->known || was->epoch != is->epoch || was->floor != is->floor;
+}
+
 /* The state after this evidence, all texts its own. */
 static int make_state(struct round *r, const struct host *host, struct err *err)
 {
@@ -119,11 +161,10 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
 
         *s = *was;
         s->policy = s->policy_sha256 = s->continuation = NULL;
-        s->counters.key = (struct buf){0};
+        if (keep_counters(r, was, &s->counters, err) < 0)
+                return -ERR_NOMEM;
         s->trust = (struct host_trust){.trust = TRUST_TRUSTED};
         s->verdict_json = verdict_text(v);
-        if (put_view(&s->counters.key, VIEW_BUF(&was->counters.key), err) < 0)
-                return -ERR_NOMEM;
         if (cont)
                 s->continuation = continuation_text(cont);
         (void)hex_write(sha256, digest_view(&r->policy.policy->sha256));
@@ -148,7 +189,8 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
          * rules */
         r->changed = !same;
         r->durable = !same || (v->state != VERDICT_PASS && !str_equal(was->verdict_json, s->verdict_json)) ||
-                     !str_equal(was->policy_sha256, s->policy_sha256);
+                     !str_equal(was->policy_sha256, s->policy_sha256) ||
+                     counters_moved(&was->counters, &s->counters);
         return 0;
 }
 
@@ -223,6 +265,8 @@ void round_apply(struct round *r, struct host *host)
                 continuation_free(host->cont);
                 host->cont = TAKE(r->result.next);
         }
+        if (r->result.counters.known)
+                host->counters = r->result.counters;
         host->evidence_ms = loop_now_ms();
         host->challenge.out = false; /* single-use */
 }

@@ -146,6 +146,26 @@ json_t *view_host(const struct verifier *v, const struct host *host, const char 
         return r ? NULL : TAKE(j);
 }
 
+static void put_counters(struct json_out *o, const char *name, const void *what)
+{
+        counters_put(o, name, what);
+}
+
+/* The epoch and floor counters with the highest values that were certified; null if there are none. */
+static json_t *view_counters(const struct host *host)
+{
+        const struct host_counters *kept = &host->s.counters;
+        struct counters_record c;
+        struct err err = ERR_INIT;
+
+        if (!kept->known ||
+            counters_set(&c, VIEW_BUF(&kept->key), kept->epoch_index, kept->floor_index, &err) < 0)
+                return json_null();
+        c.epoch.value = kept->epoch;
+        c.floor.value = kept->floor;
+        return json_out_tree(put_counters, &c);
+}
+
 json_t *view_host_whole(const struct verifier *v, const struct host *host)
 {
         AUTO(json_free_p) json_t *j = view_host(v, host, "avow.host/1");
@@ -158,6 +178,7 @@ json_t *view_host_whole(const struct verifier *v, const struct host *host)
         if (tpm_public_name(&host->ak, &name, &err) == 0)
                 r |= json_set_hex(j, "ak_name", tpm_name_view(&name));
         r |= json_set_str(j, "ak_certificate", host->e.ak_certificate);
+        r |= set_new(j, "counters", view_counters(host));
         return r ? NULL : TAKE(j);
 }
 
