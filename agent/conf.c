@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "agent/acl.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,6 +29,14 @@ static const struct conf_key runtime_keys[] = {
          .choices = libs_names,
          .help = "shared objects: all, private (without the C and C++ run-time libraries), none"},
         {.path = "files", .type = CONF_PATHS, .help = "further files that belong to it"},
+};
+
+static const struct conf_key acl_keys[] = {
+        {.path = "secret", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "its name"},
+        {.path = "unit", .type = CONF_STR, .help = "the systemd unit that gets it"},
+        {.path = "uid", .type = CONF_INT, .max = 4294967294, .help = "and only as this user"},
+        {.path = "uid_only", .type = CONF_BOOL, .def = "false", .help = "whatever the unit"},
+        {.path = "file", .type = CONF_BOOL, .def = "false", .help = "also as a file of that user"},
 };
 
 static const struct conf_key keys[] = {
@@ -70,6 +79,10 @@ static const struct conf_key keys[] = {
          .min = 1000,
          .max = 7 * 86400000LL,
          .help = "how often every measured file is read again, beside the notices of the kernel"},
+        {.path = "run.dir", .type = CONF_PATH, .def = AVOW_RUNDIR "", .flags = CONF_RESTART},
+        {.path = "secrets.dir", .type = CONF_PATH, .def = AVOW_RUNDIR "/secrets", .flags = CONF_RESTART},
+        {.path = "secrets.owners", .type = CONF_PATHS},
+        {.path = "secrets.acl", .type = CONF_MAPS, .item = acl_keys, .n_item = ARRAY_LEN(acl_keys)},
         {.path = "runtimes", .type = CONF_MAPS, .item = runtime_keys, .n_item = ARRAY_LEN(runtime_keys)},
 };
 
@@ -155,6 +168,52 @@ static int read_runtimes(const struct conf *c, struct agent_config *config, stru
         return 0;
 }
 
+/* Who may have a secret: a unit, perhaps only as one user; or a user alone, if that is spelt out (SR-25). */
+static int check_acl(const struct conf *c, const struct agent_acl *acl, struct err *err)
+{
+        if (!str_valid_name(acl->secret))
+                return conf_err(c, "secret", err, "%s is no name of a secret", SHOW(acl->secret));
+        if (acl->unit && !acl_valid_unit(acl->unit))
+                return conf_err(c, "unit", err,
+                                "%s is no unit: a whole name is expected (web.service, worker@.service)",
+                                SHOW(acl->unit));
+        if (acl->uid_only && acl->unit)
+                return conf_err(c, "uid_only", err, "a row with a unit is not for a user alone");
+        if (acl->uid_only && !acl->has_uid)
+                return conf_err(c, "uid_only", err, "the row names no uid");
+        if (!acl->uid_only && !acl->unit)
+                return conf_err(c, "secret", err,
+                                "a row names a unit; for a user whatever the unit, say so: uid_only: true");
+        if (acl->file && !acl->has_uid)
+                return conf_err(c, "file", err, "a file belongs to a user: the row names no uid");
+        return 0;
+}
+
+static int read_acl(const struct conf *c, struct agent_config *config, struct err *err)
+{
+        size_t n = conf_n_items(c, "secrets.acl");
+        int r = 0;
+
+        config->acl = mem_zalloc(n, sizeof(*config->acl));
+        if (!config->acl)
+                return err_nomem(err);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                const struct conf *item = conf_item(c, "secrets.acl", i);
+                struct agent_acl *acl = &config->acl[config->n_acl++];
+
+                acl->has_uid = conf_is_set(item, "uid");
+                acl->uid = (uint32_t)conf_int(item, "uid");
+                acl->uid_only = conf_bool(item, "uid_only");
+                acl->file = conf_bool(item, "file");
+                r = copy(conf_str(item, "secret"), &acl->secret, err);
+                if (r >= 0)
+                        r = copy(conf_str(item, "unit"), &acl->unit, err);
+                if (r >= 0)
+                        r = check_acl(item, acl, err);
+        }
+        return r;
+}
+
 static int check_host_id(const struct conf *c, struct err *err)
 {
         if (str_valid_host_id(conf_str(c, "host.id")))
@@ -180,6 +239,8 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 {"registrar.ca", &config->registrar.ca},
                 {"verifier.url", &config->verifier.url},
                 {"verifier.ca", &config->verifier.ca},
+                {"run.dir", &config->run_dir},
+                {"secrets.dir", &config->secrets_dir},
         };
         enum log_level level;
         int r = check_host_id(c, err);
@@ -189,6 +250,8 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
         if (r >= 0)
                 r = copy_list(conf_list(c, "tpm.banks"), &config->tpm.banks, &config->tpm.n_banks, err);
         if (r >= 0)
+                r = copy_list(conf_list(c, "secrets.owners"), &config->owners, &config->n_owners, err);
+        if (r >= 0)
                 r = log_level_by_name(conf_str(c, "log.level"), &level, err);
         if (r < 0)
                 return r;
@@ -197,7 +260,8 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
         config->peer = (enum agent_peer)index_of(peer_names, conf_str(c, "verifier.peer"));
         config->interval_ms = conf_int(c, "interval");
         config->rescan_ms = conf_int(c, "watch.rescan");
-        return read_runtimes(c, config, err);
+        r = read_acl(c, config, err);
+        return r < 0 ? r : read_runtimes(c, config, err);
 }
 
 int agent_config_load(const char *file, struct agent_config **ret, struct err *err)
@@ -227,6 +291,14 @@ void agent_config_free(struct agent_config *config)
                 free_list(config->runtimes[i].files, config->runtimes[i].n_files);
         }
         free(config->runtimes);
+        for (size_t i = 0; i < config->n_acl; i++) {
+                free(config->acl[i].secret);
+                free(config->acl[i].unit);
+        }
+        free(config->acl);
+        free_list(config->owners, config->n_owners);
+        free(config->run_dir);
+        free(config->secrets_dir);
         free_list(config->tpm.banks, config->tpm.n_banks);
         free(config->host_id);
         free(config->state_dir);

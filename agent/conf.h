@@ -21,6 +21,16 @@ enum agent_peer {
         AGENT_PEER_KEYLIME,
 };
 
+/* One row of secrets.acl. */
+struct agent_acl {
+        char *secret;
+        char *unit; /* NULL: uid_only */
+        bool has_uid;
+        uint32_t uid;
+        bool uid_only; /* whatever the unit */
+        bool file;     /* also kept as a file in secrets_dir, which that user may read */
+};
+
 struct agent_config {
         char *host_id;   /* "uuid", "hash_ek" or the name itself */
         char *state_dir; /* /var/lib/avow/agent */
@@ -41,6 +51,12 @@ struct agent_config {
         enum agent_peer peer; /* what the verifier is */
         int64_t interval_ms;
         int64_t rescan_ms; /* watch.rescan */
+        char *run_dir;     /* /run/avow: the sockets */
+        char *secrets_dir; /* /run/avow/secrets: files, in memory */
+        char **owners;     /* PEM files of keys that secrets here may belong to; none: anybody's */
+        size_t n_owners;
+        struct agent_acl *acl;
+        size_t n_acl;
         struct agent_runtime *runtimes;
         size_t n_runtimes;
         struct conf *conf; /* what it was read from */
