@@ -40,12 +40,38 @@ DEFINE_AUTO(struct secrets, secrets_free)
 
 /*
  * Takes the verifier's set {"secrets": […], "approvals": […], "floor": N}: new and changed files are written
- * durably, then those that are no longer in it are removed. Either all of TEXT is well-formed or nothing
- * changes. RET_FLOOR: what the floor counter has to reach. Return: 0; -ERR_FORMAT, -ERR_LIMIT; -ERR_CONFIG
- * while hand-outs are refused (a wiped host takes no blobs); -ERR_IO (a full disk): what was there is still
- * there, and the same set may be taken again.
+ * durably, then those that are no longer in it are removed. Either all of TEXT is well-formed and for HOST,
+ * or nothing changes. RET_FLOOR: what the floor counter has to reach. Return: 0; -ERR_FORMAT, -ERR_LIMIT;
+ * -ERR_CONFIG while hand-outs are refused (a wiped host takes no blobs); -ERR_IO (a full disk): what was
+ * there is still there, and the same set may be taken again.
  */
-int secrets_take(struct secrets *s, struct view text, uint64_t *ret_floor, struct err *err) MUST_USE;
+int secrets_take(struct secrets *s, const char *host, struct view text, uint64_t *ret_floor,
+                 struct err *err) MUST_USE;
+
+/* ---- for hand-outs */
+
+struct secret_file;
+struct approval;
+
+struct secrets_entry {
+        char name[SECRETS_NAME_BYTES], class[SECRETS_CLASS_BYTES];
+        uint64_t version;
+        bool revocable, release_local;
+        bool plain; /* PolicyPCR alone: no approval, no release */
+};
+struct secrets_approval {
+        char id[SECRETS_NAME_BYTES], class[SECRETS_CLASS_BYTES];
+        uint64_t version;
+};
+/* NULL: there is none. Both are borrowed until the next secrets_take() or secrets_forget(). */
+const struct secrets_entry *secrets_find(const struct secrets *s, const char *name) MUST_USE;
+size_t secrets_approvals(const struct secrets *s, const struct secrets_approval **ret);
+
+/* Reads the documents themselves. Return: 0; -ERR_IO, -ERR_FORMAT, … */
+int secrets_load(const struct secrets *s, const char *name, struct secret_file *ret,
+                 struct err *err) MUST_USE;
+int secrets_load_approval(const struct secrets *s, const char *id, struct approval *ret,
+                          struct err *err) MUST_USE;
 
 /* ---- for revocations
  *
