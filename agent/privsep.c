@@ -26,9 +26,16 @@ static const struct {
         bool in[PRIVSEP_N_STATES]; /* asked by the network half */
         size_t max;                /* bytes of a request; 0: PRIVSEP_REQUEST_MAX */
 } table[] = {
-        {PRIVSEP_STATUS, "status", ALWAYS, 0},    {PRIVSEP_IDENTITY, "identity", READY, 0},
-        {PRIVSEP_ACTIVATE, "activate", READY, 0}, {PRIVSEP_SESSION, "session", READY, 0},
-        {PRIVSEP_COLLECT, "collect", READY, 0},   {PRIVSEP_REVOKE, "revoke", READY, PRIVSEP_REVOKE_MAX},
+        {PRIVSEP_STATUS, "status", ALWAYS, 0},
+        {PRIVSEP_IDENTITY, "identity", READY, 0},
+        {PRIVSEP_ACTIVATE, "activate", READY, 0},
+        {PRIVSEP_SESSION, "session", READY, 0},
+        {PRIVSEP_COLLECT, "collect", READY, 0},
+        {PRIVSEP_REVOKE, "revoke", READY, PRIVSEP_REVOKE_MAX},
+        {PRIVSEP_SECRETS, "secrets", READY, PRIVSEP_SECRETS_MAX},
+        {PRIVSEP_WANTED, "wanted", READY, 0},
+        {PRIVSEP_SHOW, "show", READY, 0},
+        {PRIVSEP_RELEASE, "release", READY, 0},
         {PRIVSEP_EVENT, "event", {0}, 0},
 };
 
@@ -198,13 +205,17 @@ void privsep_collect_put(struct buf *out, const struct privsep_collect *m)
         buf_be32(out, m->log_max);
 }
 
+static bool get_collect(struct cursor *c, struct privsep_collect *m)
+{
+        return get_bytes(c, &m->verifier_id) && get_bytes(c, &m->challenge) && cursor_be16(c, &m->bank) &&
+               cursor_be32(c, &m->mask) && cursor_be32(c, &m->log_offset) && cursor_be32(c, &m->log_max);
+}
+
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err)
 {
         struct cursor c = cursor_of(in);
         struct privsep_collect m;
-        bool ok = get_bytes(&c, &m.verifier_id) && get_bytes(&c, &m.challenge) && cursor_be16(&c, &m.bank) &&
-                  cursor_be32(&c, &m.mask) && cursor_be32(&c, &m.log_offset) && cursor_be32(&c, &m.log_max);
-        int r = done(ok, &c, "collect", err);
+        int r = done(get_collect(&c, &m), &c, "collect", err);
 
         if (r >= 0)
                 *ret = m;
@@ -224,6 +235,66 @@ int privsep_revoke_get(struct view in, struct privsep_revoke *ret, struct err *e
         bool ok = get_bytes(&c, &m.jws) && get_bytes(&c, &m.nonce) && m.jws.len != 0 &&
                   (m.nonce.len == 0 || m.nonce.len == PRIVSEP_NONCE_BYTES);
         int r = done(ok, &c, "revoke", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
+void privsep_show_put(struct buf *out, const struct privsep_show *m)
+{
+        buf_be32(out, m->number);
+        privsep_collect_put(out, &m->collect);
+}
+
+int privsep_show_get(struct view in, struct privsep_show *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_show m;
+        bool ok = cursor_be32(&c, &m.number) && get_collect(&c, &m.collect);
+        int r = done(ok, &c, "show", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
+void privsep_release_put(struct buf *out, const struct privsep_release *m)
+{
+        buf_be32(out, m->number);
+        buf_u8(out, m->granted);
+        buf_u8(out, m->final);
+        buf_be32(out, m->lease_s);
+        put_bytes(out, m->signature);
+        put_bytes(out, m->text);
+}
+
+int privsep_release_get(struct view in, struct privsep_release *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_release m;
+        bool ok = cursor_be32(&c, &m.number) && get_bool(&c, &m.granted) && get_bool(&c, &m.final) &&
+                  cursor_be32(&c, &m.lease_s) && get_bytes(&c, &m.signature) && get_bytes(&c, &m.text) &&
+                  m.granted == (m.signature.len > 0) && m.granted == (m.lease_s > 0);
+        int r = done(ok, &c, "release", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
+void privsep_wanted_put(struct buf *out, const struct privsep_wanted *m)
+{
+        buf_be32(out, m->number);
+        put_bytes(out, m->body);
+}
+
+int privsep_wanted_get(struct view in, struct privsep_wanted *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_wanted m;
+        bool ok = cursor_be32(&c, &m.number) && get_bytes(&c, &m.body) && (m.number > 0) == (m.body.len > 0);
+        int r = done(ok, &c, "wanted", err);
 
         if (r >= 0)
                 *ret = m;
@@ -377,13 +448,14 @@ void privsep_event_put(struct buf *out, const struct privsep_event *m)
 {
         buf_u8(out, (uint8_t)m->state);
         buf_be32(out, m->log_entries);
+        buf_be32(out, m->wanted);
 }
 
 int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err)
 {
         struct cursor c = cursor_of(in);
         struct privsep_event m;
-        bool ok = get_state(&c, &m.state) && cursor_be32(&c, &m.log_entries);
+        bool ok = get_state(&c, &m.state) && cursor_be32(&c, &m.log_entries) && cursor_be32(&c, &m.wanted);
         int r = done(ok, &c, "event", err);
 
         if (r >= 0)

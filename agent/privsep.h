@@ -24,6 +24,7 @@
 #define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half; some may be longer */
 #define PRIVSEP_REVOKE_MAX  (192u << 10)
 #define PRIVSEP_NONCE_BYTES 16
+#define PRIVSEP_SECRETS_MAX (4u << 20)
 #define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
 enum privsep_type {
@@ -33,6 +34,10 @@ enum privsep_type {
         PRIVSEP_SESSION,    /* privsep_session -> privsep_signed: TPM2_Certify of the AK by itself */
         PRIVSEP_COLLECT,    /* privsep_collect -> privsep_evidence */
         PRIVSEP_REVOKE,     /* privsep_revoke -> bytes: the proof's JSON; empty: there is nothing to prove */
+        PRIVSEP_SECRETS,    /* bytes: the verifier's set of secrets -> {} */
+        PRIVSEP_WANTED,     /* {} -> privsep_wanted: which releases are wanted now */
+        PRIVSEP_SHOW,       /* privsep_show -> privsep_evidence, for the release that is wanted */
+        PRIVSEP_RELEASE,    /* privsep_release -> {} */
         PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
 };
 
@@ -111,7 +116,37 @@ struct privsep_revoke {
 void privsep_revoke_put(struct buf *out, const struct privsep_revoke *m);
 int privsep_revoke_get(struct view in, struct privsep_revoke *ret, struct err *err) MUST_USE;
 
+/*
+ * Evidence for releases. The TPM half made the request's body itself (privsep_wanted), and signs over its
+ * digest: evidence for the release that NUMBER stands for opens no other session.
+ */
+struct privsep_show {
+        uint32_t number;
+        struct privsep_collect collect;
+};
+void privsep_show_put(struct buf *out, const struct privsep_show *m);
+int privsep_show_get(struct view in, struct privsep_show *ret, struct err *err) MUST_USE;
+
+/* What the verifier said to the release of NUMBER. */
+struct privsep_release {
+        uint32_t number;
+        bool granted;
+        bool final;            /* not granted: refused; else not now */
+        uint32_t lease_s;      /* granted */
+        struct view signature; /* granted: TPMT_SIGNATURE */
+        struct view text;      /* not granted: why, for people; from the verifier */
+};
+void privsep_release_put(struct buf *out, const struct privsep_release *m);
+int privsep_release_get(struct view in, struct privsep_release *ret, struct err *err) MUST_USE;
+
 /* Answers. */
+struct privsep_wanted {
+        uint32_t number;  /* 0: none, and no body */
+        struct view body; /* avow.release-request/1, to be posted as it is */
+};
+void privsep_wanted_put(struct buf *out, const struct privsep_wanted *m);
+int privsep_wanted_get(struct view in, struct privsep_wanted *ret, struct err *err) MUST_USE;
+
 struct privsep_status {
         enum privsep_state state;
         bool lockout;         /* the TPM is in dictionary attack lockout; attestation goes on */
@@ -176,6 +211,7 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
 struct privsep_event {
         enum privsep_state state;
         uint32_t log_entries; /* grew: something was measured; worth an attestation at once */
+        uint32_t wanted;      /* a release is wanted: its number; 0: none */
 };
 void privsep_event_put(struct buf *out, const struct privsep_event *m);
 int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err) MUST_USE;

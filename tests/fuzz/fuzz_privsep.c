@@ -17,7 +17,7 @@ static void frames(struct view in)
 
                 if (used <= 0)
                         return;
-                FUZZ_CHECK((size_t)used <= in.len && f.body.len <= PRIVSEP_REVOKE_MAX);
+                FUZZ_CHECK((size_t)used <= in.len && f.body.len <= PRIVSEP_SECRETS_MAX);
                 FUZZ_CHECK(!privsep_permitted(f.type, PRIVSEP_N_STATES));
                 in = VIEW(in.p + used, in.len - (size_t)used);
         }
@@ -42,6 +42,9 @@ static void messages(uint8_t which, struct view in)
                 struct privsep_evidence evidence;
                 struct privsep_event event;
                 struct privsep_revoke revoke;
+                struct privsep_show show;
+                struct privsep_release release;
+                struct privsep_wanted wanted;
         } m;
         int r = -1;
 
@@ -61,6 +64,12 @@ static void messages(uint8_t which, struct view in)
                 privsep_event_put(&b, &m.event);
         else if (which == 8 && (r = privsep_revoke_get(in, &m.revoke, &err)) == 0)
                 privsep_revoke_put(&b, &m.revoke);
+        else if (which == 9 && (r = privsep_show_get(in, &m.show, &err)) == 0)
+                privsep_show_put(&b, &m.show);
+        else if (which == 10 && (r = privsep_release_get(in, &m.release, &err)) == 0)
+                privsep_release_put(&b, &m.release);
+        else if (which == 11 && (r = privsep_wanted_get(in, &m.wanted, &err)) == 0)
+                privsep_wanted_put(&b, &m.wanted);
         if (r == 0)
                 again(&b, in);
 }
