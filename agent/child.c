@@ -164,9 +164,11 @@ bool child_serve(struct child *c, struct half *h, short events)
 void child_tell(struct child *c, const struct half *h)
 {
         AUTO(buf_free) struct buf body = {0};
-        struct privsep_event event = {.state = half_state(h), .log_entries = half_log_entries(h)};
+        struct privsep_event event = {
+                .state = half_state(h), .log_entries = half_log_entries(h), .wanted = half_wanted(h)};
 
-        if (c->fd < 0 || (c->told_state == event.state && c->told_entries == event.log_entries))
+        if (c->fd < 0 || (c->told_state == event.state && c->told_entries == event.log_entries &&
+                          c->told_wanted == event.wanted))
                 return;
         privsep_event_put(&body, &event);
         if (!buf_ok(&body))
@@ -174,6 +176,7 @@ void child_tell(struct child *c, const struct half *h)
         privsep_frame_put(&c->out, &(struct privsep_frame){.type = PRIVSEP_EVENT, .body = VIEW_BUF(&body)});
         c->told_state = event.state;
         c->told_entries = event.log_entries;
+        c->told_wanted = event.wanted;
         (void)write_out(c); /* a broken socket shows at the next poll */
 }
 

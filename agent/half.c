@@ -103,6 +103,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
                 r = read_boot_time(h, err);
         if (r >= 0)
                 r = watch_new(&h->watch, err);
+        if (r >= 0)
+                r = half_secrets_new(h, err);
         if (r < 0)
                 return r;
         *ret = TAKE(h);
@@ -112,6 +114,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
 /* Closes what hangs on the TPM. */
 static void close_tpm(struct half *h)
 {
+        if (h->handout)
+                handout_lose_tpm(h->handout);
         counters_done(&h->counters);
         identity_done(&h->id);
         pcr_log_free(TAKE(h->log));
@@ -125,6 +129,7 @@ void half_free(struct half *h)
         if (!h)
                 return;
         close_tpm(h);
+        half_secrets_free(h);
         watch_free(h->watch);
         fd_close_p(&h->lock);
         agent_config_free(h->config);
@@ -340,7 +345,7 @@ int half_look(struct half *h, enum inventory_look look, int64_t mono_ms, struct 
         return r;
 }
 
-int64_t half_turn(struct half *h, int64_t mono_ms)
+static int64_t turn(struct half *h, int64_t mono_ms)
 {
         struct err err = ERR_INIT;
         bool notice, rescan;
@@ -370,6 +375,13 @@ int64_t half_turn(struct half *h, int64_t mono_ms)
         return h->rescan_at_ms > mono_ms ? h->rescan_at_ms - mono_ms : 0;
 }
 
+int64_t half_turn(struct half *h, int64_t mono_ms)
+{
+        int64_t due_ms = turn(h, mono_ms), secrets_ms = half_secrets_turn(h, mono_ms);
+
+        return secrets_ms < due_ms ? secrets_ms : due_ms;
+}
+
 int half_reload(struct half *h, struct agent_config *new, struct err *err)
 {
         AUTO(agent_config_free_p) struct agent_config *config = new;
@@ -378,6 +390,8 @@ int half_reload(struct half *h, struct agent_config *new, struct err *err)
         struct inventory *other;
         int r = agent_config_check_reload(h->config, config, err);
 
+        if (r >= 0)
+                r = half_secrets_configure(h, config, err);
         if (r < 0)
                 return r;
         if (h->state == PRIVSEP_STATE_READY) {
@@ -408,6 +422,11 @@ const struct agent_config *half_config(const struct half *h)
 enum privsep_state half_state(const struct half *h)
 {
         return h->state;
+}
+
+struct handout *half_handout(struct half *h)
+{
+        return h->handout;
 }
 
 uint32_t half_log_entries(const struct half *h)

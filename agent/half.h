@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "agent/conf.h"
+#include "agent/handout.h"
 #include "agent/privsep.h"
 
 /*
@@ -35,6 +36,11 @@ int half_reload(struct half *h, struct agent_config *new, struct err *err) MUST_
 const struct agent_config *half_config(const struct half *h);
 enum privsep_state half_state(const struct half *h);
 uint32_t half_log_entries(const struct half *h);
+
+/* Who waits for secrets: for the sockets. */
+struct handout *half_handout(struct half *h);
+/* The number of the release that is wanted; 0: none. */
+uint32_t half_wanted(const struct half *h);
 
 /* To poll for notices of changed files. */
 int half_watch_fd(const struct half *h);

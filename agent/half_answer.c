@@ -76,8 +76,7 @@ static int answer_activate(struct half *h, struct view body, struct buf *out, st
         return r;
 }
 
-/* The verifier's id as a string; its form is checked by qualify_*(). */
-static int id_of(struct view v, char ret[QUALIFY_VERIFIER_ID_CHARS + 1], struct err *err)
+int half_verifier_id(struct view v, char ret[QUALIFY_VERIFIER_ID_CHARS + 1], struct err *err)
 {
         if (v.len != QUALIFY_VERIFIER_ID_CHARS || memchr(v.p, '\0', v.len))
                 return err_set(err, ERR_FORMAT, 0, "a verifier's id has 36 characters");
@@ -114,7 +113,7 @@ static int answer_session(struct half *h, struct view body, struct buf *out, str
                 r = raw_challenge(h, m.verifier_id, m.challenge, err);
                 signed_data = m.challenge;
         } else {
-                r = id_of(m.verifier_id, verifier_id, err);
+                r = half_verifier_id(m.verifier_id, verifier_id, err);
                 if (r >= 0)
                         r = qualify_session(verifier_id, h->id.host_id, m.challenge, m.spki_sha256,
                                             &qualifying, err);
@@ -154,7 +153,7 @@ static int qualifying_of(struct half *h, const struct privsep_collect *m, struct
                 *ret = m->challenge;
                 return raw_challenge(h, m->verifier_id, m->challenge, err);
         }
-        r = id_of(m->verifier_id, verifier_id, err);
+        r = half_verifier_id(m->verifier_id, verifier_id, err);
         if (r >= 0)
                 r = qualify_heartbeat(verifier_id, h->id.host_id, m->challenge, digest, err);
         *ret = digest_view(digest);
@@ -251,41 +250,49 @@ static int check_collect(struct half *h, const struct privsep_collect *m, struct
         return blocked ? err_set(err, ERR_IO, 0, "%s", blocked) : 0;
 }
 
-static int answer_collect(struct half *h, struct view body, struct buf *out, struct err *err)
+int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,
+                 struct err *err)
 {
         AUTO(collected_done) struct collected c = {0};
-        struct digest digest = {.alg = DIGEST_SHA256};
-        struct privsep_collect m;
-        struct view qualifying = VIEW_NONE;
         size_t offset;
-        int r = privsep_collect_get(body, &m, err);
+        int r = check_collect(h, m, err);
 
         if (r >= 0)
-                r = check_collect(h, &m, err);
-        if (r >= 0)
-                r = qualifying_of(h, &m, &digest, &qualifying, err);
-        if (r >= 0)
-                r = quote(h, &m, qualifying, &c, err);
+                r = quote(h, m, qualifying, &c, err);
         if (r >= 0 && h->config->peer != AGENT_PEER_KEYLIME)
                 r = tpm_ak_time(h->id.ak, qualifying, &c.time, err);
         if (r >= 0)
                 r = certify_counters(h, qualifying, &c, err);
         if (r < 0)
                 return r;
-        offset = m.log_offset <= pcr_log_count(h->log) ? m.log_offset : 0;
-        r = pcr_log_slice(h->log, offset, m.log_max, PRIVSEP_LOG_MAX, &c.log, err);
+        offset = m->log_offset <= pcr_log_count(h->log) ? m->log_offset : 0;
+        r = pcr_log_slice(h->log, offset, m->log_max, PRIVSEP_LOG_MAX, &c.log, err);
         if (r >= 0)
-                put_collected(h, &m, &c, offset, (size_t)r, out);
+                put_collected(h, m, &c, offset, (size_t)r, out);
         return r < 0 ? r : 0;
+}
+
+static int answer_collect(struct half *h, struct view body, struct buf *out, struct err *err)
+{
+        struct digest digest = {.alg = DIGEST_SHA256};
+        struct view qualifying = VIEW_NONE;
+        struct privsep_collect m;
+        int r = privsep_collect_get(body, &m, err);
+
+        if (r >= 0)
+                r = qualifying_of(h, &m, &digest, &qualifying, err);
+        return r < 0 ? r : half_collect(h, &m, qualifying, out, err);
 }
 
 static const struct {
         enum privsep_type type;
         int (*answer)(struct half *h, struct view body, struct buf *out, struct err *err);
 } handlers[] = {
-        {PRIVSEP_STATUS, answer_status},     {PRIVSEP_IDENTITY, answer_identity},
-        {PRIVSEP_ACTIVATE, answer_activate}, {PRIVSEP_SESSION, answer_session},
-        {PRIVSEP_COLLECT, answer_collect},
+        {PRIVSEP_STATUS, answer_status},        {PRIVSEP_IDENTITY, answer_identity},
+        {PRIVSEP_ACTIVATE, answer_activate},    {PRIVSEP_SESSION, answer_session},
+        {PRIVSEP_COLLECT, answer_collect},      {PRIVSEP_SECRETS, half_answer_secrets},
+        {PRIVSEP_WANTED, half_answer_wanted},   {PRIVSEP_SHOW, half_answer_show},
+        {PRIVSEP_RELEASE, half_answer_release},
 };
 
 static enum privsep_result result_of(struct half *h, const struct err *err)

@@ -7,7 +7,10 @@
 #include "agent/identity.h"
 #include "agent/inventory.h"
 #include "agent/pcr_log.h"
+#include "agent/secret_files.h"
+#include "agent/secrets.h"
 #include "agent/watch.h"
+#include "evidence/qualify.h"
 
 struct half {
         struct agent_config *config;
@@ -22,11 +25,31 @@ struct half {
         struct pcr_log *log;
         struct inventory *inventory;
         struct watch *watch;
+        struct secrets *secrets;
+        struct handout *handout;
+        struct secret_files *files;
         uint64_t boot_time_ms;
         int64_t rescan_at_ms, retry_at_ms, retry_step_ms;
         bool said_unexplained, lockout;
         char said[ERR_TEXT_BYTES]; /* the last problem that was logged: each is logged once */
 };
+
+/* half_secrets.c: what is held of secrets, from the start, TPM or not; what is due. */
+int half_secrets_new(struct half *h, struct err *err) MUST_USE;
+void half_secrets_free(struct half *h);
+int half_secrets_configure(struct half *h, const struct agent_config *config, struct err *err) MUST_USE;
+int64_t half_secrets_turn(struct half *h, int64_t mono_ms);
+/* Answers to requests. */
+int half_answer_secrets(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_wanted(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_show(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_release(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+
+/* half_answer.c: evidence for M, qualified with QUALIFYING. */
+int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,
+                 struct err *err) MUST_USE;
+/* The verifier's id as a string; its form is checked by qualify_*(). */
+int half_verifier_id(struct view v, char ret[QUALIFY_VERIFIER_ID_CHARS + 1], struct err *err) MUST_USE;
 
 /* After a failed TPM call: if the TPM or its handles are gone, everything is closed and tried again later. */
 void half_after_failure(struct half *h, const struct err *err);

@@ -23,6 +23,7 @@
 #include "agent/child.h"
 #include "agent/half.h"
 #include "agent/inventory.h"
+#include "agent/sockets.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -35,11 +36,13 @@
 #define RESPAWN_MIN_MS 1000
 #define RESPAWN_MAX_MS 60000
 #define TURN_MAX_MS    60000
+#define N_OWN_FDS      3 /* signals, notices, the network half */
 
 struct agent {
         const char *file;
         struct half *half;
         struct child child;
+        struct sockets *sockets;
         int signals;
         bool end;
         int64_t respawn_at_ms, respawn_step_ms, child_since_ms;
@@ -103,6 +106,8 @@ static void reload(struct agent *a)
         r = agent_config_load(a->file, &config, &err);
         if (r >= 0)
                 r = half_reload(a->half, config, &err);
+        if (r >= 0 && sockets_configure(a->sockets, half_config(a->half), &err) < 0)
+                log_err(&err, "nobody can ask for secrets"); /* the rest of the configuration is in force */
         if (r < 0) {
                 log_err(&err, "reload refused, the old configuration stays");
         } else {
@@ -157,17 +162,21 @@ static int timeout_of(const struct agent *a, int64_t due_ms, int64_t mono_ms)
 
 static void serve(struct agent *a)
 {
+        int64_t sockets_ms = 0;
+
         while (!a->end) {
                 int64_t mono_ms = clock_mono_ms(), due_ms = half_turn(a->half, mono_ms);
-                struct pollfd fds[3];
+                struct pollfd fds[N_OWN_FDS + SOCKETS_FDS_MAX];
+                size_t n = sockets_poll(a->sockets, fds + N_OWN_FDS);
 
+                due_ms = sockets_ms < due_ms ? sockets_ms : due_ms;
                 start_child(a, mono_ms);
                 child_tell(&a->child, a->half);
                 feed_watchdog(a);
                 fds[0] = (struct pollfd){.fd = a->signals, .events = POLLIN};
                 fds[1] = (struct pollfd){.fd = half_watch_fd(a->half), .events = POLLIN};
                 fds[2] = (struct pollfd){.fd = a->child.fd, .events = child_events(&a->child)};
-                if (poll(fds, ARRAY_LEN(fds), timeout_of(a, due_ms, mono_ms)) < 0 && errno != EINTR) {
+                if (poll(fds, N_OWN_FDS + n, timeout_of(a, due_ms, mono_ms)) < 0 && errno != EINTR) {
                         log_error("poll: %s", strerror(errno));
                         return;
                 }
@@ -175,6 +184,7 @@ static void serve(struct agent *a)
                         child_ended(a, clock_mono_ms());
                 if (fds[0].revents)
                         on_signal(a);
+                sockets_ms = sockets_serve(a->sockets, fds + N_OWN_FDS, n, clock_mono_ms());
         }
 }
 
@@ -189,6 +199,10 @@ static int run_tpm_half(struct agent *a, struct agent_config *config, bool measu
                 agent_config_free(config);
         if (r >= 0)
                 r = half_start(a->half, &err);
+        if (r >= 0 && !measure_only)
+                r = sockets_new(half_handout(a->half), &a->sockets, &err);
+        if (r >= 0 && !measure_only)
+                r = sockets_configure(a->sockets, half_config(a->half), &err);
         if (r < 0) {
                 log_err(&err, "cannot start");
                 (void)sd_notifyf(0, "STATUS=%s", err.text);
@@ -220,6 +234,7 @@ static int tpm_half(const char *file, struct agent_config *config, bool measure_
 #endif
         (void)setenv("TSS2_LOG", "all+none", 0); /* errors come to us as codes */
         status = run_tpm_half(&a, config, measure_only);
+        sockets_free(a.sockets);
         half_free(a.half);
         fd_close_p(&a.signals);
         return status;

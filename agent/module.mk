@@ -3,6 +3,7 @@
 # what both need in agent/libboth.la.
 noinst_LTLIBRARIES += agent/libboth.la
 agent_libboth_la_SOURCES = \
+	agent/acl.c agent/acl.h \
 	agent/conf.c agent/conf.h \
 	agent/privsep.c agent/privsep.h
 agent_libboth_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la
@@ -12,14 +13,21 @@ agent_libagent_la_SOURCES = \
 	agent/counters.c agent/counters.h \
 	agent/half.c agent/half.h agent/half_private.h \
 	agent/half_answer.c \
+	agent/half_secrets.c \
 	agent/identity.c agent/identity.h \
 	agent/inventory.c agent/inventory.h \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
-	agent/secrets.h \
+	agent/handout.c agent/handout.h \
+	agent/handout_chain.c agent/handout_chain.h \
+	agent/peer.c agent/peer.h \
+	agent/secret_files.c agent/secret_files.h \
+	agent/secrets.c agent/secrets.h agent/secrets_private.h \
+	agent/secrets_copies.c \
+	agent/sockets.c agent/sockets.h \
 	agent/watch.c agent/watch.h
-agent_libagent_la_LIBADD = agent/libboth.la lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
+agent_libagent_la_LIBADD = agent/libboth.la lib/wire/libwire.la lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)
 
 include agent/net.mk

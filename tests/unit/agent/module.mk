@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 agent_tests = \
+	tests/unit/agent/test_acl \
 	tests/unit/agent/test_conf \
 	tests/unit/agent/test_agent_counters \
 	tests/unit/agent/test_half \
@@ -7,6 +8,7 @@ agent_tests = \
 	tests/unit/agent/test_privsep
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
+tests_unit_agent_test_acl_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_conf_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_agent_counters_SOURCES = tests/unit/agent/test_agent_counters.c tests/unit/tpm/swtpm.c
 tests_unit_agent_test_agent_counters_LDADD = agent/libagent.la $(TEST_LIBS)
