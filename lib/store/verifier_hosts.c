@@ -15,7 +15,7 @@
         " s.epoch_index, s.floor_index, s.epoch, s.floor, s.counter_key,"                                    \
         " t.trust, t.wipe, t.seq, t.since_ms, t.failed_at_ms, t.destroy_at_ms, t.held, t.wipe_by_ms,"        \
         " t.reason, t.reinstate_actor, t.reinstate_reason, t.reinstate_until_ms, t.reinstate_unwiped,"       \
-        " r.jws, r.nonce"                                                                                    \
+        " r.jws, r.nonce, t.epoch"                                                                           \
         " FROM hosts h LEFT JOIN states s ON s.tenant = h.tenant AND s.name = h.name"                        \
         " LEFT JOIN trust t ON t.tenant = h.tenant AND t.name = h.name"                                      \
         " LEFT JOIN revocations r ON r.tenant = t.tenant AND r.host = t.name AND r.seq = t.seq"
@@ -93,6 +93,7 @@ static int read_trust(const struct store_row *row, struct host_trust *t, struct 
         t->wipe_by_ms = store_row_int(row, 47);
         t->reinstate_until_ms = store_row_int(row, 51);
         t->reinstate_unwiped = store_row_int(row, 52) != 0;
+        t->epoch = (uint64_t)store_row_int(row, 55);
         if (store_row_text_dup(row, 48, &t->reason, err) < 0 ||
             store_row_text_dup(row, 49, &t->reinstate_actor, err) < 0 ||
             store_row_text_dup(row, 50, &t->reinstate_reason, err) < 0 ||

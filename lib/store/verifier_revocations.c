@@ -25,7 +25,7 @@ const char verifier_revocations_migration[] =
         " seq BIGINT NOT NULL, since_ms BIGINT NOT NULL, failed_at_ms BIGINT NOT NULL,"
         " destroy_at_ms BIGINT NOT NULL, held BIGINT NOT NULL, wipe_by_ms BIGINT NOT NULL, reason TEXT,"
         " reinstate_actor TEXT, reinstate_reason TEXT, reinstate_until_ms BIGINT NOT NULL,"
-        " reinstate_unwiped BIGINT NOT NULL,"
+        " reinstate_unwiped BIGINT NOT NULL, epoch BIGINT NOT NULL,"
         " PRIMARY KEY (tenant, name));"
         "CREATE TABLE revocations ("
         " n BIGINT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, host TEXT NOT NULL, seq BIGINT NOT NULL,"
@@ -85,6 +85,7 @@ void trust_change_free(struct trust_change *c)
         free((char *)(uintptr_t)c->reaction);
         free((char *)(uintptr_t)c->severity);
         free((char *)(uintptr_t)c->policy);
+        audit_entry_free(&c->audit);
         *c = (struct trust_change){.payload = NULL};
 }
 
@@ -101,6 +102,8 @@ int trust_change_dup(const struct trust_change *from, struct trust_change *ret, 
         c.reaction = reaction;
         c.severity = severity;
         c.policy = policy;
+        if (r >= 0 && from->audit.action)
+                r = audit_entry_dup(&from->audit, &c.audit, err);
         if (r < 0) {
                 trust_change_free(&c);
                 return r;
@@ -116,8 +119,8 @@ static int write_trust(struct vreq *q, struct store_conn *c, const struct host_t
         static const char sql[] =
                 "INSERT INTO trust (tenant, name, trust, wipe, seq, since_ms, failed_at_ms, destroy_at_ms,"
                 " held, wipe_by_ms, reason, reinstate_actor, reinstate_reason, reinstate_until_ms,"
-                " reinstate_unwiped)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+                " reinstate_unwiped, epoch)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
                 " ON CONFLICT (tenant, name) DO UPDATE SET trust = excluded.trust, wipe = excluded.wipe,"
                 " seq = excluded.seq, since_ms = excluded.since_ms, failed_at_ms = excluded.failed_at_ms,"
                 " destroy_at_ms = excluded.destroy_at_ms, held = excluded.held,"
@@ -125,7 +128,7 @@ static int write_trust(struct vreq *q, struct store_conn *c, const struct host_t
                 " reinstate_actor = excluded.reinstate_actor,"
                 " reinstate_reason = excluded.reinstate_reason,"
                 " reinstate_until_ms = excluded.reinstate_until_ms,"
-                " reinstate_unwiped = excluded.reinstate_unwiped"
+                " reinstate_unwiped = excluded.reinstate_unwiped, epoch = excluded.epoch"
                 " WHERE excluded.seq >= trust.seq";
 
         return store_exec(c, sql,
@@ -134,7 +137,7 @@ static int write_trust(struct vreq *q, struct store_conn *c, const struct host_t
                                      STORE_I(t->destroy_at_ms), STORE_I(t->held), STORE_I(t->wipe_by_ms),
                                      STORE_T(t->reason), STORE_T(t->reinstate_actor),
                                      STORE_T(t->reinstate_reason), STORE_I(t->reinstate_until_ms),
-                                     STORE_I(t->reinstate_unwiped)),
+                                     STORE_I(t->reinstate_unwiped), STORE_I((int64_t)t->epoch)),
                           err);
 }
 
@@ -164,9 +167,13 @@ int vreq_write_trust(struct vreq *q, struct store_conn *c, const struct trust_ch
 {
         int r = write_trust(q, c, &change->trust, err);
 
-        if (r > 0 && change->payload && write_revocation(q, c, change, err) < 0)
+        if (r <= 0)
+                return r;
+        if (change->payload && write_revocation(q, c, change, err) < 0)
                 return -(int)err->kind;
-        return r;
+        if (change->audit.action && audit_append(c, q->db->audit_key, &change->audit, err) < 0)
+                return -(int)err->kind;
+        return 1;
 }
 
 static int body_trust(struct vreq *q, struct store_conn *c, struct err *err)
@@ -175,18 +182,17 @@ static int body_trust(struct vreq *q, struct store_conn *c, struct err *err)
 
         if (r == 0)
                 q->outcome = STORE_CONFLICT;
-        return r > 0 ? vreq_audit(q, c, err) : r;
+        return r < 0 ? r : 0;
 }
 
 int verifier_db_trust(struct verifier_db *db, const char *tenant, const char *name,
-                      const struct trust_change *change, const struct audit_entry *audit, trust_done_fn done,
-                      void *ctx, struct err *err)
+                      const struct trust_change *change, trust_done_fn done, void *ctx, struct err *err)
 {
         AUTO(vreq_free_p)
         struct vreq *q = NULL;
 
         if (vreq_new(db, STORE_DURABLE, tenant, name, body_trust, vreq_tell_done, ctx, &q, err) < 0 ||
-            trust_change_dup(change, &q->trust, err) < 0 || vreq_set_audit(q, audit, err) < 0)
+            trust_change_dup(change, &q->trust, err) < 0)
                 return -ERR_NOMEM;
         q->fn.done = done;
         return vreq_submit(&q);

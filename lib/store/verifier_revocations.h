@@ -38,6 +38,7 @@ struct host_trust {
         int64_t failed_at_ms;  /* first failure since the last pass; 0: none */
         int64_t destroy_at_ms; /* when the policy wants the destroy; 0: it does not */
         bool held;             /* its destroy waits for a second person */
+        uint64_t epoch;        /* that the last destroy ends */
         int64_t wipe_by_ms;    /* deadline of the proof while `wipe` is pending */
         char *reason;          /* of the last change, one sentence, or NULL */
         char *reinstate_actor; /* who asked for its reinstatement, and why; NULL: nobody */
@@ -62,6 +63,7 @@ struct trust_change {
         const char *reaction; /* "suspend", "destroy", "reinstate" */
         const char *severity, *policy;
         int64_t issued_at_ms;
+        struct audit_entry audit; /* action NULL: none */
 };
 /* Return: 0; -ERR_NOMEM, RET empty. A copy owns its texts. */
 int trust_change_dup(const struct trust_change *from, struct trust_change *ret, struct err *err) MUST_USE;
@@ -75,8 +77,8 @@ typedef void (*trust_done_fn)(void *ctx, enum store_outcome outcome, const struc
  * called; -ERR_NOMEM.
  */
 int verifier_db_trust(struct verifier_db *db, const char *tenant, const char *name,
-                      const struct trust_change *change, const struct audit_entry *audit, trust_done_fn done,
-                      void *ctx, struct err *err) MUST_USE;
+                      const struct trust_change *change, trust_done_fn done, void *ctx,
+                      struct err *err) MUST_USE;
 
 /*
  * The fuse when it is blown: no host under POLICY ("": none at all) is destroyed before a second person has
