@@ -26,6 +26,8 @@ struct round {
         bool durable;                 /* wait for the disk before answering */
         bool changed;                 /* the verdict is another one: an audit record */
         struct host_state state;      /* as it will be */
+        bool trust_changed;           /* so will trust be: */
+        struct trust_change trust;
 };
 void round_free(struct round *r);
 DEFINE_AUTO(struct round, round_free)

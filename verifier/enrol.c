@@ -44,24 +44,39 @@ static void finish(struct job *job, int status, const char *detail)
 
 /* ---- writing ---- */
 
-static int add_to_table(struct job *job, struct err *err)
+static int add_to_table(struct job *job, struct verifier_host *from, struct err *err)
 {
-        struct verifier_host from = {.enrolment = job->e};
-        char *name = str_dup(job->e.name);
+        const char *name = job->e.name;
         struct host *host = NULL;
-        int r;
+        int r = hosts_add(job->v->hosts, job->v->rules, from, clock_now_ms(), loop_now_ms(), &host, err);
 
-        if (!name)
-                return err_nomem(err);
-        r = hosts_add(job->v->hosts, job->v->rules, &from, clock_now_ms(), loop_now_ms(), &host, err);
-        job->e = (struct enrolment){.name = name};
-        enrolment_free(&from.enrolment);
         if (r < 0)
                 return r;
         host->shown = verifier_shown(job->v, host);
         events_emit(job->v->events, "host.added", name, host_shown_name(host->shown), NULL, NULL);
         log_info("host %s is enrolled", SHOW(name));
         return 0;
+}
+
+/* Read back, since a name may bring trust with it from before. */
+static void on_read_back(void *ctx, enum store_outcome outcome, struct verifier_host *hosts, size_t n,
+                         const struct err *store_err)
+{
+        struct job *job = ctx;
+        struct err err = ERR_INIT;
+        int r = 0;
+
+        if (outcome == STORE_FAILED)
+                log_err(store_err, "host %s is enrolled, but cannot be used before a restart",
+                        SHOW(job->e.name));
+        else if (n == 1 && (r = add_to_table(job, &hosts[0], &err)) < 0)
+                log_err(&err, "host %s is enrolled, but cannot be used before a restart", SHOW(job->e.name));
+        if (outcome == STORE_FAILED || r < 0)
+                finish(job, 503, "Enrolled; the verifier's log says why it cannot be used yet.");
+        else if (n != 1)
+                finish(job, 409, "The host was removed again meanwhile.");
+        else
+                finish(job, 201, NULL);
 }
 
 static void on_written(void *ctx, enum store_outcome outcome, const struct err *store_err)
@@ -85,12 +100,8 @@ static void on_written(void *ctx, enum store_outcome outcome, const struct err *
         default:
                 break;
         }
-        if (add_to_table(job, &err) < 0) {
-                log_err(&err, "host %s is enrolled, but cannot be used before a restart", SHOW(job->e.name));
-                finish(job, 503, "Enrolled; the verifier's log says why it cannot be used yet.");
-                return;
-        }
-        finish(job, 201, NULL);
+        if (verifier_db_get(job->v->db, job->e.tenant, job->e.name, on_read_back, job, &err) < 0)
+                finish(job, 503, "Enrolled; the verifier has no memory to use it before a restart.");
 }
 
 static void write_enrolment(struct job *job)

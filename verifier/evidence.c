@@ -19,6 +19,7 @@
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/reply.h"
+#include "verifier/trust.h"
 #include "verifier/wait.h"
 #include "wire/attestation.h"
 
@@ -37,6 +38,7 @@ void round_free(struct round *r)
         policy_unref(r->policy.policy);
         free(r->policy_name);
         host_state_free(&r->state);
+        trust_change_free(&r->trust);
         free(r);
 }
 
@@ -278,7 +280,10 @@ static void conclude(struct round *r, struct host *host)
 
         count_verdict(r->v, state);
         watch_host(r->v, host);
-        answer(r, host, evaluations[state], state == VERDICT_PASS && surprise(r), false);
+        answer(r, host, evaluations[state],
+               state == VERDICT_PASS &&
+                       (surprise(r) || (trust_wants_challenge(host) && !r->challenge.immediate)),
+               false);
 }
 
 /* A verdict that changed is on the disk, or could not be written. */

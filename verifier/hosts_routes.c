@@ -18,22 +18,6 @@
 #define INTERVAL_MIN   500
 #define INTERVAL_MAX   (86400 * 1000LL)
 
-/* The host in the path, or 404. While hosts are being read the rest may still come. */
-static struct host *host_of(struct verifier *v, struct http_request *req)
-{
-        struct host *host = hosts_find(v->hosts, http_request_param(req, "id"));
-
-        if (host)
-                return host;
-        if (v->loading) {
-                http_answer_retry_after(req, 1000);
-                http_answer_problem(req, 503, NULL, "Hosts are still being read from the database.");
-        } else {
-                http_answer_problem(req, 404, NULL, "No host of this name is enrolled.");
-        }
-        return NULL;
-}
-
 /* ---- reading ---- */
 
 struct filter {
@@ -90,7 +74,7 @@ static void on_list(struct http_request *req, void *ctx)
 static void on_show(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
-        struct host *host = host_of(v, req);
+        struct host *host = reply_host(v, req);
 
         if (host)
                 reply_json(req, 200, view_host_whole(v, host));
@@ -99,7 +83,7 @@ static void on_show(struct http_request *req, void *ctx)
 static void on_explain(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
-        struct host *host = host_of(v, req);
+        struct host *host = reply_host(v, req);
 
         if (host)
                 reply_json(req, 200, view_explain(v, host));
@@ -321,7 +305,7 @@ static int read_change(const struct http_request *req, const struct host *host, 
 static void on_change(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
-        struct host *host = host_of(v, req);
+        struct host *host = reply_host(v, req);
         AUTO(changing_free_p) struct changing *c = host ? changing_new(v, req, host) : NULL;
         struct audit_entry entry = {.time_ms = clock_now_ms(), .action = "host.change"};
         struct err err = ERR_INIT;
@@ -364,7 +348,7 @@ static void on_removed(void *ctx, enum store_outcome outcome, const struct err *
 static void on_remove(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
-        struct host *host = host_of(v, req);
+        struct host *host = reply_host(v, req);
         AUTO(changing_free_p) struct changing *c = host ? changing_new(v, req, host) : NULL;
         struct audit_entry entry = {.time_ms = clock_now_ms(), .action = "host.remove"};
         struct err err = ERR_INIT;

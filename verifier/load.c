@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "verifier/verifier.h"
+#include "verifier/trust.h"
 
 /* Few enough that the loop answers between two pages. */
 #define PAGE 32
@@ -30,6 +30,7 @@ static int add_one(struct verifier *v, struct verifier_host *from, struct host *
                 log_warning("host %s has no policy that can be read: its evidence is refused until it has",
                             SHOW(host->e.name));
         host->shown = verifier_shown(v, host);
+        trust_loaded(v, host);
         *ret = host;
         return 0;
 }

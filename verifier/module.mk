@@ -6,20 +6,26 @@ verifier_libverifier_la_SOURCES = \
 	verifier/enrol.c verifier/enrol.h \
 	verifier/events.c verifier/events.h \
 	verifier/evidence.c \
+	verifier/fuse.c verifier/fuse.h \
+	verifier/holds.c verifier/holds.h \
 	verifier/hosts.c verifier/hosts.h \
 	verifier/hosts_routes.c \
 	verifier/keys.c verifier/keys.h \
 	verifier/load.c \
 	verifier/policies_routes.c \
 	verifier/policy_test.c verifier/policy_test.h \
+	verifier/react.c verifier/react.h \
 	verifier/record.c \
 	verifier/records_routes.c \
 	verifier/reply.c verifier/reply.h \
+	verifier/revocation.c verifier/revocation.h \
 	verifier/rules.c verifier/rules.h \
 	verifier/session_routes.c \
 	verifier/sessions.c verifier/sessions.h \
 	verifier/settings.c verifier/settings.h \
 	verifier/status_routes.c \
+	verifier/trust.c verifier/trust.h \
+	verifier/trust_routes.c \
 	verifier/v2_routes.c \
 	verifier/verifier.c verifier/verifier.h \
 	verifier/view.c verifier/view.h \

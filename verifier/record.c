@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "evidence/bundle.h"
-#include "verifier/attest.h"
+#include "verifier/trust.h"
 
 #define RECORD_START 0x1e /* RFC 7464; never inside JSON */
 
@@ -222,6 +222,12 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
         int n = make_state(r, host, err);
 
         if (n >= 0)
+                n = trust_after_evidence(r, host, err);
+        if (n > 0) {
+                r->durable = true;
+                record.trust = &r->trust;
+        }
+        if (n >= 0)
                 n = make_bundle(r, host, &record.bundle, err);
         if (n >= 0) {
                 record.cel = log_to_keep(r, host, &r->state);
@@ -267,6 +273,7 @@ void round_apply(struct round *r, struct host *host)
         }
         if (r->result.counters.known)
                 host->counters = r->result.counters;
+        trust_apply(r, host);
         host->evidence_ms = loop_now_ms();
         host->challenge.out = false; /* single-use */
 }

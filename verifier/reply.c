@@ -104,6 +104,22 @@ void reply_actor(const struct http_request *req, struct buf *out)
         buf_fmt(out, ") from %s", peer->address);
 }
 
+/* While hosts are being read the rest may still come. */
+struct host *reply_host(struct verifier *v, struct http_request *req)
+{
+        struct host *host = hosts_find(v->hosts, http_request_param(req, "id"));
+
+        if (host)
+                return host;
+        if (v->loading) {
+                http_answer_retry_after(req, 1000);
+                http_answer_problem(req, 503, NULL, "Hosts are still being read from the database.");
+        } else {
+                http_answer_problem(req, 404, NULL, "No host of this name is enrolled.");
+        }
+        return NULL;
+}
+
 struct host *reply_agent(struct verifier *v, struct http_request *req, struct session **ret_session)
 {
         const struct http_peer *peer = http_request_peer(req);

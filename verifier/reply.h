@@ -33,6 +33,10 @@ bool reply_no_dry_run(struct http_request *req);
 /* "CN=ann (admin)": who asks, for audit records. */
 void reply_actor(const struct http_request *req, struct buf *out);
 
+/* The host in the path; else answers 404, or 503 while hosts are being read, and returns NULL. */
+struct verifier;
+struct host *reply_host(struct verifier *v, struct http_request *req);
+
 /* The host that a bearer token speaks for, if it is the one in the path; else answers 401 or 403 and returns
  * NULL. */
 struct session;

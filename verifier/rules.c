@@ -19,6 +19,7 @@ struct ruleset {
         struct rules *table; /* whose `inline_` it is in; NULL: by name */
         char *name;          /* NULL: of a tpm_policy */
         char *key;           /* of a tpm_policy: its text */
+        char *pushed_by;     /* the newest version */
         size_t refs;
         struct policy_version versions[EFFECTIVE_VERSIONS_MAX];
         size_t n;
@@ -54,6 +55,7 @@ void ruleset_unref(struct ruleset *s)
         drop_versions(s);
         free(s->name);
         free(s->key);
+        free(s->pushed_by);
         free(s);
 }
 
@@ -105,6 +107,9 @@ static int compile(const struct stored_policy *stored, size_t n, struct ruleset 
         if (n > EFFECTIVE_VERSIONS_MAX)
                 return err_set(err, ERR_LIMIT, 0, "%zu versions in force, at most %d", n,
                                EFFECTIVE_VERSIONS_MAX);
+        into->pushed_by = n && stored[0].actor ? str_dup(stored[0].actor) : NULL;
+        if (n && stored[0].actor && !into->pushed_by)
+                return err_nomem(err);
         for (size_t i = 0; i < n; i++) {
                 const char *source = stored[i].source ? stored[i].source : stored[i].name;
                 struct policy *policy = NULL;
@@ -134,6 +139,8 @@ int rules_replace(struct rules *r, const char *name, const struct stored_policy 
                         had->versions[i] = fresh->versions[i];
                 had->n = fresh->n;
                 fresh->n = 0;
+                free(had->pushed_by);
+                had->pushed_by = TAKE(fresh->pushed_by);
                 return 0;
         }
         if (map_put(&r->names, name, fresh) < 0)
@@ -222,6 +229,11 @@ size_t ruleset_hosts(const struct ruleset *s)
 const struct policy_version *ruleset_newest(const struct ruleset *s)
 {
         return s->n ? &s->versions[0] : NULL;
+}
+
+const char *ruleset_pushed_by(const struct ruleset *s)
+{
+        return s->pushed_by;
 }
 
 int ruleset_effective(struct ruleset *s, int64_t now_ms, const struct policy_effective **ret, struct err *err)

@@ -44,6 +44,8 @@ const char *ruleset_name(const struct ruleset *s); /* NULL: of a tpm_policy */
 size_t ruleset_hosts(const struct ruleset *s);     /* references beside the table's own */
 /* The newest version; NULL if there is none. */
 const struct policy_version *ruleset_newest(const struct ruleset *s);
+/* Who pushed that version, as an audit record says it; NULL: not known. */
+const char *ruleset_pushed_by(const struct ruleset *s);
 /* What holds at NOW_MS, borrowed until the next call. Return: 0; -ERR_CONFIG, -ERR_NOMEM. */
 int ruleset_effective(struct ruleset *s, int64_t now_ms, const struct policy_effective **ret,
                       struct err *err) MUST_USE;

@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "http/server.h"
 #include "store/verifier_db.h"
+#include "verifier/fuse.h"
 
 /* verifier.yaml as numbers; texts stay in the conf that they were read from. avow-verifier(8) is the
  * reference. */
@@ -21,6 +22,8 @@ struct settings {
         int64_t ear_lifetime_ms; /* ear.lifetime */
         int64_t tolerance_ms;    /* clock.tolerance */
         int64_t sessions_per_minute;
+        int64_t wipe_ms; /* revocation.deadline: until a wipe has to be proven */
+        struct fuse_limits fuse;
         bool keylime_admins; /* compat: keylime */
         struct history_limits history;
         struct http_limits limits;

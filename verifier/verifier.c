@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/cert.h"
+#include "verifier/trust.h"
 #include "verifier/wait.h"
 
 #define KEY_FILE_MAX      65536
@@ -108,6 +109,17 @@ static int add_metrics(struct verifier *v, struct err *err)
                 if (add_counter(v, "avow_hosts", "Enrolled hosts, by state.", "state",
                                 host_shown_name((enum host_shown)i), METRIC_GAUGE, &c->hosts[i], err) < 0)
                         return -(int)err->kind;
+        for (size_t i = 0; i < REACTION_N; i++)
+                if (add_counter(v, "avow_trust_changes", "Changes of hosts' trust, by reaction.", "reaction",
+                                reaction_name((enum reaction)i), METRIC_COUNTER, &c->reactions[i], err) < 0)
+                        return -(int)err->kind;
+        for (size_t i = 0; i < TRUST_N; i++)
+                if (add_counter(v, "avow_hosts_trust", "Enrolled hosts, by trust.", "trust",
+                                trust_name((enum trust)i), METRIC_GAUGE, &c->trust[i], err) < 0)
+                        return -(int)err->kind;
+        if (add_counter(v, "avow_destroys_held", "Hosts whose destroy waits for a second person.", NULL, NULL,
+                        METRIC_GAUGE, &c->held, err) < 0)
+                return -(int)err->kind;
         if (add_counter(v, "avow_sessions", "Open sessions of hosts.", NULL, NULL, METRIC_GAUGE, &c->sessions,
                         err) < 0)
                 return -(int)err->kind;
@@ -170,8 +182,8 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts, routes_records,
-                routes_policies, routes_wait,         routes_v2,    routes_status,
+                routes_sessions, routes_attestations, routes_hosts, routes_records, routes_policies,
+                routes_trust,    routes_wait,         routes_v2,    routes_status,
         };
         int r = 0;
 
@@ -237,12 +249,17 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 r = sessions_new(&v->sessions, err);
         if (r >= 0)
                 r = events_new(&v->events, err);
+        if (r >= 0)
+                r = fuse_new(&v->fuse, err);
         if (r >= 0 && conf_str(v->settings.conf, "registrar.url"))
                 r = http_client_new(v->loop, &registrar, &v->registrar, err);
         if (r >= 0)
                 r = add_routes(v, err);
         if (r >= 0)
                 r = watch_start(v, err);
+        v->up_ms = clock_mono_ms();
+        if (r >= 0)
+                r = trust_start(v, err);
         return r >= 0 ? load_start(v, err) : r;
 }
 
@@ -308,6 +325,7 @@ void verifier_done(struct verifier *v)
         loop_free(v->loop);
         hosts_free(v->hosts);
         rules_free(v->rules);
+        fuse_free(v->fuse);
         sessions_free(v->sessions);
         tls_server_free(v->tls);
         audit_key_free(v->audit_key);

@@ -9,11 +9,13 @@
 #include "http/server.h"
 #include "store/audit.h"
 #include "verifier/events.h"
+#include "verifier/fuse.h"
 #include "verifier/hosts.h"
 #include "verifier/keys.h"
 #include "verifier/rules.h"
 #include "verifier/sessions.h"
 #include "verifier/settings.h"
+#include "wire/event.h"
 
 /* The program's state, one struct, and what its files offer each other. Everything runs on one loop. */
 
@@ -21,6 +23,7 @@ struct counters {
         struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
         struct metric_series *sessions_opened, *sessions_refused;
         struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
+        struct metric_series *reactions[REACTION_N], *trust[TRUST_N], *held;
 };
 
 struct verifier {
@@ -37,14 +40,17 @@ struct verifier {
         struct sessions *sessions;
         struct events *events;
         struct waits *waits;
+        struct fuse *fuse;
         struct http_client *registrar; /* NULL: none configured */
         struct loop_timer *sweep, *watchdog;
         struct counters counters;
         int64_t started_at_ms, watchdog_ms;
+        int64_t up_ms;            /* when it started, monotonic */
         int64_t swept_ms;         /* sessions were swept, monotonic */
         int64_t wall_ms, mono_ms; /* both clocks at the last sweep: a jump shows */
         bool loading;             /* hosts are still being read */
         bool rules_loaded;
+        bool holds_unknown; /* what the fuse held before the start is not read yet */
 };
 
 /* Reads the configuration, the certificates and the keys, and forgets them. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "verifier/trust.h"
 
 int view_time(json_t *j, const char *name, int64_t ms)
 {
@@ -103,16 +104,13 @@ static int64_t since_ms(const struct verifier *v, const struct host *host)
 
 static int set_state(const struct verifier *v, const struct host *host, json_t *j)
 {
-        struct host_times times = verifier_times(v);
         int r = 0;
 
         r |= json_set_str(j, "name", host->e.name);
         r |= json_set_str(j, "tenant", host->e.tenant);
         r |= json_set_str(j, "peer", host->e.keylime ? "keylime" : "avow");
         r |= json_set_str(j, "state", host_shown_name(verifier_shown(v, host)));
-        r |= json_set_str(j, "trust",
-                          host_suspended(host, &times, clock_now_ms(), loop_now_ms()) ? "suspended"
-                                                                                      : "trusted");
+        r |= json_set_str(j, "trust", trust_name(trust_of(v, host)));
         r |= json_set_bool(j, "enforced", !host->s.judged || host->s.enforced);
         r |= view_time(j, "since", since_ms(v, host));
         r |= json_set_bool(j, "paused", host->e.paused);
@@ -121,6 +119,29 @@ static int set_state(const struct verifier *v, const struct host *host, json_t *
         r |= view_time(j, "last_evidence", host->s.evidence_at_ms);
         r |= view_time(j, "last_pass", host->s.pass_at_ms);
         return r;
+}
+
+/* Trust beside the verdict: how it came to be, and what is to come. */
+static json_t *view_trust(const struct host *host)
+{
+        const struct host_trust *t = &host->s.trust;
+        AUTO(json_free_p) json_t *j = json_object();
+        AUTO(mem_free_p) char *id = t->seq ? str_fmt("%s/%lld", host->e.name, (long long)t->seq) : NULL;
+        int r = t->seq && !id ? -1 : 0;
+
+        r |= json_set_str(j, "recorded", trust_name((enum trust)t->trust));
+        r |= view_time(j, "since", t->since_ms);
+        r |= json_set_str(j, "reason", t->reason);
+        r |= json_set_str(j, "revocation", id);
+        r |= json_set_str(j, "wipe", wipe_name((enum wipe)t->wipe));
+        r |= view_time(j, "failed_at", t->failed_at_ms);
+        r |= view_time(j, "destroy_at", t->destroy_at_ms);
+        r |= json_set_bool(j, "held", t->held);
+        if (t->reinstate_actor)
+                r |= set_new(j, "reinstatement",
+                             json_pack("{s:s, s:s?, s:b}", "asked_by", t->reinstate_actor, "reason",
+                                       t->reinstate_reason, "unwiped", t->reinstate_unwiped));
+        return r ? NULL : TAKE(j);
 }
 
 json_t *view_host(const struct verifier *v, const struct host *host, const char *schema)
@@ -139,6 +160,7 @@ json_t *view_host(const struct verifier *v, const struct host *host, const char 
         r |= json_set_int(j, "n_refused", host->n_refused);
         r |= set_new(j, "counts", view_counts(verdict));
         r |= json_set_str(j, "summary", summary(verdict));
+        r |= set_new(j, "trust_detail", view_trust(host));
         r |= set_new(j, "ek", view_ek(host));
         r |= set_new(j, "labels", parsed(host->e.labels, json_object()));
         r |= view_time(j, "enrolled_at", host->e.enrolled_at_ms);

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "verifier/verifier.h"
+#include "verifier/trust.h"
 
 #define SWEEP_MS          1000
 #define SESSIONS_SWEEP_MS 30000
@@ -95,6 +95,7 @@ static void on_sweep(void *ctx)
         }
         for (size_t i = 0; i < HOST_N_SHOWN; i++)
                 metric_set(v->counters.hosts[i], counts[i]);
+        trust_sweep(v);
         if (now_ms - v->swept_ms > SESSIONS_SWEEP_MS) {
                 sessions_sweep(v->sessions, now_ms);
                 v->swept_ms = now_ms;
