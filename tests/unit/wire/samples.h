@@ -136,7 +136,8 @@
                 "0a") "\",\"name\":\"db\",\"nonce\":\"" H32("01") "\"},"                                     \
                                                                   "{\"approval\":\"" H32(                    \
                                                                           "0b") "\",\"name\":\"tls.key\","   \
-                                                                                "\"nonce\":\"" H32("02") "\"}]}"
+                                                                                "\"nonce\":\"" H32(          \
+                                                                                        "02") "\"}]}"
 #define AV_RELEASE_CHALLENGE                                                                                 \
         "{\"id\":\"" UUID_A "\",\"next\":" AV_NEXT ",\"schema\":\"avow.release-challenge/1\"}"
 #define AV_RELEASE                                                                                           \

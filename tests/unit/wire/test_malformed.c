@@ -165,104 +165,69 @@ static void every_allocation(void **state)
                 oom_each(decode_row, (void *)&rows[i]);
 }
 
+/* One secret asked for twice. */
+#define TWICE                                                                                                \
+        "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(                          \
+                "0a") "\",\"name\":\"db\","                                                                  \
+                      "\"nonce\":\"" H32("01") "\"},{\"approval\":\"" H32(                                   \
+                              "0b") "\",\"name\":\"db\",\"nonce\":\"" H32("02") "\"}]}"
+
 /* Members that must be there, one by one of the wrong kind. */
+static const struct {
+        int (*decode)(struct view v, struct err *err);
+        const char *text, *part;
+} wrong[] = {
+        {session_request, "[]", "object"},
+        {session_request, "{\"data\":{\"type\":\"session\",\"attributes\":{}},\"extra\":1}", "extra"},
+        {session_request, "{\"data\":{\"type\":\"attestation\",\"attributes\":{}}}", "session"},
+        {session_request,
+         "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"../"
+         "x\",\"authentication_supported\":[]}}}",
+         "agent_id"},
+        {session_proof,
+         "{\"data\":{\"type\":\"session\",\"id\":\"1\",\"attributes\":{\"agent_id\":\"a\",\"authentication_"
+         "provided\":[]}}}",
+         "UUID"},
+        {session_proof,
+         "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"a\",\"authentication_provided\":[]}}"
+         "}",
+         "tpm_pop"},
+        {evidence,
+         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
+         "\"ima_log\",\"data\":{}},{\"evidence_type\":\"ima_log\",\"data\":{}}]}}}",
+         "twice"},
+        {evidence,
+         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
+         "\"tee_snp\",\"data\":{}}]}}}",
+         "tee_snp"},
+        {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[]}", "at least one"},
+        {release_request, "{\"schema\":\"avow.release-request/2\",\"secrets\":[]}", "schema"},
+        {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[],\"lease\":9}", "lease"},
+        {release_request,
+         "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
+                 "0a") "\",\"name\":\"../db\",\"nonce\":\"" H32("01") "\"}]}",
+         "name"},
+        {release_request,
+         "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
+                 "0a") "\",\"name\":\"db\",\"nonce\":\"01\"}]}",
+         "32 bytes"},
+        {release_request, TWICE, "twice"},
+        {release_challenge, "{\"id\":\"../1\",\"next\":{},\"schema\":\"avow.release-challenge/1\"}", "UUID"},
+        {release_answer, "{\"lease_s\":0,\"releases\":[],\"schema\":\"avow.release/1\"}", "lease_s"},
+        {release_answer, "{\"lease_s\":1,\"releases\":[],\"schema\":\"avow.release/1\"}", "at least one"},
+        {registration, "{\"mtls_cert\":\"yes\"}", "mtls_cert"},
+        {registration, "{\"port\":70000}", "port"},
+        {activation, "{\"auth_tag\":\"00\"}", "auth_tag"},
+        {names, "{\"code\":200,\"status\":\"Success\",\"results\":{\"uuids\":[\"a b\"]}}", "uuids"},
+        {names, "{\"code\":404,\"status\":\"no\",\"results\":{}}", "404"},
+        {versions, "{\"code\":200,\"results\":{\"supported_versions\":[\"2.x\"]}}", "supported_versions"},
+        {v2_add, "{\"tpm_policy\":\"{\\\"24\\\": \\\"00\\\"}\"}", "tpm_policy"},
+        {v2_add, "{\"tpm_policy\":\"{\\\"1\\\": \\\"00\\\"}\"}", "40, 64, 96 or 128"},
+        {v2_add, "{\"tpm_policy\":\"[]\"}", "object"},
+};
+
 static void wrong_documents(void **state)
 {
-        static const struct {
-                int (*decode)(struct view v, struct err *err);
-                const char *text, *part;
-        } wrong
-                [] =
-                        {
-                                {session_request, "[]", "object"},
-                                {session_request,
-                                 "{\"data\":{\"type\":\"session\",\"attributes\":{}},\"extra\":1}", "extra"},
-                                {session_request, "{\"data\":{\"type\":\"attestation\",\"attributes\":{}}}",
-                                 "session"},
-                                {session_request,
-                                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"../x\","
-                                 "\"authentication_supported\":[]}}}",
-                                 "agent_id"},
-                                {session_proof,
-                                 "{\"data\":{\"type\":\"session\",\"id\":\"1\",\"attributes\":{\"agent_id\":"
-                                 "\"a\","
-                                 "\"authentication_provided\":[]}}}",
-                                 "UUID"},
-                                {session_proof,
-                                 "{\"data\":{\"type\":\"session\",\"attributes\":{\"agent_id\":\"a\","
-                                 "\"authentication_provided\":[]}}}",
-                                 "tpm_pop"},
-                                {evidence,
-                                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":"
-                                 "["
-                                 "{\"evidence_type\":\"ima_log\",\"data\":{}},{\"evidence_type\":\"ima_log\","
-                                 "\"data\":{}}]}}"
-                                 "}",
-                                 "twice"},
-                                {evidence,
-                                 "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":"
-                                 "["
-                                 "{\"evidence_type\":\"tee_snp\",\"data\":{}}]}}}",
-                                 "tee_snp"},
-                                {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[]}",
-                                 "at least one"},
-                                {release_request, "{\"schema\":\"avow.release-request/2\",\"secrets\":[]}",
-                                 "schema"},
-                                {release_request,
-                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[],\"lease\":9}",
-                                 "lease"},
-                                {release_request,
-                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
-                                         "0a") "\",\"name\":\"../db\",\"nonce\":\"" H32("01") "\"}]}",
-                                 "name"},
-                                {release_request,
-                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
-                                         "0a") "\",\"name\":\"db\",\"nonce\":\"01\"}]}",
-                                 "32 bytes"},
-                                {release_request,
-                                 "{\"schema\":\"avow.release-request/1\",\"secrets\":[{\"approval\":\"" H32(
-                                         "0a") "\",\"name\":\"db\",\"nonce\":\"" H32("01") "\"},{"
-                                                                                           "\"approval\":"
-                                                                                           "\"" H32("0b") "\""
-                                                                                                          ","
-                                                                                                          "\""
-                                                                                                          "na"
-                                                                                                          "me"
-                                                                                                          "\""
-                                                                                                          ":"
-                                                                                                          "\""
-                                                                                                          "db"
-                                                                                                          "\""
-                                                                                                          ","
-                                                                                                          "\""
-                                                                                                          "no"
-                                                                                                          "nc"
-                                                                                                          "e"
-                                                                                                          "\""
-                                                                                                          ":"
-                                                                                                          "\"" H32("02") "\"}]}",
-                                 "twice"},
-                                {release_challenge,
-                                 "{\"id\":\"../1\",\"next\":{},\"schema\":\"avow.release-challenge/1\"}",
-                                 "UUID"},
-                                {release_answer,
-                                 "{\"lease_s\":0,\"releases\":[],\"schema\":\"avow.release/1\"}", "lease_s"},
-                                {release_answer,
-                                 "{\"lease_s\":1,\"releases\":[],\"schema\":\"avow.release/1\"}",
-                                 "at least one"},
-                                {registration, "{\"mtls_cert\":\"yes\"}", "mtls_cert"},
-                                {registration, "{\"port\":70000}", "port"},
-                                {activation, "{\"auth_tag\":\"00\"}", "auth_tag"},
-                                {names,
-                                 "{\"code\":200,\"status\":\"Success\",\"results\":{\"uuids\":[\"a b\"]}}",
-                                 "uuids"},
-                                {names, "{\"code\":404,\"status\":\"no\",\"results\":{}}", "404"},
-                                {versions, "{\"code\":200,\"results\":{\"supported_versions\":[\"2.x\"]}}",
-                                 "supported_versions"},
-                                {v2_add, "{\"tpm_policy\":\"{\\\"24\\\": \\\"00\\\"}\"}", "tpm_policy"},
-                                {v2_add, "{\"tpm_policy\":\"{\\\"1\\\": \\\"00\\\"}\"}", "40, 64, 96 or 128"},
-                                {v2_add, "{\"tpm_policy\":\"[]\"}", "object"},
-                        };
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
                 struct err err = ERR_INIT;
