@@ -80,6 +80,7 @@ void vreq_clear(struct vreq *q)
         free(q->rows);
         free(q->holds);
         free(q->sent);
+        vreq_set_clear(&q->set);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
@@ -113,6 +114,7 @@ void vreq_free(struct vreq *q)
         trust_change_free(&q->trust);
         hold_free(&q->hold);
         free(q->words);
+        free(q->object);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
         buf_free(&q->log);

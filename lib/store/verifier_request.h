@@ -5,6 +5,7 @@
 #include "store/copy.h"
 #include "store/verifier_db.h"
 #include "store/verifier_outbox.h"
+#include "store/verifier_secrets.h"
 
 /* What the files of the verifier's database share; nobody else includes this. */
 
@@ -12,6 +13,7 @@ extern const struct store_schema verifier_schema;
 /* Parts of it that stand with what reads them. */
 extern const char verifier_revocations_migration[];
 extern const char verifier_outbox_migration[];
+extern const char verifier_secrets_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -20,6 +22,15 @@ struct verifier_db {
         int64_t history_bytes; /* of all hosts; the writer's thread alone */
         bool history_counted;
 };
+
+/* What was found of secrets and approvals. */
+struct vreq_set {
+        struct verifier_secret *secrets;
+        struct verifier_approval *approvals;
+        size_t n_secrets, n_approvals;
+        int64_t floor;
+};
+void vreq_set_clear(struct vreq_set *s);
 
 /*
  * A request: the job, copies of what was asked, and what was found. BODY may run again, so it starts by
@@ -40,6 +51,7 @@ struct vreq {
                 verifier_audit_fn audit;
                 verifier_holds_fn holds;
                 verifier_sent_fn sent;
+                verifier_set_fn set;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -53,6 +65,7 @@ struct vreq {
         struct trust_change trust;
         struct hold hold;
         char *words;
+        char *object; /* a secret's name, an approval's id */
         enum wipe last_wipe;
         bool audited;
         struct audit_entry audit;
@@ -63,6 +76,7 @@ struct vreq {
         struct stored_policy *policies;
         struct hold *holds;
         struct sent_revocation *sent;
+        struct vreq_set set;
         size_t n_found;
         struct buf text, log;
         int64_t last;

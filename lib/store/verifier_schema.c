@@ -46,7 +46,7 @@ static const char first[] =
         " PRIMARY KEY (tenant, name, version))";
 
 static const char *const migrations[] = {first, audit_migration, verifier_revocations_migration,
-                                         verifier_outbox_migration};
+                                         verifier_outbox_migration, verifier_secrets_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",

@@ -5,7 +5,8 @@ store_tests = \
 	tests/unit/store/test_registrar_db \
 	tests/unit/store/test_store \
 	tests/unit/store/test_verifier_db \
-	tests/unit/store/test_verifier_outbox
+	tests/unit/store/test_verifier_outbox \
+	tests/unit/store/test_verifier_secrets
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 EXTRA_DIST += tests/unit/store/pump.h
@@ -15,3 +16,4 @@ tests_unit_store_test_registrar_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_store_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_outbox_LDADD = lib/store/libstore.la $(TEST_LIBS)
+tests_unit_store_test_verifier_secrets_LDADD = lib/store/libstore.la $(TEST_LIBS)
