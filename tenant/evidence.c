@@ -292,6 +292,7 @@ static json_t *quote_json(const struct bundle *b)
             json_object_set_new(j, "pcrs", pcr_values_to_json(&b->pcrs)) < 0 ||
             json_set_hex(j, "challenge", VIEW_BUF(&b->challenge)) < 0 ||
             json_set_bool(j, "immediate", b->immediate) < 0 ||
+            json_set_bool(j, "for_release", b->release_request.len > 0) < 0 ||
             json_set_bool(j, "time", b->time_message.len > 0) < 0)
                 return NULL;
         return TAKE(j);
@@ -366,9 +367,10 @@ static int print_bundle(const struct bundle *b, const struct cel_log *log, struc
         verdict_render(b->verdict, &findings);
         if (!buf_ok(&findings))
                 return err_nomem(err);
-        (void)printf("Host:      %s\nPeer:      %s\nChallenge: sent %s%s\nReceived:  %s\n", b->host,
+        (void)printf("Host:      %s\nPeer:      %s\nChallenge: sent %s%s%s\nReceived:  %s\n", b->host,
                      b->peer == BUNDLE_PEER_AVOW ? "avow" : "keylime", clock_format(b->issued_at_ms, issued),
                      b->immediate ? ", with a deadline of seconds" : "",
+                     b->release_request.len ? ", for a release of secrets" : "",
                      clock_format(b->received_at_ms, received));
         (void)printf("Policy:    %s, version %u\nVerdict:   %s (recorded; 'avow evidence verify' judges "
                      "anew)\n%.*s",

@@ -28,6 +28,7 @@ void bundle_free(struct bundle *b)
         buf_free(&b->ak);
         free(b->ak_certificate);
         buf_free(&b->challenge);
+        buf_free(&b->release_request);
         buf_free(&b->message);
         buf_free(&b->signature);
         buf_free(&b->time_message);
@@ -59,7 +60,10 @@ int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct di
         if (r < 0)
                 return err_wrap(err, "member 'ak'");
         if (b->peer == BUNDLE_PEER_AVOW) {
-                r = qualify_heartbeat(b->verifier_id, b->host, qualifying, ret_qualifying, err);
+                r = b->release_request.len
+                            ? qualify_release(b->verifier_id, b->host, qualifying,
+                                              VIEW_BUF(&b->release_request), ret_qualifying, err)
+                            : qualify_heartbeat(b->verifier_id, b->host, qualifying, ret_qualifying, err);
                 if (r < 0)
                         return r;
                 qualifying = digest_view(ret_qualifying);

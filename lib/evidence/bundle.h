@@ -44,7 +44,8 @@ struct bundle {
         struct buf ak;        /* TPM2B_PUBLIC */
         char *ak_certificate; /* PEM, or NULL */
         struct buf challenge;
-        bool immediate; /* it was a challenge of seconds */
+        bool immediate;             /* it was a challenge of seconds */
+        struct buf release_request; /* SHA-256 of the request that releases waited for; empty: a heartbeat */
         struct pcr_selection asked;
         int64_t issued_at_ms, received_at_ms;
         struct clock_tolerance tolerance;

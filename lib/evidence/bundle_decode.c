@@ -87,6 +87,18 @@ static int read_ak(const json_t *j, struct bundle *b, struct err *err)
         return r;
 }
 
+/* Missing: a heartbeat. */
+static int read_release(const json_t *j, struct bundle *b, struct err *err)
+{
+        size_t want = digest_size(DIGEST_SHA256);
+        int r = json_opt_hex(j, "release_request", want, &b->release_request, err);
+
+        if (r > 0 && (b->release_request.len != want || b->peer != BUNDLE_PEER_AVOW))
+                return err_set(err, ERR_FORMAT, 0,
+                               "member 'release_request': expected a SHA-256, of an avow agent");
+        return r < 0 ? r : 0;
+}
+
 static int read_question(const json_t *j, struct bundle *b, struct err *err)
 {
         int r = read_schema(j, err);
@@ -101,6 +113,8 @@ static int read_question(const json_t *j, struct bundle *b, struct err *err)
                 r = json_get_base64(j, "challenge", DIGEST_BYTES_MAX, &b->challenge, err);
         if (r >= 0)
                 r = json_get_bool(j, "immediate", &b->immediate, err);
+        if (r >= 0)
+                r = read_release(j, b, err);
         if (r < 0)
                 return r;
         r = pcr_selection_from_json(json_object_get(j, "asked"), &b->asked, err);
@@ -314,27 +328,17 @@ static int read_answer(const json_t *j, struct bundle *b, struct err *err)
 static int decode(const json_t *j, struct bundle *b, struct err *err)
 {
         static const char *const names[] = {
-                "schema",
-                "host",
-                "peer",
-                "verifier_id",
-                "ak",
-                "ak_certificate",
-                "challenge",
-                "asked",
-                "immediate",
-                "issued_at",
-                "received_at",
-                "previous",
-                "clock_tolerance",
-                "quote",
-                "time",
-                "logs",
-                "tee",
-                "verdict",
-                "policy",
-                "counters",
-                "counters_before",
+                "schema",    "host",
+                "peer",      "verifier_id",
+                "ak",        "ak_certificate",
+                "challenge", "asked",
+                "immediate", "release_request",
+                "issued_at", "received_at",
+                "previous",  "clock_tolerance",
+                "quote",     "time",
+                "logs",      "tee",
+                "verdict",   "policy",
+                "counters",  "counters_before",
         };
         int r = json_only(j, names, ARRAY_LEN(names), err);
 

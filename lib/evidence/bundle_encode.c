@@ -46,6 +46,8 @@ static void put_question(struct json_out *o, const struct bundle *b)
         json_out_str(o, "ak_certificate", b->ak_certificate);
         json_out_base64(o, "challenge", VIEW_BUF(&b->challenge));
         json_out_bool(o, "immediate", b->immediate);
+        if (b->release_request.len)
+                json_out_hex(o, "release_request", VIEW_BUF(&b->release_request));
         pcr_selection_put(o, "asked", &b->asked);
         json_out_time(o, "issued_at", b->issued_at_ms);
 }
@@ -113,7 +115,8 @@ int bundle_encode(const struct bundle *b, struct buf *out, struct err *err)
 {
         struct json_out o = json_out_to(out, true);
 
-        if (!b->host || !b->verdict || !b->policy_name || (b->peer == BUNDLE_PEER_AVOW) != !!b->verifier_id)
+        if (!b->host || !b->verdict || !b->policy_name || (b->peer == BUNDLE_PEER_AVOW) != !!b->verifier_id ||
+            (b->release_request.len && b->release_request.len != digest_size(DIGEST_SHA256)))
                 return err_set(err, ERR_BUG, 0, "evidence bundle: it is not complete");
         json_out_object(&o, NULL);
         put_question(&o, b);

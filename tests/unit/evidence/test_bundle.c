@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "crypto/key.h"
 #include "evidence/bundle.h"
+#include "evidence/qualify.h"
 #include "vectors.h"
 
 #define SET "../bundle"
@@ -128,6 +129,35 @@ static void with_counters(void **state)
                         b->counters_before.known = false;
                 }
         }
+}
+
+/* Evidence for a release was made for another purpose, and is good for that alone. */
+static void for_a_release(void **state)
+{
+        static const uint8_t request[32] = {7};
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(buf_free) struct buf out = {0};
+        AUTO(bundle_free_p) struct bundle *b = small(&text);
+        AUTO(bundle_free_p) struct bundle *back = NULL;
+        struct digest heartbeat, release, want;
+        struct tpm_public ak;
+        struct evidence e;
+        struct expectation x;
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_ok(bundle_evidence(b, &ak, &heartbeat, &e, &x, &err), &err);
+        buf_put_view(&b->release_request, VIEW_ARRAY(request));
+        assert_ok(bundle_encode(b, &out, &err), &err);
+        assert_ok(bundle_decode(VIEW_BUF(&out), &back, &err), &err);
+        assert_ok(bundle_evidence(back, &ak, &release, &e, &x, &err), &err);
+        assert_ok(qualify_release(b->verifier_id, b->host, VIEW_BUF(&b->challenge), VIEW_ARRAY(request),
+                                  &want, &err),
+                  &err);
+        assert_true(digest_equal(&release, &want));
+        assert_false(digest_equal(&release, &heartbeat));
+        b->release_request.len = 31;
+        assert_err(bundle_encode(b, &out, &err), ERR_BUG, &err, NULL);
 }
 
 static void keylime_bundle(void **state)
@@ -333,6 +363,7 @@ int main(void)
                 cmocka_unit_test(real_bundle),
                 cmocka_unit_test(both_ways),
                 cmocka_unit_test(with_counters),
+                cmocka_unit_test(for_a_release),
                 cmocka_unit_test(keylime_bundle),
                 cmocka_unit_test(certificate_of_another),
                 cmocka_unit_test(members),
