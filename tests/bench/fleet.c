@@ -25,8 +25,10 @@
 #include "crypto/digest.h"
 #include "crypto/key.h"
 #include "evidence/cel.h"
+#include "evidence/counters.h"
 #include "evidence/pcr_blob.h"
 #include "evidence/qualify.h"
+#include "evidence/seal_policy.h"
 #include "http/client.h"
 #include "http/loop.h"
 #include "support/play_tpm.h"
@@ -42,7 +44,7 @@
 struct fleet {
         struct loop *loop;
         const char *registrar, *verifier, *ca_file;
-        bool stopping;
+        bool stopping, no_counters;
         size_t n_hosts, n_ready, n_busy;
         uint64_t n_attested, n_failed;
         uint32_t *latency_us;
@@ -60,6 +62,7 @@ struct host {
         char *cert_pem;
         struct secret key_pem;
         struct digest spki;
+        struct counters_record counters; /* their key is the TLS key: it signs nothing here */
         struct http_client *client;
         char session_id[WIRE_UUID_LEN + 1], verifier_id[WIRE_UUID_LEN + 1];
         char *bearer; /* "Bearer …" */
@@ -205,6 +208,20 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
         }
 }
 
+static void put_counter(const struct host *h, const struct counter_record *from, struct view qualifying,
+                        struct wire_counter *ret)
+{
+        ret->index = from->index;
+        play_tpm_certify_counter(&h->tpm, &from->name, 1, qualifying, &ret->message, &ret->signature);
+}
+
+static void put_counters(const struct host *h, struct view qualifying, struct wire_evidence_item *item)
+{
+        buf_put(&item->counter_key, h->counters.key, h->counters.key_len);
+        put_counter(h, &h->counters.epoch, qualifying, &item->epoch);
+        put_counter(h, &h->counters.floor, qualifying, &item->floor);
+}
+
 /* Fills the quote's item. */
 static int quote(struct host *h, const struct wire_ask *ask, struct wire_evidence_item *item, struct err *err)
 {
@@ -222,6 +239,8 @@ static int quote(struct host *h, const struct wire_ask *ask, struct wire_evidenc
         play_tpm_time(&h->tpm, digest_view(&qualifying), &item->time_message, &item->time_signature);
         pcrs = play_tpm_values(&h->tpm, &sel);
         pcr_blob_write(&pcrs, &item->pcrs);
+        if (!h->fleet->no_counters)
+                put_counters(h, digest_view(&qualifying), item);
         return 0;
 }
 
@@ -406,6 +425,8 @@ static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t
                                  .not_before_ms = clock_now_ms() - 60000,
                                  .not_after_ms = clock_now_ms() + 86400000};
         struct http_client_options opts = {.ca_file = f->ca_file};
+        AUTO(buf_free)
+        struct buf spki = {0};
 
         h->fleet = f;
         (void)snprintf(h->name, sizeof(h->name), "%s-%zu", prefix, i);
@@ -413,7 +434,8 @@ static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t
         play_tpm_make_ek(&h->tpm);
         if (tpm_public_name(&h->tpm.ak, &h->ak_name, err) < 0 || measure(h, err) < 0 ||
             key_generate_ec(CURVE_P256, &h->tls_key, err) < 0 || key_public(h->tls_key, &pub, err) < 0 ||
-            pubkey_spki_sha256(pub, &h->spki, err) < 0 ||
+            pubkey_spki_sha256(pub, &h->spki, err) < 0 || pubkey_spki(pub, &spki, err) < 0 ||
+            counters_set(&h->counters, VIEW_BUF(&spki), SEAL_NV_EPOCH, SEAL_NV_FLOOR, err) < 0 ||
             cert_issue(&spec, pub, NULL, h->tls_key, &cert, err) < 0 ||
             cert_pem(cert, &h->cert_pem, err) < 0 || key_pem(h->tls_key, &h->key_pem, err) < 0)
                 return -(int)err->kind;
@@ -499,13 +521,14 @@ int main(int argc, char **argv)
         int64_t n_hosts, seconds;
 
         if (argc < 7) {
-                (void)fprintf(stderr,
-                              "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS\n");
+                (void)fprintf(stderr, "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS "
+                                      "[no-counters]\n");
                 return 2;
         }
         f.registrar = argv[1];
         f.verifier = argv[2];
         f.ca_file = argv[3];
+        f.no_counters = argc > 7 && str_equal(argv[7], "no-counters");
         if (str_parse_int(view_str(argv[5]), 1, 100000, &n_hosts, &err) < 0 ||
             str_parse_int(view_str(argv[6]), 1, 3600, &seconds, &err) < 0 ||
             run(&f, argv[4], (size_t)n_hosts, seconds, &err) < 0) {
