@@ -12,9 +12,11 @@ verifier_libverifier_la_SOURCES = \
 	verifier/hosts_routes.c \
 	verifier/keys.c verifier/keys.h \
 	verifier/load.c \
+	verifier/outbox.c verifier/outbox.h \
 	verifier/policies_routes.c \
 	verifier/policy_test.c verifier/policy_test.h \
 	verifier/react.c verifier/react.h \
+	verifier/proofs.c verifier/proofs.h \
 	verifier/record.c \
 	verifier/records_routes.c \
 	verifier/reply.c verifier/reply.h \

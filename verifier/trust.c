@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "verifier/holds.h"
+#include "verifier/outbox.h"
 #include "verifier/revocation.h"
 #include "verifier/wait.h"
 
@@ -485,4 +486,5 @@ int trust_ask_reinstatement(struct verifier *v, struct host *host, const char *a
 void verifier_revoked(struct verifier *v, struct host *host)
 {
         wait_notify(v, host->e.name);
+        outbox_wake(v->outbox);
 }

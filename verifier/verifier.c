@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/cert.h"
+#include "verifier/outbox.h"
+#include "verifier/proofs.h"
 #include "verifier/trust.h"
 #include "verifier/wait.h"
 
@@ -182,8 +184,8 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts, routes_records, routes_policies,
-                routes_trust,    routes_wait,         routes_v2,    routes_status,
+                routes_sessions, routes_attestations, routes_hosts,  routes_records, routes_policies,
+                routes_trust,    routes_wait,         routes_proofs, routes_v2,      routes_status,
         };
         int r = 0;
 
@@ -260,6 +262,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
         v->up_ms = clock_mono_ms();
         if (r >= 0)
                 r = trust_start(v, err);
+        if (r >= 0)
+                r = outbox_start(v, err);
         return r >= 0 ? load_start(v, err) : r;
 }
 
@@ -316,6 +320,8 @@ void verifier_done(struct verifier *v)
         v->events = NULL;
         waits_free(v->waits);
         v->waits = NULL;
+        proofs_stop(v->proofs);
+        outbox_stop(v->outbox);
         http_client_free(v->registrar);
         http_server_free(v->server);
         verifier_db_close(v->db); /* finishes what was submitted: its answers go nowhere, which is fine */
@@ -323,6 +329,8 @@ void verifier_done(struct verifier *v)
         loop_timer_free(v->sweep);
         loop_timer_free(v->watchdog);
         loop_free(v->loop);
+        outbox_free(v->outbox);
+        proofs_free(v->proofs);
         hosts_free(v->hosts);
         rules_free(v->rules);
         fuse_free(v->fuse);

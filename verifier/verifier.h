@@ -41,6 +41,8 @@ struct verifier {
         struct events *events;
         struct waits *waits;
         struct fuse *fuse;
+        struct proofs *proofs;
+        struct outbox *outbox;         /* NULL without a registrar */
         struct http_client *registrar; /* NULL: none configured */
         struct loop_timer *sweep, *watchdog;
         struct counters counters;
