@@ -34,10 +34,17 @@ static void enter(struct net *net)
 static void on_timer(void *ctx)
 {
         struct net *net = ctx;
-        if (!net->waiting && net->state == NET_IDLE)
-                net_finish(net, net->has_next ? NET_DONE : NET_SKIP);
-        else
+        int64_t ms;
+        enum net_result result;
+        if (net->waiting || net->state != NET_IDLE) {
                 enter(net);
+                return;
+        }
+        result = net_idle(net, clock_mono_ms(), &ms);
+        if (result == NET_N_RESULTS)
+                loop_timer_start(net->timer, ms);
+        else
+                net_finish(net, result);
 }
 
 /* The state is entered from the timer always, so that no chain of answers grows the stack. */
@@ -219,7 +226,8 @@ static int send_request(struct net *net, const char *method, const char *path, s
         size_t n_headers = 0;
         if (url == NULL)
                 return err_nomem(err);
-        const char *type = peer == NET_VERIFIER ? WIRE_TYPE_JSON_API : WIRE_TYPE_JSON;
+        bool plain = peer != NET_VERIFIER || net->state == NET_CLAIM || net->state == NET_SECRETS;
+        const char *type = plain ? WIRE_TYPE_JSON : WIRE_TYPE_JSON_API;
         headers[n_headers++] = (struct http_header){"Accept", type};
         if (peer == NET_VERIFIER && net->token.len > 0) {
                 bearer = str_fmt("Bearer %.*s", (int)net->token.len, (const char *)net->token.p);
@@ -296,10 +304,14 @@ static void on_tpm_event(void *ctx, const struct privsep_event *event)
         /* Something was measured: do not wait for the interval to say so. */
         if (!net->waiting && net->state == NET_IDLE && net->has_next &&
             event->log_entries != net->log_total) {
-                int64_t since_ms = clock_mono_ms() - net->collected_at_ms;
-                loop_timer_start(net->timer,
-                                 since_ms < NET_BACKOFF_FIRST_MS ? NET_BACKOFF_FIRST_MS - since_ms : 0);
+                int64_t mono_ms = clock_mono_ms(), soon_ms = net->collected_at_ms + NET_BACKOFF_FIRST_MS;
+                net->due_ms = soon_ms > mono_ms ? soon_ms : mono_ms;
+                loop_timer_start(net->timer, net->due_ms - mono_ms);
         }
+        net->wanted = event->wanted;
+        /* Somebody waits for a secret. */
+        if (!net->waiting && net->state == NET_IDLE && net->wanted != 0)
+                loop_timer_start(net->timer, 0);
 }
 
 static void on_tpm_end(void *ctx, const struct err *err)
@@ -391,6 +403,7 @@ static void stop(struct net *net)
         buf_free(&net->identity_bytes);
         buf_free(&net->credential);
         buf_free(&net->body);
+        net_release_done(net);
         secret_free(&net->token);
         if (net->has_key)
                 net_key_done(&net->key);

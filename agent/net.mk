@@ -8,5 +8,6 @@ agent_libnet_la_SOURCES = \
 	agent/net_flow.c agent/net_flow.h \
 	agent/net_key.c agent/net_key.h \
 	agent/net_machine.h \
+	agent/net_release.c \
 	agent/net_steps.c \
 	agent/net_tpm.c agent/net_tpm.h

@@ -60,6 +60,27 @@ static const struct row {
         [NET_IDLE] = {NET_NOBODY, "waiting for the next attestation",
                 {NET_COLLECT, NET_NOW}, {NET_REFRESH, NET_NOW}, /* skip: no challenge in hand */
                 NET_REFRESH, NET_REFRESH, NET_REFRESH, NET_REFRESH},
+        [NET_WANTED] = {NET_TPM_HALF, "asking which release is wanted",
+                {NET_CLAIM, NET_NOW}, {NET_IDLE, NET_NOW}, /* skip: none any more */
+                NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
+        [NET_CLAIM] = {NET_VERIFIER, "asking for a release",
+                {NET_SHOW, NET_NOW}, {NET_RELEASE, NET_NOW},
+                NET_WANTED, NET_SESSION, NET_RELEASE, NET_WANTED},
+        [NET_SHOW] = {NET_TPM_HALF, "collecting evidence for a release",
+                {NET_EARN, NET_NOW}, {NET_WANTED, NET_BACKOFF}, /* skip: the log began anew meanwhile */
+                NET_WANTED, NET_WANTED, NET_WANTED, NET_WANTED},
+        [NET_EARN] = {NET_VERIFIER, "earning a release",
+                {NET_RELEASE, NET_NOW}, {NET_IDLE, NET_NOW}, /* skip: the whole log is wanted first */
+                NET_WANTED, NET_SESSION, NET_WANTED, NET_WANTED},
+        [NET_RELEASE] = {NET_TPM_HALF, "handing a release over",
+                {NET_IDLE, NET_NOW}, {NET_IDLE, NET_NOW},
+                NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
+        [NET_SECRETS] = {NET_VERIFIER, "fetching this host's secrets",
+                {NET_KEEP, NET_NOW}, {NET_IDLE, NET_NOW},
+                NET_IDLE, NET_SESSION, NET_IDLE, NET_IDLE},
+        [NET_KEEP] = {NET_TPM_HALF, "handing secrets over",
+                {NET_IDLE, NET_NOW}, {NET_IDLE, NET_NOW},
+                NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
         /* clang-format on */
 };
 
@@ -74,6 +95,8 @@ struct net_step net_flow_next(enum net_state state, enum net_result result)
                 [NET_UNKNOWN] = {row->unknown, NET_BACKOFF},
                 [NET_STALE] = {row->stale, NET_BACKOFF},
                 [NET_REFUSED] = {row->away, NET_BACKOFF},
+                [NET_WANT] = {NET_WANTED, NET_NOW},
+                [NET_NEWS] = {NET_SECRETS, NET_NOW},
         };
         return next[result];
 }
@@ -96,10 +119,16 @@ static const struct {
         {NET_SEND, 403, 403, "challenges_expired", NET_STALE},
         {NET_SEND, 403, 403, "evidence_immutable", NET_STALE},
         {NET_SEND, 403, 403, "old_attestation", NET_STALE},
+        {NET_EARN, 403, 403, NULL, NET_DONE}, /* a refusal with its reason, which is for the one who asks */
         {ANY, 403, 403, NULL, NET_DENIED},
         {NET_LOGIN, 404, 404, NULL, NET_STALE},
         {NET_OFFER, 404, 404, NULL, NET_UNKNOWN},
         {NET_SEND, 404, 404, NULL, NET_UNKNOWN},
+        {NET_CLAIM, 404, 404, NULL, NET_UNKNOWN},
+        {NET_EARN, 404, 404, NULL, NET_STALE},
+        {NET_SECRETS, 404, 404, NULL, NET_UNKNOWN},
+        {NET_CLAIM, 409, 409, NULL, NET_AWAY},
+        {NET_EARN, 409, 409, NULL, NET_AWAY},
         {NET_SEND, 409, 410, NULL, NET_STALE},
         {ANY, 0, 999, NULL, NET_REFUSED},
 };

@@ -9,6 +9,7 @@
 #include "agent/net_tpm.h"
 #include "http/client.h"
 #include "wire/attestation.h"
+#include "wire/release.h"
 #include "wire/session.h"
 #include "wire/version.h"
 
@@ -49,10 +50,26 @@ struct net {
         struct wire_asks asks; /* what was asked for last; has_next: a challenge in hand for the next round */
         uint64_t index;
         bool has_next;
-        int64_t idle_ms;
+        int64_t due_ms;     /* monotonic: when the next attestation is to begin */
         unsigned hurries;   /* immediate challenges in a row */
         uint32_t log_total; /* entries of the log when evidence was collected last */
         int64_t collected_at_ms;
+        /* A release that the TPM half wants (net_release.c). */
+        uint32_t wanted; /* its number, as the TPM half said last; 0: none */
+        struct {
+                uint32_t number;
+                char id[WIRE_UUID_LEN + 1]; /* at the verifier */
+                struct wire_asks asks;
+                bool granted, final;
+                uint32_t lease_s;
+                struct buf signature;
+                char text[256];
+        } release;
+        /* The set of secrets: what the verifier says it should be, what the TPM half has. */
+        bool has_offered, has_kept;
+        uint8_t offered[32], kept[32];
+        int64_t secrets_retry_ms; /* monotonic: not before */
+
         enum wire_evaluation evaluation; /* the last verdict we were told */
         bool has_evaluation;
 
@@ -75,6 +92,36 @@ void net_request(struct net *net, const char *method, const char *path, struct v
 void net_ask(struct net *net, enum privsep_type type, struct view body);
 void net_finish(struct net *net, enum net_result result);
 void net_say(struct net *net, int64_t condition, const char *fmt, ...) PRINTF(3, 4);
+
+/* An error of our own or of the peer's bytes: said once, then tried again. */
+enum net_result net_failed(struct net *net, const struct err *err) MUST_USE;
+/* net_ask() with BODY, which is freed. */
+void net_ask_with(struct net *net, enum privsep_type type, struct buf *body);
+/* The TPM half's evidence for ASKS becomes the next request's body. */
+enum net_result net_take_evidence(struct net *net, const struct wire_asks *asks, struct view body) MUST_USE;
+/* What an answer to evidence says of the next round, and beside it. */
+void net_take_outcome(struct net *net, const struct wire_outcome *m);
+
+/* net_release.c: what the verifier says this host should have of secrets; while idle, what is to be done now:
+ * NET_DONE, NET_SKIP (attest), NET_WANT, NET_NEWS, or NET_N_RESULTS: nothing for RET_MS. */
+void net_secrets_offered(struct net *net, const struct wire_meta *meta);
+enum net_result net_idle(const struct net *net, int64_t mono_ms, int64_t *ret_ms);
+void net_release_done(struct net *net);
+
+void net_enter_wanted(struct net *net);
+void net_enter_claim(struct net *net);
+void net_enter_show(struct net *net);
+void net_enter_earn(struct net *net);
+void net_enter_release(struct net *net);
+void net_enter_secrets(struct net *net);
+void net_enter_keep(struct net *net);
+enum net_result net_got_wanted(struct net *net, struct view body);
+enum net_result net_got_claim(struct net *net, const struct http_response *res);
+enum net_result net_got_shown(struct net *net, struct view body);
+enum net_result net_got_earned(struct net *net, const struct http_response *res);
+enum net_result net_got_released(struct net *net, struct view body);
+enum net_result net_got_secrets(struct net *net, const struct http_response *res);
+enum net_result net_got_kept(struct net *net, struct view body);
 
 /* The marker DIR/registered: this registrar knows this AK under this TLS key. */
 bool net_registered(struct net *net);

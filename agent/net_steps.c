@@ -24,23 +24,21 @@
 /* More immediate challenges in a row than a verifier has reason for. */
 #define HURRIES_MAX 8
 
-/* An error of our own or of the peer's bytes: said once, then tried again. */
-static enum net_result failed(struct net *net, const struct err *err)
+enum net_result net_failed(struct net *net, const struct err *err)
 {
         net_say(net, err->kind, "%s", err->text);
         return err->kind == ERR_PEER || err->kind == ERR_FORMAT || err->kind == ERR_LIMIT ? NET_REFUSED
                                                                                           : NET_AWAY;
 }
 
-/* Asks with BODY, which is freed. */
-static void ask_with(struct net *net, enum privsep_type type, struct buf *body)
+void net_ask_with(struct net *net, enum privsep_type type, struct buf *body)
 {
         struct err err = ERR_INIT;
         if (buf_ok(body)) {
                 net_ask(net, type, VIEW_BUF(body));
         } else {
                 (void)err_nomem(&err);
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         }
         buf_free(body);
 }
@@ -90,7 +88,7 @@ static enum net_result got_identity(struct net *net, struct view body)
                 net->has_key = r == 0;
         }
         if (r < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         if (made)
                 log_info("made a new TLS key for host %s", SHOW(net->host));
         return net->config->registrar.url == NULL || net_registered(net) ? NET_SKIP : NET_DONE;
@@ -119,7 +117,7 @@ static enum net_result got_version(struct net *net, const struct http_response *
         struct err err = ERR_INIT;
         struct wire_versions theirs;
         if (wire_versions_decode(res->body, &theirs, &err) < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         if (!wire_versions_choose(&registrar_versions, &theirs, 2, &net->version)) {
                 net_say(net, ERR_PEER, "it speaks none of the API versions 2.1 to 2.6");
                 return NET_REFUSED;
@@ -147,7 +145,7 @@ static void enter_register(struct net *net)
         if (r == 0)
                 net_request(net, "POST", path, VIEW_BUF(&body));
         else
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         buf_free(&body);
 }
 
@@ -156,7 +154,7 @@ static enum net_result got_registered(struct net *net, const struct http_respons
         struct err err = ERR_INIT;
         buf_reset(&net->credential);
         if (wire_challenge_blob_decode(res->body, &net->credential, &err) < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         return NET_DONE;
 }
 
@@ -181,9 +179,9 @@ static void enter_credential(struct net *net)
         int r = credential_split(VIEW_BUF(&net->credential), &m, &err);
         if (r == 0) {
                 privsep_activate_put(&body, &m);
-                ask_with(net, PRIVSEP_ACTIVATE, &body);
+                net_ask_with(net, PRIVSEP_ACTIVATE, &body);
         } else {
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         }
 }
 
@@ -210,7 +208,7 @@ static void enter_activate(struct net *net)
         if (r == 0)
                 net_request(net, "PUT", path, VIEW_BUF(&body));
         else
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         mem_wipe(key.p, key.len);
         buf_free(&key);
         buf_free(&body);
@@ -246,7 +244,7 @@ static void enter_session(struct net *net)
         if (wire_session_request_encode(net->host, &body, &err) == 0)
                 net_request(net, "POST", "/v3.0/sessions", VIEW_BUF(&body));
         else
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         buf_free(&body);
 }
 
@@ -254,7 +252,7 @@ static enum net_result got_challenge(struct net *net, const struct http_response
 {
         struct err err = ERR_INIT;
         if (wire_session_challenge_decode(res->body, &net->challenge, &err) < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         if (strcmp(net->challenge.host, net->host) != 0) {
                 net_say(net, ERR_PEER, "its challenge is for another host");
                 return NET_REFUSED;
@@ -278,7 +276,7 @@ static void enter_proof(struct net *net)
                 .spki_sha256 = net->native ? digest_view(&net->key.spki_sha256) : VIEW_NONE,
         };
         privsep_session_put(&body, &m);
-        ask_with(net, PRIVSEP_SESSION, &body);
+        net_ask_with(net, PRIVSEP_SESSION, &body);
 }
 
 static enum net_result got_proof(struct net *net, struct view body)
@@ -298,7 +296,7 @@ static enum net_result got_proof(struct net *net, struct view body)
         if (r == 0)
                 r = wire_session_proof_encode(&m, &net->body, &err);
         wire_session_proof_done(&m);
-        return r < 0 ? failed(net, &err) : NET_DONE;
+        return r < 0 ? net_failed(net, &err) : NET_DONE;
 }
 
 static void enter_login(struct net *net)
@@ -320,7 +318,7 @@ static enum net_result got_session(struct net *net, const struct http_response *
         struct err err = ERR_INIT;
         struct wire_session_result m;
         if (wire_session_result_decode(res->body, &m, &err) < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         if (!m.pass) {
                 wire_session_result_done(&m);
                 net_say(net, NET_UNKNOWN,
@@ -331,6 +329,7 @@ static enum net_result got_session(struct net *net, const struct http_response *
         secret_free(&net->token);
         net->token = m.token;
         m.token = (struct secret){0};
+        net_secrets_offered(net, &m.meta);
         wire_session_result_done(&m);
         return NET_DONE;
 }
@@ -341,7 +340,7 @@ static enum net_result got_session(struct net *net, const struct http_response *
 static enum net_result got_refresh(struct net *net, struct view body)
 {
         struct err err = ERR_INIT;
-        return take_identity(net, body, &err) < 0 ? failed(net, &err) : NET_DONE;
+        return take_identity(net, body, &err) < 0 ? net_failed(net, &err) : NET_DONE;
 }
 
 static void attestations_path(const struct net *net, char ret[static WIRE_HOST_MAX + 48])
@@ -363,7 +362,7 @@ static void enter_offer(struct net *net)
         if (r == 0)
                 net_request(net, "POST", path, VIEW_BUF(&body));
         else
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         buf_free(&body);
 }
 
@@ -373,7 +372,7 @@ static enum net_result got_request(struct net *net, const struct http_response *
         struct wire_request m;
         const char *location = http_response_header(res, "location");
         if (wire_request_decode(res->body, &m, &err) < 0)
-                return failed(net, &err);
+                return net_failed(net, &err);
         if (location == NULL || !wire_location_index(location, &net->index)) {
                 net_say(net, ERR_PEER, "its answer names no attestation");
                 return NET_REFUSED;
@@ -394,20 +393,20 @@ static void enter_collect(struct net *net)
         net->collected_at_ms = clock_mono_ms();
         if (net_collect(&net->asks, net->challenge.verifier_id, &m, &err) == 0) {
                 privsep_collect_put(&body, &m);
-                ask_with(net, PRIVSEP_COLLECT, &body);
+                net_ask_with(net, PRIVSEP_COLLECT, &body);
         } else {
-                net_finish(net, failed(net, &err));
+                net_finish(net, net_failed(net, &err));
         }
 }
 
-static enum net_result got_evidence(struct net *net, struct view body)
+enum net_result net_take_evidence(struct net *net, const struct wire_asks *asks, struct view body)
 {
         struct err err = ERR_INIT;
         struct privsep_evidence from;
         struct wire_evidence m;
         int r = privsep_evidence_get(body, &from, &err);
         if (r == 0)
-                r = net_evidence(&net->asks, &from, &m, &err);
+                r = net_evidence(asks, &from, &m, &err);
         if (r == 1)
                 return NET_SKIP;
         buf_reset(&net->body);
@@ -416,7 +415,12 @@ static enum net_result got_evidence(struct net *net, struct view body)
                 r = wire_evidence_encode(&m, &net->body, &err);
                 wire_evidence_done(&m);
         }
-        return r < 0 ? failed(net, &err) : NET_DONE;
+        return r < 0 ? net_failed(net, &err) : NET_DONE;
+}
+
+static enum net_result got_evidence(struct net *net, struct view body)
+{
+        return net_take_evidence(net, &net->asks, body);
 }
 
 static void enter_send(struct net *net)
@@ -445,32 +449,44 @@ static void note_verdict(struct net *net, enum wire_evaluation evaluation)
                                             : wire_evaluation_name(evaluation));
 }
 
+void net_take_outcome(struct net *net, const struct wire_outcome *m)
+{
+        int64_t idle_ms = m->has_wait && m->wait_s > 0 ? m->wait_s * 1000 : net->config->interval_ms;
+        bool hurry;
+
+        net->backoff.failures = 0;
+        net->has_next = net->native && m->has_next;
+        hurry = net->has_next && m->next.deadline_ms > 0;
+        net->hurries = hurry ? net->hurries + 1 : 0;
+        if (net->has_next) {
+                net->asks = m->next.asks;
+                net->index = m->next.index;
+                if (hurry)
+                        idle_ms = net->hurries <= HURRIES_MAX ? 0 : NET_BACKOFF_FIRST_MS;
+        }
+        net->due_ms = clock_mono_ms() + idle_ms;
+        net_secrets_offered(net, &m->meta);
+}
+
 static enum net_result got_outcome(struct net *net, const struct http_response *res)
 {
         struct err err = ERR_INIT;
         struct wire_outcome m;
         if (wire_outcome_decode(res->body, &m, &err) < 0)
-                return failed(net, &err);
-        wire_outcome_done(&m); /* what it says beside the next challenge is the TPM half's to judge */
-        net->backoff.failures = 0;
+                return net_failed(net, &err);
         note_verdict(net, m.evaluation);
-        net->has_next = net->native && m.has_next;
-        net->idle_ms = m.has_wait && m.wait_s > 0 ? m.wait_s * 1000 : net->config->interval_ms;
-        bool hurry = net->has_next && m.next.deadline_ms > 0;
-        net->hurries = hurry ? net->hurries + 1 : 0;
-        if (net->has_next) {
-                net->asks = m.next.asks;
-                net->index = m.next.index;
-                if (hurry)
-                        net->idle_ms = net->hurries <= HURRIES_MAX ? 0 : NET_BACKOFF_FIRST_MS;
-        }
+        net_take_outcome(net, &m);
+        wire_outcome_done(&m);
         return NET_DONE;
 }
 
 static void enter_idle(struct net *net)
 {
+        int64_t ms = 0;
+        if (net_idle(net, clock_mono_ms(), &ms) != NET_N_RESULTS)
+                ms = 0;
         net->waiting = false;
-        loop_timer_start(net->timer, net->idle_ms); /* net.c finishes the state when it fires */
+        loop_timer_start(net->timer, ms); /* net.c asks again when it fires */
 }
 
 /* A state whose entry is only a question to the TPM half without a body. */
@@ -488,4 +504,11 @@ const struct net_handler net_handlers[NET_N_STATES] = {
         [NET_COLLECT] = {enter_collect, NULL, got_evidence},
         [NET_SEND] = {enter_send, got_outcome, NULL},
         [NET_IDLE] = {enter_idle, NULL, NULL},
+        [NET_WANTED] = {net_enter_wanted, NULL, net_got_wanted},
+        [NET_CLAIM] = {net_enter_claim, net_got_claim, NULL},
+        [NET_SHOW] = {net_enter_show, NULL, net_got_shown},
+        [NET_EARN] = {net_enter_earn, net_got_earned, NULL},
+        [NET_RELEASE] = {net_enter_release, NULL, net_got_released},
+        [NET_SECRETS] = {net_enter_secrets, net_got_secrets, NULL},
+        [NET_KEEP] = {net_enter_keep, NULL, net_got_kept},
 };

@@ -23,6 +23,25 @@ static void the_good_way(void **state)
         assert_int_equal(net_flow_next(NET_COLLECT, NET_SKIP).next, NET_REFRESH);
 }
 
+/* A release: asked for while idle, shown for, earned, handed over, idle again. A refusal is handed over too.
+ */
+static void a_release_on_the_way(void **state)
+{
+        static const enum net_state way[] = {NET_WANTED, NET_CLAIM,   NET_SHOW,
+                                             NET_EARN,   NET_RELEASE, NET_IDLE};
+        (void)state;
+        assert_int_equal(net_flow_next(NET_IDLE, NET_WANT).next, NET_WANTED);
+        for (size_t i = 0; i + 1 < ARRAY_LEN(way); i++)
+                assert_int_equal(net_flow_next(way[i], NET_DONE).next, way[i + 1]);
+        assert_int_equal(net_flow_next(NET_WANTED, NET_SKIP).next, NET_IDLE);
+        assert_int_equal(net_flow_next(NET_CLAIM, NET_UNKNOWN).next, NET_RELEASE);
+        assert_int_equal(net_flow_next(NET_CLAIM, NET_DENIED).next, NET_SESSION);
+        assert_int_equal(net_flow_next(NET_EARN, NET_STALE).next, NET_WANTED);
+        assert_int_equal(net_flow_next(NET_IDLE, NET_NEWS).next, NET_SECRETS);
+        assert_int_equal(net_flow_next(NET_SECRETS, NET_DONE).next, NET_KEEP);
+        assert_int_equal(net_flow_next(NET_KEEP, NET_REFUSED).next, NET_IDLE);
+}
+
 /* No failure leads on without a wait, or an answer could make the agent spin; and none leads nowhere. */
 static void failures_wait(void **state)
 {
@@ -71,6 +90,14 @@ static void statuses(void **state)
         } rows[] = {
                 {NET_VERSION, 200, "", NET_DONE},
                 {NET_OFFER, 201, "", NET_DONE},
+                {NET_CLAIM, 201, "", NET_DONE},
+                {NET_CLAIM, 403, "", NET_DENIED},
+                {NET_CLAIM, 404, "", NET_UNKNOWN},
+                {NET_CLAIM, 409, "", NET_AWAY},
+                {NET_EARN, 403, "", NET_DONE}, /* with the reason in its body */
+                {NET_EARN, 404, "", NET_STALE},
+                {NET_EARN, 401, "", NET_DENIED},
+                {NET_SECRETS, 404, "", NET_UNKNOWN},
                 {NET_SEND, 202, "", NET_DONE},
                 {NET_SEND, 204, "", NET_REFUSED},
                 {NET_SEND, 301, "", NET_REFUSED},
