@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += lib/evidence/libevidence.la
 lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ak_certificate.c lib/evidence/ak_certificate.h \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
+	lib/evidence/bootlog.c lib/evidence/bootlog.h \
+	lib/evidence/bootlog_text.c \
 	lib/evidence/bundle.c lib/evidence/bundle.h \
 	lib/evidence/bundle_decode.c \
 	lib/evidence/bundle_encode.c \
@@ -12,6 +14,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/continuation.c lib/evidence/continuation.h \
 	lib/evidence/counter_check.c lib/evidence/counter_check.h \
 	lib/evidence/counters.c lib/evidence/counters.h \
+	lib/evidence/efi.c lib/evidence/efi.h \
 	lib/evidence/ima.c lib/evidence/ima.h \
 	lib/evidence/ima_event.c \
 	lib/evidence/ima_reader.h \

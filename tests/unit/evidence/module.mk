@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 evidence_tests = \
 	tests/unit/evidence/test_authenticate \
+	tests/unit/evidence/test_bootlog \
 	tests/unit/evidence/test_bundle \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_counters \
@@ -20,6 +21,7 @@ tests_unit_evidence_libvectors_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 EVIDENCE_TEST_LIBS = tests/unit/evidence/libvectors.la tests/support/libplaytpm.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
 tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_bootlog_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
