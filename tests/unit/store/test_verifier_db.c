@@ -279,6 +279,153 @@ static void evidence(void **state)
         assert_string_equal(f->host.state.continuation, "{}");
 }
 
+/* ---- trust ---- */
+
+static int count_row(const struct store_row *row, void *arg, struct err *err)
+{
+        (void)err;
+        *(int64_t *)arg = store_row_int(row, 0);
+        return 0;
+}
+
+static int count_revocations(struct store_conn *c, void *arg, struct err *err)
+{
+        int n = store_query(
+                c, "SELECT count(*) FROM revocations WHERE id = host || '/' || seq AND posted_at_ms = 0",
+                STORE_NO_ARGS, count_row, arg, err);
+
+        return n < 0 ? n : 0;
+}
+
+static int64_t revocations(struct fixture *f)
+{
+        struct err err = ERR_INIT;
+        int64_t n = -1;
+
+        assert_ok(store_call(verifier_db_store(f->db), STORE_READ, count_revocations, &n, &err), &err);
+        return n;
+}
+
+static struct trust_change change_to(int trust, int64_t seq)
+{
+        return (struct trust_change){.trust = {.trust = trust,
+                                               .seq = seq,
+                                               .since_ms = 5,
+                                               .epoch = 9,
+                                               .reason = (char *)"why",
+                                               .jws = (char *)"a.b.c"},
+                                     .payload = "{}",
+                                     .reaction = "suspend",
+                                     .issued_at_ms = 5};
+}
+
+static enum store_outcome change_trust(struct fixture *f, int trust, int64_t seq)
+{
+        struct trust_change c = change_to(trust, seq);
+
+        ASK(f, verifier_db_trust(f->db, NULL, "a", &c, on_done, f, err));
+        return f->outcome;
+}
+
+/* SR-8: the verdict and its revocation are one transaction, and a heartbeat does not bring trust back. */
+static void trust(void **state)
+{
+        struct fixture *f = *state;
+        struct trust_change c = change_to(TRUST_SUSPENDED, 1);
+        struct evidence_record r = {.name = "a",
+                                    .state = {.n_evidence = 1, .judged = true, .verdict_json = (char *)"{}"},
+                                    .durable = true,
+                                    .trust = &c,
+                                    .limits = roomy};
+
+        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND); /* not enrolled: nothing of it was written */
+        assert_int_equal(revocations(f), 0);
+        add(f, "a", NULL);
+        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        assert_int_equal(revocations(f), 1);
+        record(f, 2, VERDICT_PASS, false, "", 1, 0, roomy);
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_int_equal(f->host.state.n_evidence, 2);
+        assert_int_equal(f->host.state.trust.trust, TRUST_SUSPENDED);
+        assert_int_equal(f->host.state.trust.seq, 1);
+        assert_int_equal(f->host.state.trust.epoch, 9);
+        assert_string_equal(f->host.state.trust.reason, "why");
+        assert_string_equal(f->host.state.trust.jws, "a.b.c");
+        assert_null(f->host.state.trust.nonce);
+        /* the same number twice is refused, and takes its verdict with it */
+        r.state.n_evidence = 3;
+        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_FAILED);
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_int_equal(f->host.state.n_evidence, 2);
+        assert_int_equal(change_trust(f, TRUST_REVOKED, 2), STORE_OK);
+        assert_int_equal(change_trust(f, TRUST_TRUSTED, 1), STORE_CONFLICT);
+        assert_int_equal(revocations(f), 2);
+        /* a name that was revoked stays so, and its numbers go on */
+        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
+        add(f, "a", NULL);
+        verifier_db_close(f->db);
+        open_db(f);
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_false(f->host.state.judged);
+        assert_int_equal(f->host.state.trust.trust, TRUST_REVOKED);
+        assert_int_equal(f->host.state.trust.seq, 2);
+        assert_int_equal(revocations(f), 2);
+}
+
+static void on_holds(void *ctx, enum store_outcome outcome, struct hold *found, size_t n,
+                     const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        f->n = n;
+        (void)snprintf(f->text, sizeof(f->text), "%s:%s", n ? found[0].policy : "",
+                       n && found[0].confirmed_by ? found[0].confirmed_by : "");
+        tell(f, outcome, err);
+}
+
+static void holds(void **state)
+{
+        struct fixture *f = *state;
+        struct hold h = {.policy = (char *)"p", .since_ms = 3, .pushed_by = (char *)"ann"};
+
+        ASK(f, verifier_db_holds(f->db, on_holds, f, err));
+        assert_int_equal(f->n, 0);
+        ASK(f, verifier_db_hold_set(f->db, &h, NULL, on_done, f, err));
+        h.confirmed_by = (char *)"bob";
+        ASK(f, verifier_db_hold_set(f->db, &h, NULL, on_done, f, err));
+        verifier_db_close(f->db); /* a restart mends no fuse */
+        open_db(f);
+        ASK(f, verifier_db_holds(f->db, on_holds, f, err));
+        assert_int_equal(f->n, 1);
+        assert_string_equal(f->text, "p:bob");
+        ASK(f, verifier_db_hold_remove(f->db, "p", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        ASK(f, verifier_db_hold_remove(f->db, "p", NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+}
+
+static int trust_once(void *ctx, struct err *err)
+{
+        struct fixture *f = ctx;
+        struct trust_change c = change_to(TRUST_SUSPENDED, 1);
+        int n;
+
+        f->told = 0;
+        n = verifier_db_trust(f->db, NULL, "oom", &c, on_done, f, err);
+        if (n < 0)
+                return n;
+        pump_until(&f->pump, &f->told, 1);
+        return -(int)f->kind;
+}
+
+static void trust_oom(void **state)
+{
+        oom_each(trust_once, *state);
+}
+
 static void bounded_by_bytes(void **state)
 {
         struct fixture *f = *state;
@@ -348,7 +495,8 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(hosts), T(overlaps), T(evidence), T(bounded_by_bytes), T(bounded_in_all), T(oom),
+                T(hosts), T(overlaps), T(evidence), T(bounded_by_bytes), T(bounded_in_all),
+                T(oom),   T(trust),    T(holds),    T(trust_oom),
         };
 
         return cmocka_run_group_tests_name("verifier_db", tests, NULL, NULL);

@@ -2,7 +2,8 @@
 verifier_tests = \
 	tests/unit/verifier/test_hosts \
 	tests/unit/verifier/test_keys \
-	tests/unit/verifier/test_sessions
+	tests/unit/verifier/test_sessions \
+	tests/unit/verifier/test_trust
 check_PROGRAMS += $(verifier_tests)
 TESTS += $(verifier_tests)
 verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
@@ -10,3 +11,4 @@ verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libh
 tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
 tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)
+tests_unit_verifier_test_trust_LDADD = $(verifier_test_libs)
