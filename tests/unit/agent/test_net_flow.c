@@ -147,9 +147,13 @@ static void backoff(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_good_way),     cmocka_unit_test(failures_wait),
-                cmocka_unit_test(nothing_is_final), cmocka_unit_test(denied_and_unknown),
-                cmocka_unit_test(statuses),         cmocka_unit_test(backoff),
+                cmocka_unit_test(the_good_way),
+                cmocka_unit_test(a_release_on_the_way),
+                cmocka_unit_test(failures_wait),
+                cmocka_unit_test(nothing_is_final),
+                cmocka_unit_test(denied_and_unknown),
+                cmocka_unit_test(statuses),
+                cmocka_unit_test(backoff),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
