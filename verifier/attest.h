@@ -4,6 +4,7 @@
 
 #include "policy/appraise.h"
 #include "verifier/verifier.h"
+#include "wire/attestation.h"
 #include "wire/evidence.h"
 
 /* What the files about attestations share. */
@@ -23,6 +24,7 @@ struct round {
         struct digest qualifying;
         struct policy_version policy; /* the newest in force when it was judged; a reference */
         char *policy_name;            /* NULL: a tpm_policy */
+        struct release *release;      /* what waits for this evidence, or NULL */
         bool durable;                 /* wait for the disk before answering */
         bool changed;                 /* the verdict is another one: an audit record */
         struct host_state state;      /* as it will be */
@@ -38,6 +40,17 @@ int64_t challenge_lifetime_ms(const struct verifier *v, const struct host *host)
 
 /* PATCH …/attestations/:index. */
 void attest_on_evidence(struct http_request *req, void *ctx);
+/* Evidence that answers HOST's outstanding challenge; FOR (copied, or NULL) waits for it. Answers the
+ * request.
+ */
+void attest_take(struct verifier *v, struct http_request *req, struct host *host, struct session *session,
+                 const struct release *for_release);
+/*
+ * What every answer to an avow agent's evidence goes on with: a new challenge, NOW or in an interval, FULL:
+ * the log once more from entry 0. BOOT_TIME_MS as claimed. RET borrows from HOST.
+ */
+void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bool now, bool full,
+                 struct wire_outcome *ret);
 
 /* Appraises: fills the round's result. Return: 0; -ERR_CONFIG, -ERR_NOMEM, -ERR_CRYPTO. */
 int round_appraise(struct round *r, struct host *host, struct err *err) MUST_USE;

@@ -66,6 +66,7 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
         struct challenge c = {.out = true,
                               .immediate = wish->immediate,
                               .full = wish->full,
+                              .for_release = wish->for_release,
                               .index = host->s.index + 1,
                               .issued_at_ms = now_ms,
                               .issued_ms = mono_ms,

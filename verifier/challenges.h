@@ -8,6 +8,7 @@
 /* What a host is asked for next. */
 struct challenge_wish {
         bool immediate;       /* a deadline of seconds */
+        bool for_release;     /* for evidence that releases wait for */
         bool full;            /* the log from entry 0, because it did not replay */
         bool from_start;      /* the log from entry 0, because the host says that it began anew */
         int64_t boot_time_ms; /* claimed */

@@ -34,6 +34,7 @@ void round_free(struct round *r)
         if (!r)
                 return;
         wire_evidence_done(&r->evidence);
+        free(r->release);
         appraisal_result_done(&r->result);
         policy_unref(r->policy.policy);
         free(r->policy_name);
@@ -85,6 +86,17 @@ static struct counters_claim claim_of(const struct wire_evidence_item *quote)
         };
 }
 
+/* What an avow agent's TPM has to have signed over. Spec: SR-13. */
+static int qualify(const struct round *r, const struct host *host, struct digest *ret, struct err *err)
+{
+        struct view challenge = VIEW(r->challenge.nonce, r->challenge.nonce_len);
+        const char *id = verifier_db_id(r->v->db);
+
+        return r->release ? qualify_release(id, host->e.name, challenge, digest_view(&r->release->request),
+                                            ret, err)
+                          : qualify_heartbeat(id, host->e.name, challenge, ret, err);
+}
+
 int round_appraise(struct round *r, struct host *host, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
@@ -117,8 +129,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
         n = ruleset_effective(host->rules, r->received_at_ms, &effective, err);
         if (n >= 0 && !host->e.keylime) {
-                n = qualify_heartbeat(verifier_db_id(r->v->db), host->e.name, x.qualifying, &r->qualifying,
-                                      err);
+                n = qualify(r, host, &r->qualifying, err);
                 x.qualifying = digest_view(&r->qualifying);
         }
         if (n >= 0)
@@ -162,30 +173,40 @@ static bool surprise(const struct round *r)
         return random_below((uint32_t)r->v->settings.surprise, &x, &ignored) == 0 && x == 0;
 }
 
-/* The 202 to an avow agent, with the next challenge. FULL: the log once more from entry 0. */
+void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bool now, bool full,
+                 struct wire_outcome *ret)
+{
+        struct challenge_wish wish = {.immediate = now,
+                                      .full = full,
+                                      .boot_time_ms = boot_time_ms,
+                                      .lifetime_ms = challenge_lifetime_ms(v, host)};
+        struct err err = ERR_INIT;
+
+        *ret = (struct wire_outcome){.stage = WIRE_COMPLETE, .evaluation = WIRE_PENDING, .has_wait = true};
+        ret->wait_s = now ? 0 : (interval_of(v, host) + 999) / 1000;
+        if (challenge_new(host, &wish, clock_now_ms(), loop_now_ms(), &err) == 0) {
+                ret->has_next = true;
+                ret->next = (struct wire_next){.index = (uint64_t)host->challenge.index,
+                                               .expires_at_ms = host->challenge.expires_at_ms,
+                                               .deadline_ms = now ? HOST_DEADLINE_MS : 0};
+                challenge_asks(&host->challenge, &ret->next.asks);
+        } else {
+                log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
+        }
+        wait_meta_short(host, clock_now_ms(), &ret->meta);
+}
+
+/* The 202 to an avow agent. */
 static void answer_native(struct round *r, struct host *host, enum wire_evaluation evaluation, bool now,
                           bool full)
 {
-        struct wire_outcome m = {.stage = WIRE_COMPLETE, .evaluation = evaluation, .has_wait = true};
-        struct challenge_wish wish = {.immediate = now,
-                                      .full = full,
-                                      .boot_time_ms = r->challenge.boot_time_ms,
-                                      .lifetime_ms = challenge_lifetime_ms(r->v, host)};
+        struct wire_outcome m;
         struct err err = ERR_INIT;
         struct buf body = {0};
         int n;
 
-        m.wait_s = now ? 0 : (interval_of(r->v, host) + 999) / 1000;
-        if (challenge_new(host, &wish, clock_now_ms(), loop_now_ms(), &err) == 0) {
-                m.has_next = true;
-                m.next = (struct wire_next){.index = (uint64_t)host->challenge.index,
-                                            .expires_at_ms = host->challenge.expires_at_ms,
-                                            .deadline_ms = now ? HOST_DEADLINE_MS : 0};
-                challenge_asks(&host->challenge, &m.next.asks);
-        } else {
-                log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
-        }
-        wait_meta_short(host, clock_now_ms(), &m.meta);
+        attest_next(r->v, host, r->challenge.boot_time_ms, now, full, &m);
+        m.evaluation = evaluation;
         n = wire_outcome_encode(&m, host->e.name, (uint64_t)r->challenge.index, &body, &err);
         reply_encoded(r->req, n, 202, WIRE_TYPE_JSON_API, &body);
 }
@@ -216,7 +237,9 @@ static void answer_keylime(struct round *r, const struct host *host, bool now)
 
 static void answer(struct round *r, struct host *host, enum wire_evaluation evaluation, bool now, bool full)
 {
-        if (host->e.keylime)
+        if (r->release)
+                release_answer(r, host, evaluation, full);
+        else if (host->e.keylime)
                 answer_keylime(r, host, now);
         else
                 answer_native(r, host, evaluation, now, full);
@@ -372,7 +395,7 @@ static bool find_challenge(struct http_request *req, const struct host *host)
                 reply_v3_error(req, 404, "not_found", "No such attestation.");
         else if (n < c->index)
                 reply_v3_error(req, 403, "old_attestation", "A newer challenge was given out.");
-        else if (!c->out || n != c->index)
+        else if (!c->out || n != c->index || c->for_release)
                 reply_v3_error(req, 403, c->index ? "evidence_immutable" : "challenges_expired",
                                "This attestation waits for no evidence.");
         else if (loop_now_ms() > c->expires_ms)
@@ -396,13 +419,19 @@ static bool answers_asks(const struct wire_evidence *e, const struct challenge *
 }
 
 static int round_new(struct verifier *v, struct http_request *req, const struct host *host,
-                     struct round **ret, struct err *err)
+                     const struct release *for_release, struct round **ret, struct err *err)
 {
         AUTO(round_free_p) struct round *r = mem_zalloc(1, sizeof(*r));
         int n;
 
         if (!r)
                 return err_nomem(err);
+        if (for_release) {
+                r->release = mem_zalloc(1, sizeof(*r->release));
+                if (!r->release)
+                        return err_nomem(err);
+                *r->release = *for_release;
+        }
         r->v = v;
         r->req = req;
         r->serial = host->serial;
@@ -424,24 +453,13 @@ static int round_new(struct verifier *v, struct http_request *req, const struct 
         return 0;
 }
 
-void attest_on_evidence(struct http_request *req, void *ctx)
+void attest_take(struct verifier *v, struct http_request *req, struct host *host, struct session *session,
+                 const struct release *for_release)
 {
-        struct verifier *v = ctx;
-        struct session *session = NULL;
         struct err err = ERR_INIT;
         struct round *r = NULL;
-        struct host *host = reply_agent(v, req, &session);
 
-        if (!host || !reply_wants_type(req, WIRE_TYPE_JSON_API))
-                return;
-        if (host->busy || host->e.paused) {
-                http_answer_retry_after(req, 1000);
-                reply_v3_error(req, 503, "busy", "Evidence of this host is being judged, or it is paused.");
-                return;
-        }
-        if (!find_challenge(req, host))
-                return;
-        if (round_new(v, req, host, &r, &err) < 0) {
+        if (round_new(v, req, host, for_release, &r, &err) < 0) {
                 metric_inc(v->counters.refused);
                 if (err.kind != ERR_NOMEM)
                         end_session(v, session);
@@ -454,4 +472,21 @@ void attest_on_evidence(struct http_request *req, void *ctx)
                 return;
         }
         judge(r, host, session);
+}
+
+void attest_on_evidence(struct http_request *req, void *ctx)
+{
+        struct verifier *v = ctx;
+        struct session *session = NULL;
+        struct host *host = reply_agent(v, req, &session);
+
+        if (!host || !reply_wants_type(req, WIRE_TYPE_JSON_API))
+                return;
+        if (host->busy || host->e.paused) {
+                http_answer_retry_after(req, 1000);
+                reply_v3_error(req, 503, "busy", "Evidence of this host is being judged, or it is paused.");
+                return;
+        }
+        if (find_challenge(req, host))
+                attest_take(v, req, host, session, NULL);
 }

@@ -44,6 +44,7 @@ static void host_free(void *p)
         host_state_free(&host->s);
         ruleset_unref(host->rules);
         continuation_free(host->cont);
+        free(host->release);
         pubkey_free(host->key);
         free(host);
 }

@@ -10,6 +10,7 @@
 #include "evidence/tpm_public.h"
 #include "evidence/verdict.h"
 #include "store/verifier_db.h"
+#include "verifier/release.h"
 #include "verifier/rules.h"
 
 /*
@@ -39,8 +40,9 @@ const char *host_shown_name(enum host_shown shown);
 /* A challenge that waits for its evidence. */
 struct challenge {
         bool out;
-        bool immediate; /* of seconds */
-        bool full;      /* the log was asked for once more in full, because it did not replay */
+        bool immediate;   /* of seconds */
+        bool full;        /* the log was asked for once more in full, because it did not replay */
+        bool for_release; /* answered at …/releases/ID alone */
         int64_t index;
         int64_t issued_at_ms;          /* wall clock: what the bundle says */
         int64_t issued_ms, expires_ms; /* monotonic */
@@ -63,9 +65,10 @@ struct host {
         struct continuation *cont;
         struct counters_record counters; /* s.counters with their names; host_counters() fills it */
         struct challenge challenge;
-        uint64_t serial; /* tells it from another host of its name, before or after */
-        bool busy;       /* evidence is being written */
-        bool wants_log;  /* it can send a cel_log */
+        struct release *release; /* the last that it asked for, or NULL */
+        uint64_t serial;         /* tells it from another host of its name, before or after */
+        bool busy;               /* evidence is being written */
+        bool wants_log;          /* it can send a cel_log */
         bool log_torn; /* a heartbeat was not written: the log on the disk has a hole until it comes whole */
         bool ek_findings;        /* the registrar found something to say about its EK */
         int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */

@@ -19,6 +19,8 @@ verifier_libverifier_la_SOURCES = \
 	verifier/proofs.c verifier/proofs.h \
 	verifier/record.c \
 	verifier/records_routes.c \
+	verifier/release.c verifier/release.h \
+	verifier/releases.c verifier/releases.h \
 	verifier/reply.c verifier/reply.h \
 	verifier/revocation.c verifier/revocation.h \
 	verifier/rules.c verifier/rules.h \

@@ -100,6 +100,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
             dup_text(r->policy_name ? r->policy_name : "tpm_policy", &b->policy_name, err) < 0 ||
             put_view(&b->ak, VIEW_BUF(&host->e.ak), err) < 0 ||
             put_view(&b->challenge, VIEW(r->challenge.nonce, r->challenge.nonce_len), err) < 0 ||
+            (r->release && put_view(&b->release_request, digest_view(&r->release->request), err) < 0) ||
             put_view(&b->message, VIEW_BUF(&quote->message), err) < 0 ||
             put_view(&b->signature, VIEW_BUF(&quote->signature), err) < 0 ||
             put_view(&b->time_message, VIEW_BUF(&quote->time_message), err) < 0 ||
@@ -190,7 +191,8 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
         r->changed = !same;
         r->durable = !same || (v->state != VERDICT_PASS && !str_equal(was->verdict_json, s->verdict_json)) ||
                      !str_equal(was->policy_sha256, s->policy_sha256) ||
-                     counters_moved(&was->counters, &s->counters);
+                     counters_moved(&was->counters, &s->counters) ||
+                     r->release; /* what is released for is on record first (SR-1) */
         return 0;
 }
 

@@ -88,6 +88,7 @@ static int add_counter(struct verifier *v, const char *name, const char *help, c
 static int add_metrics(struct verifier *v, struct err *err)
 {
         static const char evidence[] = "Evidence received, by what it came to.";
+        static const char releases[] = "Requests for releases of secrets that evidence came for, by outcome.";
         static const char sessions[] = "Proofs of possession, by outcome.";
         struct counters *c = &v->counters;
         const struct {
@@ -99,6 +100,8 @@ static int add_metrics(struct verifier *v, struct err *err)
                 {"avow_evidence", evidence, "outcome", "inconclusive", &c->inconclusive},
                 {"avow_evidence", evidence, "outcome", "asked_again", &c->asked_again},
                 {"avow_evidence", evidence, "outcome", "refused", &c->refused},
+                {"avow_releases", releases, "outcome", "granted", &c->released},
+                {"avow_releases", releases, "outcome", "refused", &c->withheld},
                 {"avow_session_proofs", sessions, "outcome", "good", &c->sessions_opened},
                 {"avow_session_proofs", sessions, "outcome", "refused", &c->sessions_refused},
         };
@@ -184,8 +187,9 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts,  routes_records, routes_policies,
-                routes_trust,    routes_wait,         routes_proofs, routes_v2,      routes_status,
+                routes_sessions, routes_attestations, routes_hosts,  routes_records,
+                routes_policies, routes_releases,     routes_trust,  routes_wait,
+                routes_proofs,   routes_v2,           routes_status,
         };
         int r = 0;
 

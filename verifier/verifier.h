@@ -21,6 +21,7 @@
 
 struct counters {
         struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
+        struct metric_series *released, *withheld;
         struct metric_series *sessions_opened, *sessions_refused;
         struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
         struct metric_series *reactions[REACTION_N], *trust[TRUST_N], *held;
@@ -86,6 +87,7 @@ int routes_hosts(struct verifier *v, struct err *err) MUST_USE;
 int routes_records(struct verifier *v, struct err *err) MUST_USE;
 int routes_policies(struct verifier *v, struct err *err) MUST_USE;
 int routes_v2(struct verifier *v, struct err *err) MUST_USE;
+int routes_releases(struct verifier *v, struct err *err) MUST_USE;
 int routes_status(struct verifier *v, struct err *err) MUST_USE;
 
 /* docs/openapi-verifier.yaml, as it was when this was built. */
