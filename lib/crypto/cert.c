@@ -492,6 +492,13 @@ X509 *cert_x509(const struct cert *cert)
         return cert->x509;
 }
 
+struct view cert_skid(const struct cert *cert)
+{
+        const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(cert->x509);
+
+        return id ? VIEW(ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id)) : VIEW_NONE;
+}
+
 int cert_sha256(const struct cert *cert, struct digest *ret, struct err *err)
 {
         return digest_bytes(DIGEST_SHA256, VIEW_BUF(&cert->der), ret, err);

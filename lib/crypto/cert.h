@@ -78,6 +78,8 @@ size_t cert_n_uris(const struct cert *cert);
 const char *cert_uri(const struct cert *cert, size_t i);
 /* True if an URI is exactly this one. */
 bool cert_has_uri(const struct cert *cert, const char *uri);
+/* The subject key identifier, borrowed; VIEW_NONE if there is none. */
+struct view cert_skid(const struct cert *cert);
 struct x509_st *cert_x509(const struct cert *cert); /* for lib/crypto itself */
 
 int cert_sha256(const struct cert *cert, struct digest *ret, struct err *err) MUST_USE;

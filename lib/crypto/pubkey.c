@@ -291,6 +291,18 @@ int pubkey_spki(const struct pubkey *key, struct buf *ret, struct err *err)
         return buf_ok(ret) ? 0 : err_nomem(err);
 }
 
+int pubkey_bare(const struct pubkey *key, struct buf *ret, struct err *err)
+{
+        uint8_t *der = NULL;
+        int len = i2d_PublicKey(key->pkey, &der);
+
+        if (len <= 0)
+                return ossl_err(err, ERR_CRYPTO, "encoding a public key");
+        buf_put(ret, der, (size_t)len);
+        OPENSSL_free(der);
+        return buf_ok(ret) ? 0 : err_nomem(err);
+}
+
 int pubkey_spki_sha256(const struct pubkey *key, struct digest *ret, struct err *err)
 {
         struct buf der = {0};

@@ -75,6 +75,10 @@ size_t pubkey_curve_bytes(enum pubkey_curve curve);
 int pubkey_rsa_numbers(const struct pubkey *key, struct buf *ret_n, uint32_t *ret_e,
                        struct err *err) MUST_USE;
 
+/* Appends what stands in SubjectPublicKeyInfo's BIT STRING: RSAPublicKey (PKCS#1) or the uncompressed point.
+ * Some identifiers of keys are made of it. */
+int pubkey_bare(const struct pubkey *key, struct buf *ret, struct err *err) MUST_USE;
+
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b) MUST_USE;
 
 /* A signature as a TPM gives it; the views are borrowed. */
@@ -92,5 +96,12 @@ struct signature {
  */
 int pubkey_verify(const struct pubkey *key, const struct signature *sig, struct view message, bool *ret_good,
                   struct err *err) MUST_USE;
+
+/*
+ * The same where the message's digest is all there is. SIGNATURE as OpenSSL and the kernel have it: RSA's
+ * bytes, or ECDSA's DER.
+ */
+int pubkey_verify_digest(const struct pubkey *key, enum sig_scheme scheme, const struct digest *digest,
+                         struct view signature, bool *ret_good, struct err *err) MUST_USE;
 
 #endif

@@ -83,3 +83,27 @@ int pubkey_verify(const struct pubkey *key, const struct signature *sig, struct 
         buf_free(&der);
         return r;
 }
+
+int pubkey_verify_digest(const struct pubkey *key, enum sig_scheme scheme, const struct digest *digest,
+                         struct view signature, bool *ret_good, struct err *err)
+{
+        AUTO(EVP_PKEY_CTX_free_p)
+        EVP_PKEY_CTX *ctx = NULL;
+        int padding = scheme == SIG_RSAPSS ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING;
+        struct err unused = ERR_INIT;
+
+        *ret_good = false;
+        if (!ossl_md(digest->alg) || (scheme == SIG_ECDSA) != (pubkey_type(key) == PUBKEY_ECC))
+                return 0;
+        ctx = EVP_PKEY_CTX_new(pubkey_evp(key), NULL);
+        if (!ctx || EVP_PKEY_verify_init(ctx) != 1)
+                return ossl_err(err, ERR_CRYPTO, "checking a signature");
+        if (scheme != SIG_ECDSA && EVP_PKEY_CTX_set_rsa_padding(ctx, padding) != 1)
+                return ossl_err(err, ERR_CRYPTO, "checking a signature");
+        if (EVP_PKEY_CTX_set_signature_md(ctx, ossl_md(digest->alg)) != 1)
+                return ossl_err(err, ERR_CRYPTO, "checking a signature");
+        *ret_good = EVP_PKEY_verify(ctx, signature.p, signature.len, digest->b, digest->len) == 1;
+        if (!*ret_good)
+                (void)ossl_err(&unused, ERR_CRYPTO, "empties the queue: a bad signature is an answer");
+        return 0;
+}

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "crypto/key.h"
 #include "evidence/ima.h"
+#include "evidence/ima_signature.h"
 #include "evidence/pcr_blob.h"
 #include "vectors.h"
 
@@ -398,6 +400,107 @@ static void test_a_violation_before_another_entry(void **state)
         assert_int_equal(ima_next(r, &e, &err), 0);
 }
 
+/* ---- signatures ---- */
+
+static void add_key(struct ima_keys *keys, const char *file, uint32_t want_id)
+{
+        AUTO(buf_free) struct buf b = {0};
+        struct err err = ERR_INIT;
+        uint32_t id = 0;
+
+        for (int twice = 0; twice < 2; twice++) {
+                assert_ok(ima_keys_add(keys, vector_read(&b, "files", file), &id, &err), &err);
+                assert_int_equal(id, want_id);
+        }
+}
+
+static enum ima_signed signed_how(const struct ima_keys *keys, const struct ima_event *event)
+{
+        enum ima_signed how = IMA_SIGNED;
+        struct err err = ERR_INIT;
+
+        assert_ok(ima_signature_check(keys, event, &how, &err), &err);
+        return how;
+}
+
+static void signed_file(const char *name, const char *cert, uint32_t id)
+{
+        AUTO(buf_free) struct buf bytes = {0};
+        AUTO(ima_reader_free_p) struct ima_reader *r = NULL;
+        AUTO(ima_keys_free_p) struct ima_keys *keys = NULL;
+        struct ima_event event;
+        struct err err = ERR_INIT;
+
+        find_event("seabios-ima-sig", 2, IMA_BINARY, name, &bytes, &r, &event);
+        assert_ok(ima_keys_new(&keys, &err), &err);
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_BY_UNKNOWN);
+        add_key(keys, cert, id);
+        assert_int_equal(ima_keys_count(keys), 1);
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED);
+        bytes.p[event.digest.p - bytes.p] ^= 1;
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_BADLY);
+        bytes.p[event.digest.p - bytes.p] ^= 1;
+        bytes.p[event.sig.p - bytes.p + 1] = 3; /* version 3 is over something else */
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_BADLY);
+        bytes.p[event.sig.p - bytes.p + 1] = 4;
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_SOMEHOW);
+        bytes.p[event.sig.p - bytes.p + 1] = 2;
+        bytes.p[event.sig.p - bytes.p] = 5; /* portable: over metadata */
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_SOMEHOW);
+        bytes.p[event.sig.p - bytes.p] = 3;
+        event.sig.len--;
+        assert_err(ima_signature_check(keys, &event, &(enum ima_signed){0}, &err), ERR_FORMAT, &err,
+                   "lengths");
+        event.sig.len = 0;
+        assert_int_equal(signed_how(keys, &event), IMA_UNSIGNED);
+}
+
+/* Identifiers as `evmctl ima_sign` and openssl show them. */
+static void test_signed_files(void **state)
+{
+        (void)state;
+        signed_file("/mnt/bin/signed-rsa", "ima_rsa.crt", 0x2a31b4cc);
+        signed_file("/mnt/bin/signed-ecc", "ima_ecc.crt", 0x14d32ed6);
+}
+
+/* fs-verity: the signature is over type, algorithm and digest. Made here with a key of our own. */
+static void test_version_three(void **state)
+{
+        static const uint8_t root[32] = {1, 2, 3};
+        AUTO(key_free_p) struct key *key = NULL;
+        AUTO(pubkey_free_p) struct pubkey *public = NULL;
+        AUTO(ima_keys_free_p) struct ima_keys *keys = NULL;
+        AUTO(buf_free) struct buf id = {0}, sig = {0}, xattr = {0}, spki = {0};
+        struct ima_event event = {.measured = IMA_VERITY, .alg_known = true, .alg = DIGEST_SHA256};
+        struct err err = ERR_INIT;
+        uint32_t key_id = 0;
+
+        (void)state;
+        assert_ok(key_generate_rsa(2048, &key, &err), &err);
+        assert_ok(key_public(key, &public, &err), &err);
+        assert_ok(ima_keys_new(&keys, &err), &err);
+        assert_ok(pubkey_spki(public, &spki, &err), &err);
+        assert_ok(ima_keys_add(keys, VIEW_BUF(&spki), &key_id, &err), &err);
+        buf_u8(&id, 6);
+        buf_u8(&id, 4);
+        buf_put(&id, root, sizeof(root));
+        assert_ok(key_sign(key, DIGEST_SHA256, VIEW_BUF(&id), &sig, &err), &err);
+        buf_u8(&xattr, 6);
+        buf_u8(&xattr, 3);
+        buf_u8(&xattr, 4);
+        buf_be32(&xattr, key_id);
+        buf_be16_bytes(&xattr, VIEW_BUF(&sig));
+        event.digest = VIEW_ARRAY(root);
+        event.sig = VIEW_BUF(&xattr);
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED);
+        event.measured = IMA_FILE; /* the same digest, of a file's contents */
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_SOMEHOW);
+        event.measured = IMA_VERITY;
+        xattr.p[0] = 3;
+        assert_int_equal(signed_how(keys, &event), IMA_SIGNED_SOMEHOW);
+        assert_err(ima_keys_add(keys, view_str("no key"), &key_id, &err), ERR_FORMAT, &err, "neither");
+}
+
 /* ---- parts ---- */
 
 static void test_goes_on_where_it_was(void **state)
@@ -534,6 +637,8 @@ int main(void)
                 cmocka_unit_test(test_a_template_by_its_fields),
                 cmocka_unit_test(test_a_name_that_plays_an_entry),
                 cmocka_unit_test(test_a_violation_before_another_entry),
+                cmocka_unit_test(test_signed_files),
+                cmocka_unit_test(test_version_three),
                 cmocka_unit_test(test_goes_on_where_it_was),
                 cmocka_unit_test(test_a_quote_beyond_the_list_does_not_match),
                 cmocka_unit_test(test_every_bit_of_a_list_counts),
