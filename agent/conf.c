@@ -67,6 +67,9 @@ static const struct conf_key keys[] = {
         {.path = "registrar.ca", .type = CONF_PATH},
         {.path = "verifier.url", .type = CONF_STR},
         {.path = "verifier.ca", .type = CONF_PATH},
+        {.path = "verifier.keys",
+         .type = CONF_PATH,
+         .help = "its public keys (JWKS); without it they are pinned at the first login"},
         {.path = "verifier.peer",
          .type = CONF_STR,
          .def = "avow",
@@ -79,6 +82,16 @@ static const struct conf_key keys[] = {
          .min = 1000,
          .max = 7 * 86400000LL,
          .help = "how often every measured file is read again, beside the notices of the kernel"},
+        {.path = "fail_closed_after",
+         .type = CONF_DURATION,
+         .def = "1h",
+         .max = 30 * 86400000LL,
+         .help = "no hand-outs after this long without the verifier; 0s: never"},
+        {.path = "on_revocation.dir",
+         .type = CONF_PATH,
+         .def = AVOW_SYSCONFDIR "/on-revocation.d",
+         .flags = CONF_RESTART},
+        {.path = "on_revocation.timeout", .type = CONF_DURATION, .def = "30s", .min = 100, .max = 3600000},
         {.path = "run.dir", .type = CONF_PATH, .def = AVOW_RUNDIR "", .flags = CONF_RESTART},
         {.path = "secrets.dir", .type = CONF_PATH, .def = AVOW_RUNDIR "/secrets", .flags = CONF_RESTART},
         {.path = "secrets.owners", .type = CONF_PATHS},
@@ -240,6 +253,8 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 {"verifier.url", &config->verifier.url},
                 {"verifier.ca", &config->verifier.ca},
                 {"run.dir", &config->run_dir},
+                {"verifier.keys", &config->verifier_keys},
+                {"on_revocation.dir", &config->hooks_dir},
                 {"secrets.dir", &config->secrets_dir},
         };
         enum log_level level;
@@ -260,6 +275,8 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
         config->peer = (enum agent_peer)index_of(peer_names, conf_str(c, "verifier.peer"));
         config->interval_ms = conf_int(c, "interval");
         config->rescan_ms = conf_int(c, "watch.rescan");
+        config->hook_timeout_ms = conf_int(c, "on_revocation.timeout");
+        config->fail_closed_ms = conf_int(c, "fail_closed_after");
         r = read_acl(c, config, err);
         return r < 0 ? r : read_runtimes(c, config, err);
 }
@@ -298,6 +315,8 @@ void agent_config_free(struct agent_config *config)
         free(config->acl);
         free_list(config->owners, config->n_owners);
         free(config->run_dir);
+        free(config->verifier_keys);
+        free(config->hooks_dir);
         free(config->secrets_dir);
         free_list(config->tpm.banks, config->tpm.n_banks);
         free(config->host_id);

@@ -50,10 +50,13 @@ struct agent_config {
         } registrar, verifier;
         enum agent_peer peer; /* what the verifier is */
         int64_t interval_ms;
-        int64_t rescan_ms; /* watch.rescan */
-        char *run_dir;     /* /run/avow: the sockets */
-        char *secrets_dir; /* /run/avow/secrets: files, in memory */
-        char **owners;     /* PEM files of keys that secrets here may belong to; none: anybody's */
+        int64_t rescan_ms;                       /* watch.rescan */
+        char *run_dir;                           /* /run/avow: the sockets */
+        char *verifier_keys;                     /* JWKS file, or NULL: pinned at the first login */
+        char *hooks_dir;                         /* on_revocation.dir */
+        int64_t hook_timeout_ms, fail_closed_ms; /* 0: never */
+        char *secrets_dir;                       /* /run/avow/secrets: files, in memory */
+        char **owners; /* PEM files of keys that secrets here may belong to; none: anybody's */
         size_t n_owners;
         struct agent_acl *acl;
         size_t n_acl;

@@ -105,6 +105,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
                 r = watch_new(&h->watch, err);
         if (r >= 0)
                 r = half_secrets_new(h, err);
+        if (r >= 0)
+                r = half_trust_new(h, err);
         if (r < 0)
                 return r;
         *ret = TAKE(h);
@@ -129,6 +131,7 @@ void half_free(struct half *h)
         if (!h)
                 return;
         close_tpm(h);
+        half_trust_free(h);
         half_secrets_free(h);
         watch_free(h->watch);
         fd_close_p(&h->lock);
@@ -252,6 +255,8 @@ static int start(struct half *h, struct err *err)
         r = pcr_log_new(&options, &h->log, err);
         if (r >= 0)
                 r = pcr_log_open(h->log, h->tpm, err);
+        if (r >= 0)
+                r = half_trust_start(h, err); /* a wipe that was cut short comes before everything else */
         if (r >= 0)
                 r = inventory_new(h->config, &h->used, &h->inventory, err);
         if (r < 0)
@@ -377,8 +382,10 @@ static int64_t turn(struct half *h, int64_t mono_ms)
 
 int64_t half_turn(struct half *h, int64_t mono_ms)
 {
-        int64_t due_ms = turn(h, mono_ms), secrets_ms = half_secrets_turn(h, mono_ms);
+        int64_t due_ms = turn(h, mono_ms), trust_ms = half_trust_turn(h, mono_ms);
+        int64_t secrets_ms = half_secrets_turn(h, mono_ms);
 
+        due_ms = trust_ms < due_ms ? trust_ms : due_ms;
         return secrets_ms < due_ms ? secrets_ms : due_ms;
 }
 
@@ -392,6 +399,8 @@ int half_reload(struct half *h, struct agent_config *new, struct err *err)
 
         if (r >= 0)
                 r = half_secrets_configure(h, config, err);
+        if (r >= 0)
+                r = half_trust_configure(h, config, err);
         if (r < 0)
                 return r;
         if (h->state == PRIVSEP_STATE_READY) {

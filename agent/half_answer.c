@@ -292,7 +292,8 @@ static const struct {
         {PRIVSEP_ACTIVATE, answer_activate},    {PRIVSEP_SESSION, answer_session},
         {PRIVSEP_COLLECT, answer_collect},      {PRIVSEP_SECRETS, half_answer_secrets},
         {PRIVSEP_WANTED, half_answer_wanted},   {PRIVSEP_SHOW, half_answer_show},
-        {PRIVSEP_RELEASE, half_answer_release},
+        {PRIVSEP_RELEASE, half_answer_release}, {PRIVSEP_REVOKE, half_answer_revoke},
+        {PRIVSEP_KEYS, half_answer_keys},       {PRIVSEP_ALIVE, half_answer_alive},
 };
 
 static enum privsep_result result_of(struct half *h, const struct err *err)

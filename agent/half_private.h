@@ -10,6 +10,8 @@
 #include "agent/secret_files.h"
 #include "agent/secrets.h"
 #include "agent/watch.h"
+#include "agent/wipe.h"
+#include "crypto/jwks.h"
 #include "evidence/qualify.h"
 
 struct half {
@@ -28,6 +30,13 @@ struct half {
         struct secrets *secrets;
         struct handout *handout;
         struct secret_files *files;
+        struct local_hooks *hooks;
+        struct wipe *wipe;
+        struct jwks verifier_keys;              /* for revocations; none: none is believed */
+        uint64_t alive_clock_ms, alive_kept_ms; /* TPM's clock: the verifier took evidence; so in the file */
+        int64_t alive_look_ms, wipe_retry_ms;
+        bool silent; /* for longer than fail_closed_after */
+        char wipe_said[ERR_TEXT_BYTES], keys_said[ERR_TEXT_BYTES];
         uint64_t boot_time_ms;
         int64_t rescan_at_ms, retry_at_ms, retry_step_ms;
         bool said_unexplained, lockout;
@@ -44,6 +53,22 @@ int half_answer_secrets(struct half *h, struct view body, struct buf *out, struc
 int half_answer_wanted(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_show(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_release(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+
+/*
+ * half_trust.c: orders of the verifier, the wipe, silence. _new reads the journal, before the TPM is there,
+ * so that nothing is handed out that must not be; _start goes on with what was left undone, before anything
+ * is answered.
+ */
+int half_trust_new(struct half *h, struct err *err) MUST_USE;
+void half_trust_free(struct half *h);
+int half_trust_configure(struct half *h, const struct agent_config *config, struct err *err) MUST_USE;
+int half_trust_start(struct half *h, struct err *err) MUST_USE;
+int64_t half_trust_turn(struct half *h, int64_t mono_ms);
+/* Refuses or admits hand-outs, as orders and silence have it. */
+void half_trust_settle(struct half *h);
+int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_keys(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_alive(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 
 /* half_answer.c: evidence for M, qualified with QUALIFYING. */
 int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,

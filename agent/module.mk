@@ -14,8 +14,10 @@ agent_libagent_la_SOURCES = \
 	agent/half.c agent/half.h agent/half_private.h \
 	agent/half_answer.c \
 	agent/half_secrets.c \
+	agent/half_trust.c \
 	agent/identity.c agent/identity.h \
 	agent/inventory.c agent/inventory.h \
+	agent/local_hooks.c agent/local_hooks.h \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
@@ -26,7 +28,13 @@ agent_libagent_la_SOURCES = \
 	agent/secrets.c agent/secrets.h agent/secrets_private.h \
 	agent/secrets_copies.c \
 	agent/sockets.c agent/sockets.h \
-	agent/watch.c agent/watch.h
+	agent/unit_stop.c agent/unit_stop.h \
+	agent/verifier_keys.c agent/verifier_keys.h \
+	agent/watch.c agent/watch.h \
+	agent/wipe.c agent/wipe.h agent/wipe_private.h \
+	agent/wipe_journal.c agent/wipe_journal.h \
+	agent/wipe_prove.c \
+	agent/wipe_steps.c
 agent_libagent_la_LIBADD = agent/libboth.la lib/wire/libwire.la lib/evidence/libevidence.la lib/tpm/libtpm.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SYSTEMD_LIBS)
 

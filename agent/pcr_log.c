@@ -23,9 +23,12 @@
 
 #include "agent/pcr_merge.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "evidence/revocation_order.h"
 
 #define FILE_BYTES_MAX    (64u << 20)
 #define FOREIGN_BYTES_MAX (16u << 20)
@@ -38,6 +41,7 @@ struct pcr_log {
         struct cel_log *list;
         struct tpm_counters clock; /* when it was opened: reset and restart counts */
         bool explains, began;
+        bool behind; /* the file lacks records that TEXT has */
 };
 
 int pcr_log_new(const struct pcr_log_options *options, struct pcr_log **ret, struct err *err)
@@ -287,12 +291,24 @@ static int check_reset(const struct pcr_log *log, struct tpm *tpm, struct err *e
         return 0;
 }
 
+/* Writes what the disk did not take when it was extended. */
+static void catch_up(struct pcr_log *log)
+{
+        struct err err = ERR_INIT;
+
+        if (log->behind && file_write(log->path, VIEW_BUF(&log->text), 0600, &err) >= 0)
+                log->behind = false;
+}
+
 /* Makes list and register agree, if that can be done. */
 static int agree(struct pcr_log *log, struct tpm *tpm, struct err *err)
 {
         struct digest now[TPM_MAX_BANKS];
         bool last_is_ours = log->list->n && last_of(log->list)->ours;
-        int r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, now, err);
+        int r;
+
+        catch_up(log);
+        r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, now, err);
 
         if (r >= 0)
                 r = leads_to(log, log->list->n, now, err);
@@ -373,33 +389,29 @@ int pcr_log_check(struct pcr_log *log, struct tpm *tpm, struct err *err)
         return agree(log, tpm, err);
 }
 
-/* The record of a measurement, with the register as it is now. */
-static int describe(struct pcr_log *log, struct tpm *tpm, const char *runtime, const char *path,
-                    const struct measurement *m, struct cel_record *rec, struct err *err)
+/* A record of N digests, with the register as it is now; the rest is the caller's to fill in. */
+static int describe(struct pcr_log *log, struct tpm *tpm, const struct digest *digests, size_t n,
+                    struct cel_record *rec, struct err *err)
 {
         struct digest before[TPM_MAX_BANKS];
         int r;
 
-        if (m->n > CEL_BANKS_MAX || m->n != log->o.banks.n)
-                return err_set(err, ERR_BUG, 0, "a measurement in %zu banks", m->n);
+        if (n > CEL_BANKS_MAX || n != log->o.banks.n)
+                return err_set(err, ERR_BUG, 0, "a record in %zu banks", n);
         r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, before, err);
         if (r < 0)
                 return r;
         *rec = (struct cel_record){.pcr = log->o.pcr,
-                                   .n_digests = m->n,
+                                   .n_digests = n,
                                    .content_type = (char *)CEL_CONTENT_AVOW,
                                    .ours = true,
-                                   .kind = (char *)CEL_KIND_MEASURE,
-                                   .runtime = (char *)runtime,
-                                   .path = (char *)path,
-                                   .size_bytes = m->size_bytes,
-                                   .n_before = m->n,
+                                   .n_before = n,
                                    .reset_count = log->clock.reset,
                                    .restart_count = log->clock.restart,
                                    .has_timestamp = true,
                                    .timestamp_us = clock_boot_us()};
-        memcpy(rec->digests, m->digests, m->n * sizeof(*m->digests));
-        memcpy(rec->before, before, m->n * sizeof(*before));
+        memcpy(rec->digests, digests, n * sizeof(*digests));
+        memcpy(rec->before, before, n * sizeof(*before));
         return 0;
 }
 
@@ -416,6 +428,12 @@ static int append(struct pcr_log *log, const struct cel_record *rec, struct err 
         if (!buf_ok(&all))
                 return err_nomem(err);
         r = file_append(log->path, VIEW_BUF(&one), 0600, err);
+        if (r < 0 && rec->revocation) {
+                log_err(err, "the revocation's record is kept in memory");
+                err_clear(err);
+                log->behind = true;
+                r = 0;
+        }
         return r < 0 ? r : take_text(log, &all, err);
 }
 
@@ -426,12 +444,59 @@ int pcr_log_measure(struct pcr_log *log, struct tpm *tpm, const char *runtime, c
         int r = agree(log, tpm, err); /* a record left undone is done before the next one */
 
         if (r >= 0)
-                r = describe(log, tpm, runtime, path, m, &rec, err);
-        if (r >= 0)
+                r = describe(log, tpm, m->digests, m->n, &rec, err);
+        if (r >= 0) {
+                rec.kind = (char *)(uintptr_t)CEL_KIND_MEASURE;
+                rec.runtime = (char *)(uintptr_t)runtime;
+                rec.path = (char *)(uintptr_t)path;
+                rec.size_bytes = m->size_bytes;
                 r = append(log, &rec, err);
+        }
         if (r >= 0)
                 r = tpm_pcr_extend(tpm, log->o.pcr, m->digests, m->n, err);
         return r < 0 ? err_wrap(err, "measurement of %s", SHOW(path)) : 0;
+}
+
+int pcr_log_revoke(struct pcr_log *log, struct tpm *tpm, const char *verifier, const char *id,
+                   struct err *err)
+{
+        struct digest digests[TPM_MAX_BANKS];
+        struct err aside = ERR_INIT;
+        struct cel_record rec;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < log->o.banks.n; i++)
+                r = revocation_record_digest(log->o.banks.v[i], verifier, id, &digests[i], err);
+        if (r < 0)
+                return r;
+        /* What cannot be logged is extended all the same: the session that it stops may be open now. */
+        if (agree(log, tpm, &aside) < 0)
+                log_err(&aside, "before a revocation");
+        err_clear(&aside);
+        r = describe(log, tpm, digests, log->o.banks.n, &rec, &aside);
+        if (r >= 0) {
+                rec.kind = (char *)(uintptr_t)CEL_KIND_REVOKE;
+                rec.verifier = (char *)(uintptr_t)verifier;
+                rec.revocation = (char *)(uintptr_t)id;
+                r = append(log, &rec, &aside);
+        }
+        if (r < 0)
+                log_err(&aside, "the revocation's record is not in the log");
+        FAULT("wipe-logged");
+        r = tpm_pcr_extend(tpm, log->o.pcr, digests, log->o.banks.n, err);
+        return r < 0 ? err_wrap(err, "extending PCR %u with the revocation", log->o.pcr) : 0;
+}
+
+bool pcr_log_revoked(const struct pcr_log *log, const char *verifier, const char *id)
+{
+        for (size_t i = 0; log->list && i < log->list->n; i++) {
+                const struct cel_record *rec = &log->list->records[i];
+
+                if (rec->ours && rec->revocation && str_equal(rec->revocation, id) &&
+                    str_equal(rec->verifier, verifier))
+                        return true;
+        }
+        return false;
 }
 
 const struct cel_record *pcr_log_newest(const struct pcr_log *log, const char *path)

@@ -47,6 +47,16 @@ int pcr_log_check(struct pcr_log *log, struct tpm *tpm, struct err *err) MUST_US
 int pcr_log_measure(struct pcr_log *log, struct tpm *tpm, const char *runtime, const char *path,
                     const struct measurement *m, struct err *err) MUST_USE;
 
+/*
+ * Extends with a revocation's record (evidence/revocation_order.h). Unlike a measurement it waits for
+ * nothing: on a disk that takes no record the register is extended all the same, and the record is kept in
+ * memory until the disk takes it. Return: 0; -ERR_TPM; -ERR_CRYPTO, -ERR_NOMEM.
+ */
+int pcr_log_revoke(struct pcr_log *log, struct tpm *tpm, const char *verifier, const char *id,
+                   struct err *err) MUST_USE;
+/* Does this boot's log hold that record? */
+bool pcr_log_revoked(const struct pcr_log *log, const char *verifier, const char *id);
+
 /* The newest record of ours for PATH in this boot, or NULL. */
 const struct cel_record *pcr_log_newest(const struct pcr_log *log, const char *path);
 

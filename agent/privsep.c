@@ -36,6 +36,8 @@ static const struct {
         {PRIVSEP_WANTED, "wanted", READY, 0},
         {PRIVSEP_SHOW, "show", READY, 0},
         {PRIVSEP_RELEASE, "release", READY, 0},
+        {PRIVSEP_KEYS, "keys", READY, PRIVSEP_KEYS_MAX},
+        {PRIVSEP_ALIVE, "alive", READY, 0},
         {PRIVSEP_EVENT, "event", {0}, 0},
 };
 

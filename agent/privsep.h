@@ -24,6 +24,7 @@
 #define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half; some may be longer */
 #define PRIVSEP_REVOKE_MAX  (192u << 10)
 #define PRIVSEP_NONCE_BYTES 16
+#define PRIVSEP_KEYS_MAX    (64u << 10)
 #define PRIVSEP_SECRETS_MAX (4u << 20)
 #define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
@@ -38,6 +39,8 @@ enum privsep_type {
         PRIVSEP_WANTED,     /* {} -> privsep_wanted: which releases are wanted now */
         PRIVSEP_SHOW,       /* privsep_show -> privsep_evidence, for the release that is wanted */
         PRIVSEP_RELEASE,    /* privsep_release -> {} */
+        PRIVSEP_KEYS,       /* bytes: the verifier's public keys, as a login says them -> {} */
+        PRIVSEP_ALIVE,      /* {} -> {}: the verifier took evidence */
         PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
 };
 

@@ -161,7 +161,8 @@ static char *agent_yaml(const struct init_plan *p)
         put_url(&b, p, p->registrar_port);
         buf_str(&b, "  ca: pki/ca.pem\nverifier:\n");
         put_url(&b, p, p->verifier_port);
-        buf_fmt(&b, "  ca: pki/ca.pem\n  peer: %s\n", p->keylime ? "keylime" : "avow");
+        buf_fmt(&b, "  ca: pki/ca.pem\n%s  peer: %s\n", p->keylime ? "" : "  keys: pki/verifier-keys.json\n",
+                p->keylime ? "keylime" : "avow");
         if (p->o->interval)
                 buf_fmt(&b, "interval: %s\n", p->o->interval);
         put_runtimes(&b, p);

@@ -18,6 +18,7 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/elf_file.h \
 	lib/base/err.c \
 	lib/base/err.h \
+	lib/base/fault.h \
 	lib/base/file.c \
 	lib/base/file.h \
 	lib/base/hex.c \

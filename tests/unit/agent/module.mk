@@ -5,7 +5,8 @@ agent_tests = \
 	tests/unit/agent/test_agent_counters \
 	tests/unit/agent/test_half \
 	tests/unit/agent/test_pcr_log \
-	tests/unit/agent/test_privsep
+	tests/unit/agent/test_privsep \
+	tests/unit/agent/test_wipe
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
 tests_unit_agent_test_acl_LDADD = agent/libagent.la $(TEST_LIBS)
@@ -16,6 +17,8 @@ tests_unit_agent_test_pcr_log_SOURCES = tests/unit/agent/test_pcr_log.c tests/un
 tests_unit_agent_test_pcr_log_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpm_pcr_extend
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_wipe_SOURCES = tests/unit/agent/test_wipe.c tests/unit/tpm/swtpm.c
+tests_unit_agent_test_wipe_LDADD = agent/libagent.la $(TEST_LIBS)
 include tests/unit/agent/net.mk
 tests_unit_agent_test_half_SOURCES = tests/unit/agent/test_half.c tests/unit/tpm/swtpm.c
 tests_unit_agent_test_half_LDADD = agent/libagent.la $(TEST_LIBS)
