@@ -30,7 +30,7 @@ static void print_usage(FILE *f)
                         AUTO(mem_free_p)
                         char *name = str_fmt("%s%s%s", c->noun, c->verb ? " " : "", c->verb ? c->verb : "");
 
-                        (void)fprintf(f, "  %-17s %s\n", name ? name : "", c->help);
+                        (void)fprintf(f, "  %-19s %s\n", name ? name : "", c->help);
                 }
         (void)fprintf(f, "\n'avow NOUN VERB --help' tells more; the manual is avow(1).\n"
                          "Exit status: 0 done or yes, 1 the answer is no, 2 wrong use or malformed input, 3 "

@@ -23,7 +23,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/revocation.c \
 	tenant/settings.c tenant/settings.h \
-	tenant/status.c
+	tenant/status.c \
+	tenant/trust.c
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
 tenant_libtenant_la_LIBADD = lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

@@ -293,6 +293,8 @@ static int send_push(struct api *api, const struct policy *p, struct view text, 
         add_query(&path, "source", p->source);
         if (o->dry_run)
                 add_query(&path, "dry_run", "true");
+        if (o->force)
+                add_query(&path, "force", "true");
         return send_text(api, "PUT", &path, text, 1u << 20, ret, err);
 }
 

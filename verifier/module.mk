@@ -28,6 +28,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/sessions.c verifier/sessions.h \
 	verifier/settings.c verifier/settings.h \
 	verifier/status_routes.c \
+	verifier/trial.c verifier/trial.h \
 	verifier/trust.c verifier/trust.h \
 	verifier/trust_routes.c \
 	verifier/v2_routes.c \

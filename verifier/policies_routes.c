@@ -10,16 +10,26 @@
 #include "base/str.h"
 #include "verifier/policy_test.h"
 #include "verifier/reply.h"
+#include "verifier/trial.h"
+#include "verifier/trust.h"
 #include "verifier/view.h"
 
 #define SOURCE_MAX 255
+/* A push waits so long for its trial, and needs no more hosts than these to be refused. */
+#define TRIAL_MS     10000
+#define TRIAL_ENOUGH 20
 
 /* A request that waits for the store. */
 struct pushing {
         struct verifier *v;
         struct http_request *req;
         char *name;
-        int64_t version;             /* before */
+        char *source;
+        struct policy *policy;
+        int64_t now_ms, overlap_ms;
+        int64_t version; /* before */
+        bool force;
+        size_t newly_failing;        /* of those that were forced */
         struct stored_policy stored; /* of a push: what it became */
 };
 
@@ -28,6 +38,8 @@ static void pushing_free(struct pushing *p)
         if (!p)
                 return;
         free(p->name);
+        free(p->source);
+        policy_unref(p->policy);
         stored_policy_free(&p->stored);
         free(p);
 }
@@ -116,6 +128,8 @@ static void on_in_force(void *ctx, enum store_outcome outcome, struct stored_pol
                 return;
         }
         bind_waiting(p->v, p->name);
+        if (!unchanged && p->newly_failing)
+                trust_forced(p->v, p->name, p->newly_failing, p->stored.actor);
         if (!unchanged) {
                 log_info("policy %s has version %lld, for %zu hosts", SHOW(p->name),
                          (long long)p->stored.version, hosts_under(p->v, p->name));
@@ -178,7 +192,8 @@ static void refuse_policy(struct http_request *req, const struct err *err, const
 
 /* Parses and tries beside what is in force. Return: false with the answer given. */
 static bool check_policy(struct verifier *v, struct http_request *req, const char *name, const char *source,
-                         int64_t overlap_ms, int64_t now_ms, struct policy **ret)
+                         int64_t overlap_ms, int64_t now_ms, struct policy **ret,
+                         struct policy_effective **ret_effective)
 {
         AUTO(policy_unref_p) struct policy *policy = NULL;
         struct err err = ERR_INIT;
@@ -192,7 +207,7 @@ static bool check_policy(struct verifier *v, struct http_request *req, const cha
                                     policy->name, name);
                 return false;
         }
-        if (rules_check_next(v->rules, name, policy, overlap_ms, now_ms, &err) < 0) {
+        if (rules_check_next(v->rules, name, policy, overlap_ms, now_ms, ret_effective, &err) < 0) {
                 http_answer_problem(req, err.kind == ERR_NOMEM ? 503 : 409, NULL, "%s", err.text);
                 return false;
         }
@@ -200,8 +215,7 @@ static bool check_policy(struct verifier *v, struct http_request *req, const cha
         return true;
 }
 
-static void push(struct pushing *p, const char *source, int64_t now_ms, int64_t overlap_ms,
-                 const struct policy *policy)
+static void push(struct pushing *p)
 {
         struct ruleset *had = rules_find(p->v->rules, p->name);
         char sha256[2 * DIGEST_BYTES_MAX + 1];
@@ -209,19 +223,19 @@ static void push(struct pushing *p, const char *source, int64_t now_ms, int64_t 
         AUTO(mem_free_p) char *who = NULL;
         AUTO(mem_free_p) char *detail = NULL;
         struct stored_policy stored = {.name = p->name,
-                                       .sha256 = hex_write(sha256, digest_view(&policy->sha256)),
-                                       .source = (char *)(uintptr_t)source,
-                                       .created_at_ms = now_ms};
+                                       .sha256 = hex_write(sha256, digest_view(&p->policy->sha256)),
+                                       .source = p->source,
+                                       .created_at_ms = p->now_ms};
         struct view body = http_request_body(p->req);
-        struct audit_entry entry = {.time_ms = now_ms, .action = "policy.push", .object = p->name};
+        struct audit_entry entry = {.time_ms = p->now_ms, .action = "policy.push", .object = p->name};
         struct err err = ERR_INIT;
 
         if (had && ruleset_newest(had))
                 p->version = ruleset_newest(had)->version;
         reply_actor(p->req, &actor);
         entry.actor = stored.actor = who = buf_take_str(&actor);
-        entry.detail = detail =
-                str_fmt("{\"sha256\":\"%s\",\"overlap_ms\":%lld}", sha256, (long long)(overlap_ms - now_ms));
+        entry.detail = detail = str_fmt("{\"sha256\":\"%s\",\"overlap_ms\":%lld,\"newly_failing\":%zu}",
+                                        sha256, (long long)(p->overlap_ms - p->now_ms), p->newly_failing);
         if (!who || !detail) {
                 http_answer_problem(p->req, 503, NULL, "Out of memory.");
                 pushing_free(p);
@@ -235,8 +249,51 @@ static void push(struct pushing *p, const char *source, int64_t now_ms, int64_t 
         }
         stored.text =
                 (struct buf){.p = (uint8_t *)(uintptr_t)body.p, .len = body.len, .cap = body.len}; /* lent */
-        if (verifier_db_policy_push(p->v->db, &stored, overlap_ms, &entry, on_pushed, p, &err) < 0) {
+        if (verifier_db_policy_push(p->v->db, &stored, p->overlap_ms, &entry, on_pushed, p, &err) < 0) {
                 reply_failure(p->req, &err, "writing a policy");
+                pushing_free(p);
+        }
+}
+
+/* SR-3: a policy under which hosts that pass would fail has to be forced. */
+static void on_tried(void *ctx, const struct trial_sum *sum, const struct err *err)
+{
+        struct pushing *p = ctx;
+
+        if (err) {
+                reply_failure(p->req, err, "trying a policy");
+                pushing_free(p);
+                return;
+        }
+        if (sum->n_tried < sum->n_hosts && sum->n_newly_failing == 0)
+                log_warning("policy %s was tried on %zu of %zu hosts, and then time was up", SHOW(p->name),
+                            sum->n_tried, sum->n_hosts);
+        p->newly_failing = sum->n_newly_failing;
+        if (sum->n_newly_failing && !p->force) {
+                http_answer_problem(
+                        p->req, 409, "force",
+                        "%s%zu of the hosts that pass now would fail, %s%s%s first. Give them time "
+                        "with an overlap, or force it.",
+                        sum->n_tried < sum->n_hosts ? "At least " : "", sum->n_newly_failing, sum->first[0],
+                        sum->n_newly_failing > 1 ? ", " : "", sum->first[1]);
+                pushing_free(p);
+                return;
+        }
+        push(p);
+}
+
+/* Unforced, the first few are enough to refuse; forced, they are counted, for the fuse. */
+static void try_first(struct pushing *p, struct policy_effective *effective)
+{
+        struct trial_options options = {.policy = p->name,
+                                        .passing = true,
+                                        .budget_ms = TRIAL_MS,
+                                        .enough = p->force ? 0 : TRIAL_ENOUGH,
+                                        .effective = effective};
+        struct err err = ERR_INIT;
+
+        if (trial_start(p->v, &options, NULL, on_tried, p, &err) < 0) {
+                reply_failure(p->req, &err, "trying a policy");
                 pushing_free(p);
         }
 }
@@ -245,7 +302,9 @@ static void on_push(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
         AUTO(policy_unref_p) struct policy *policy = NULL;
+        struct policy_effective *effective = NULL;
         const char *name = http_request_param(req, "name"), *source = http_request_query(req, "source");
+        const char *force = http_request_query(req, "force");
         int64_t now_ms = clock_now_ms(), overlap_ms;
         struct pushing *p;
 
@@ -259,17 +318,30 @@ static void on_push(struct http_request *req, void *ctx)
                 http_answer_problem(req, 400, "source", "Longer than %d characters.", SOURCE_MAX);
                 return;
         }
-        if (!v->rules_loaded) {
+        if (!v->rules_loaded || v->loading) {
                 http_answer_retry_after(req, 1000);
-                http_answer_problem(req, 503, NULL, "Policies are still being read from the database.");
+                http_answer_problem(req, 503, NULL,
+                                    "Policies and hosts are still being read from the database.");
                 return;
         }
         if (!read_overlap(req, now_ms, &overlap_ms) ||
-            !check_policy(v, req, name, source, overlap_ms, now_ms, &policy))
+            !check_policy(v, req, name, source, overlap_ms, now_ms, &policy, &effective))
                 return;
         p = pushing_new(v, req);
-        if (p)
-                push(p, source, now_ms, overlap_ms, policy);
+        if (p && !(p->source = str_dup(source))) {
+                pushing_free(p);
+                p = NULL;
+                http_answer_problem(req, 503, NULL, "Out of memory.");
+        }
+        if (!p) {
+                policy_effective_free(effective);
+                return;
+        }
+        p->policy = TAKE(policy);
+        p->now_ms = now_ms;
+        p->overlap_ms = overlap_ms;
+        p->force = str_equal(force, "true");
+        try_first(p, effective);
 }
 
 /* ---- list, show ---- */

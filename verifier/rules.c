@@ -160,10 +160,8 @@ size_t rules_count(const struct rules *r)
 }
 
 int rules_check_next(struct rules *r, const char *name, struct policy *next, int64_t overlap_ms,
-                     int64_t now_ms, struct err *err)
+                     int64_t now_ms, struct policy_effective **ret, struct err *err)
 {
-        AUTO(policy_effective_free_p)
-        struct policy_effective *e = NULL;
         struct policy_version versions[EFFECTIVE_VERSIONS_MAX + 1];
         struct ruleset *had = map_get(&r->names, name);
         size_t n = 1;
@@ -177,7 +175,7 @@ int rules_check_next(struct rules *r, const char *name, struct policy *next, int
                         versions[n].until_ms = overlap_ms;
                 n++;
         }
-        return policy_effective_new(versions, n, now_ms, &e, err);
+        return policy_effective_new(versions, n, now_ms, ret, err);
 }
 
 struct ruleset *rules_find(struct rules *r, const char *name)

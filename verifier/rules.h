@@ -27,10 +27,10 @@ int rules_replace(struct rules *r, const char *name, const struct stored_policy 
 void rules_remove(struct rules *r, const char *name);
 size_t rules_count(const struct rules *r); /* names */
 
-/* Would NEXT be accepted as NAME's next version, with the ones before it holding until OVERLAP_MS? Return: 0,
- * or -kind as policy_effective_new(). */
+/* What would hold with NEXT as NAME's next version and the ones before it holding until OVERLAP_MS. Return:
+ * 0, or -kind as policy_effective_new(). */
 int rules_check_next(struct rules *r, const char *name, struct policy *next, int64_t overlap_ms,
-                     int64_t now_ms, struct err *err) MUST_USE;
+                     int64_t now_ms, struct policy_effective **ret, struct err *err) MUST_USE;
 
 /* By name, borrowed, or NULL. A reference for a host: ruleset_ref, ruleset_unref. */
 struct ruleset *rules_find(struct rules *r, const char *name);

@@ -230,6 +230,45 @@ class Show(Case):
         self.run_avow("host", "explain", "b", expect=NO)
 
 
+class Trust(Case):
+    HOST = {"schema": "avow.host/1", "name": "a", "state": "pass", "trust": "revoked",
+            "trust_detail": {"wipe": "wiped", "revocation": "a/2"}}
+
+    def test_reinstate(self):
+        path = "/avow/v1/hosts/a/reinstate"
+        self.run_avow("host", "reinstate", "a", expect=MISUSE)  # no reason
+        self.assertEqual(self.verifier.asked, [])
+        self.verifier.routes[("POST", path)] = 202, self.HOST
+        done = self.run_avow("host", "reinstate", "a", "--reason", "disk replaced")
+        self.assertIn("when it next passes", done.stderr)
+        self.assertEqual(self.verifier.asked[-1][3], {"reason": "disk replaced", "unwiped": False})
+        self.run_avow("host", "reinstate", "a", "--reason", "x", "--unwiped", "--dry-run")
+        self.assertEqual(self.verifier.asked[-1][2:], ({"dry_run": "true"}, {"reason": "x", "unwiped": True}))
+        shown = [self.HOST, {**self.HOST, "trust": "trusted"}]
+        self.verifier.routes[("GET", "/avow/v1/hosts/a")] = lambda q, b: (200, shown.pop(0))
+        doc = self.json("host", "reinstate", "a", "--reason", "x", "--wait", "60s")
+        self.assertEqual((doc["trust"], shown), ("trusted", []))
+        self.verifier.routes[("GET", "/avow/v1/hosts/a")] = 200, self.HOST
+        self.run_avow("host", "reinstate", "a", "--reason", "x", "--wait", "1s", expect=UNDECIDED)
+        self.verifier.routes[("POST", path)] = problem(409, "The wipe of this host has not been proven")
+        self.assertIn("not been proven", self.run_avow("host", "reinstate", "a", "--reason", "x", expect=UNDECIDED).stderr)
+
+    def test_holds(self):
+        hold = {"policy": "edge", "state": "held", "hosts": 200, "pushed_by": "CN=ann (admin)", "reason": "many"}
+        self.verifier.routes[("GET", "/avow/v1/holds")] = 200, {"schema": "avow.holds/1", "holds": [hold]}
+        self.assertIn("200", self.run_avow("revocation", "holds").stdout)
+        self.verifier.routes[("POST", "/avow/v1/holds/confirm")] = 200, {"schema": "avow.hold/1", **hold}
+        self.run_avow("revocation", "confirm", "edge", expect=MISUSE)  # no terminal and no --yes
+        self.run_avow("revocation", "confirm", "--yes", expect=MISUSE)  # which?
+        self.run_avow("revocation", "confirm", "edge", "--fleet", "--yes", expect=MISUSE)
+        self.run_avow("revocation", "confirm", "edge", "--yes")
+        self.assertEqual(self.verifier.asked[-1][3], {"policy": "edge"})
+        self.run_avow("revocation", "confirm", "--fleet", "--yes")
+        self.assertEqual(self.verifier.asked[-1][3], {})
+        self.verifier.routes[("POST", "/avow/v1/holds/confirm")] = problem(403, "a second person has to")
+        self.assertIn("second person", self.run_avow("revocation", "confirm", "edge", "--yes", expect=UNDECIDED).stderr)
+
+
 class Remove(Case):
     def setUp(self):
         super().setUp()
@@ -510,6 +549,7 @@ class Policies(Case):
         self.run_avow("policy", "push", "--force", self.new)
         self.run_avow("policy", "push", "--overlap", "24h", self.new)
         self.assertEqual([p[2]["overlap"] for p in self.pushes()], ["0s", "24h"])
+        self.assertEqual([p[2].get("force") for p in self.pushes()], ["true", None])
 
     def test_push_of_a_new_policy(self):
         del self.verifier.routes[("POST", "/avow/v1/policies/edge/test")]

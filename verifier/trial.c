@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trying a policy before it decides anything. A wrong policy fails nearly all hosts alike, so a trial that
+ * runs out of time has still seen it; what it has not seen is the fuse's (holds.c).
+ */
+#include "verifier/trial.h"
+
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "policy/appraise.h"
+#include "verifier/policy_test.h"
+
+struct trial {
+        struct verifier *v;
+        struct policy_effective *effective;
+        struct strv names;
+        size_t at, enough;
+        int64_t until_ms; /* monotonic; 0: for ever */
+        struct trial_sum sum;
+        trial_each_fn each;
+        trial_done_fn done;
+        void *ctx;
+};
+
+static void trial_free(struct trial *t)
+{
+        if (!t)
+                return;
+        policy_effective_free(t->effective);
+        strv_done(&t->names);
+        free(t);
+}
+DEFINE_AUTO(struct trial, trial_free)
+
+static void finish(struct trial *t, const struct err *err)
+{
+        t->done(t->ctx, &t->sum, err);
+        trial_free(t);
+}
+
+static void count(struct trial *t, const struct host *host, const struct verdict *verdict)
+{
+        struct trial_sum *sum = &t->sum;
+
+        sum->n_tried++;
+        if (!host->s.judged || host->s.verdict != VERDICT_PASS || !verdict->enforced ||
+            verdict->state != VERDICT_FAIL)
+                return;
+        if (sum->n_newly_failing < ARRAY_LEN(sum->first))
+                (void)snprintf(sum->first[sum->n_newly_failing], sizeof(sum->first[0]), "%s", host->e.name);
+        sum->n_newly_failing++;
+}
+
+static void next_host(struct trial *t);
+
+static void on_evidence(void *ctx, enum store_outcome outcome, struct view text, struct view cel, int64_t n,
+                        const struct err *store_err)
+{
+        struct trial *t = ctx;
+        const struct host *host = hosts_find(t->v->hosts, t->names.items[t->at]);
+        AUTO(verdict_free_p) struct verdict *verdict = NULL;
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        struct err err = ERR_INIT;
+
+        (void)n;
+        if (outcome == STORE_FAILED) {
+                finish(t, store_err);
+                return;
+        }
+        if (outcome == STORE_OK && host &&
+            (bundle_with_log(text, cel, &b, &err) < 0 ||
+             appraise_bundle(b, t->effective, host->cont, &verdict, &err) < 0)) {
+                finish(t, &err);
+                return;
+        }
+        if (host && verdict)
+                count(t, host, verdict);
+        if (host && t->each && t->each(t->ctx, host, verdict) < 0) {
+                (void)err_nomem(&err);
+                finish(t, &err);
+                return;
+        }
+        t->at++;
+        next_host(t);
+}
+
+static void next_host(struct trial *t)
+{
+        struct err err = ERR_INIT;
+
+        if (t->at == t->names.n || (t->enough && t->sum.n_newly_failing >= t->enough) ||
+            (t->until_ms && loop_now_ms() > t->until_ms))
+                finish(t, NULL);
+        else if (verifier_db_evidence(t->v->db, NULL, t->names.items[t->at], 0, on_evidence, t, &err) < 0)
+                finish(t, &err);
+}
+
+static int find_names(struct trial *t, const struct trial_options *o, struct err *err)
+{
+        struct host *host;
+        size_t pos = 0;
+
+        while ((host = hosts_next(t->v->hosts, &pos)) != NULL) {
+                if (o->only ? !str_equal(host->e.name, o->only) : !str_equal(host->e.policy, o->policy))
+                        continue;
+                if (o->passing && (!host->s.judged || host->s.verdict != VERDICT_PASS))
+                        continue;
+                if (strv_add(&t->names, host->e.name) < 0)
+                        return err_nomem(err);
+        }
+        if (!o->budget_ms) /* else the table's order, which is none: whoever is left out is left out by chance
+                            */
+                strv_sort(&t->names);
+        t->sum.n_hosts = t->names.n;
+        return 0;
+}
+
+int trial_start(struct verifier *v, const struct trial_options *options, trial_each_fn each,
+                trial_done_fn done, void *ctx, struct err *err)
+{
+        AUTO(trial_free_p) struct trial *t = mem_zalloc(1, sizeof(*t));
+        int r;
+
+        if (!t) {
+                policy_effective_free(options->effective);
+                return err_nomem(err);
+        }
+        t->v = v;
+        t->effective = options->effective;
+        t->enough = options->enough;
+        t->until_ms = options->budget_ms ? loop_now_ms() + options->budget_ms : 0;
+        t->each = each;
+        t->done = done;
+        t->ctx = ctx;
+        r = find_names(t, options, err);
+        if (r < 0)
+                return r;
+        next_host(TAKE(t));
+        return 0;
+}
