@@ -178,38 +178,36 @@ static int choose_approval(struct handout_chain *c, const struct secrets *secret
 
 /* ---- the TPM */
 
-static int load(struct handout_chain *c, struct tpm *tpm, struct tpm_ek *ek, struct err *err)
+static int load(struct handout_chain *c, const struct handout_host *host, struct err *err)
 {
         const struct tss2_key *key = &c->file.key;
         AUTO(buf_free) struct buf imported = {0};
+        AUTO(tpm_ek_free_p) struct tpm_ek *ek = NULL;
         struct view private_area = key->private_area;
         int r;
 
-        if (key->secret.len) {
-                r = tpm_seal_import(tpm, ek, key->public_area, key->private_area, key->secret, &imported,
-                                    err);
-                if (r < 0)
-                        return r;
+        if (key->parent != PARENT_EK)
+                return tpm_unseal_begin_under(host->tpm, host->ek_type, key->parent, key->public_area,
+                                              key->private_area, &c->unseal, err);
+        r = tpm_ek_load(host->tpm, host->ek_type, &ek, err);
+        if (r >= 0 && key->secret.len) {
+                r = tpm_seal_import(host->tpm, ek, key->public_area, key->private_area, key->secret,
+                                    &imported, err);
                 private_area = VIEW_BUF(&imported);
         }
-        if (key->parent == PARENT_EK)
-                return tpm_unseal_begin(tpm, ek, key->public_area, private_area, &c->unseal, err);
-        return tpm_unseal_begin_under(tpm, ek, key->parent, key->public_area, private_area, &c->unseal, err);
+        return r < 0 ? r : tpm_unseal_begin(host->tpm, ek, key->public_area, private_area, &c->unseal, err);
 }
 
 static int begin(struct handout_chain *c, const struct secrets *secrets, const struct handout_host *host,
                  struct err *err)
 {
-        AUTO(tpm_ek_free_p) struct tpm_ek *ek = NULL;
         int r = check_document(&c->file, host, err);
 
         if (r >= 0)
                 r = secret_scope_ref(&c->file.scope, &c->policy_ref, err);
         if (r >= 0 && c->file.kind == SEALED_CHAIN)
                 r = choose_approval(c, secrets, host->tpm, err);
-        if (r >= 0)
-                r = tpm_ek_load(host->tpm, host->ek_type, &ek, err);
-        return r < 0 ? r : load(c, host->tpm, ek, err);
+        return r < 0 ? r : load(c, host, err);
 }
 
 int handout_chain_begin(const struct secrets *secrets, const struct handout_host *host, const char *name,

@@ -100,10 +100,12 @@ int tpm_unseal_finish_pcr(struct tpm_unseal *unseal, enum digest_alg bank, uint3
 
 /*
  * tpm_unseal_begin() under another parent: a persistent handle (0x81……), or 0x40000001 for the ECC P-256
- * storage key that key files mean by it. Its auth value is empty. EK: the session's salt.
+ * storage key that key files mean by it. Its auth value is empty. The EK, for the session's salt, is made
+ * here and after the parent is gone, so that with a loaded AK three objects are enough.
  */
-int tpm_unseal_begin_under(struct tpm *tpm, struct tpm_ek *ek, uint32_t parent, struct view public_area,
-                           struct view private_area, struct tpm_unseal **ret, struct err *err) MUST_USE;
+int tpm_unseal_begin_under(struct tpm *tpm, enum tpm_ek_type ek_type, uint32_t parent,
+                           struct view public_area, struct view private_area, struct tpm_unseal **ret,
+                           struct err *err) MUST_USE;
 
 /* Seals under a parent as above with PolicyPCR for now's values: for files that tpm2-tools open. */
 int tpm_seal_pcr(struct tpm *tpm, struct tpm_ek *ek, uint32_t parent, struct view secret,

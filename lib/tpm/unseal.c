@@ -75,9 +75,8 @@ static int load(struct tpm *tpm, const struct tpm_parent *parent, struct view pu
         return tpm_err(err, rc, "TPM2_Load of a sealed object");
 }
 
-/* Takes PARENT's session back before it starts its own: there is room for three. */
-static int begin(struct tpm *tpm, struct tpm_ek *ek, struct tpm_parent *parent, struct view public_area,
-                 struct view private_area, struct tpm_unseal **ret, struct err *err)
+static int load_under(struct tpm *tpm, struct tpm_parent *parent, struct view public_area,
+                      struct view private_area, struct tpm_unseal **ret, struct err *err)
 {
         AUTO(tpm_unseal_free_p)
         struct tpm_unseal *u = mem_zalloc(1, sizeof(*u));
@@ -88,15 +87,18 @@ static int begin(struct tpm *tpm, struct tpm_ek *ek, struct tpm_parent *parent, 
         u->tpm = tpm;
         u->object = u->session = (struct tpm_handle)TPM_HANDLE_NONE(tpm);
         r = load(tpm, parent, public_area, private_area, &u->object.handle, err);
-        tpm_parent_done(parent);
-        if (r >= 0)
-                r = tpm_policy_start_salted(ek, &u->session, err);
-        if (r >= 0)
-                r = tpm_policy_nonce(tpm, u->session.handle, u->nonce, err);
+        tpm_parent_done(parent); /* its session and object, before others are made: there is room for three */
         if (r < 0)
                 return r;
         *ret = TAKE(u);
         return 0;
+}
+
+static int start_session(struct tpm_unseal *u, struct tpm_ek *ek, struct err *err)
+{
+        int r = tpm_policy_start_salted(ek, &u->session, err);
+
+        return r < 0 ? r : tpm_policy_nonce(u->tpm, u->session.handle, u->nonce, err);
 }
 
 int tpm_unseal_begin(struct tpm *tpm, struct tpm_ek *ek, struct view public_area, struct view private_area,
@@ -104,20 +106,39 @@ int tpm_unseal_begin(struct tpm *tpm, struct tpm_ek *ek, struct view public_area
 {
         AUTO(tpm_parent_done)
         struct tpm_parent parent = {.owned = TPM_HANDLE_NONE(tpm), .session = TPM_HANDLE_NONE(tpm)};
+        AUTO(tpm_unseal_free_p) struct tpm_unseal *u = NULL;
         int r = tpm_parent_ek(ek, &parent, err);
 
-        return r < 0 ? r : begin(tpm, ek, &parent, public_area, private_area, ret, err);
+        if (r >= 0)
+                r = load_under(tpm, &parent, public_area, private_area, &u, err);
+        if (r >= 0)
+                r = start_session(u, ek, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE(u);
+        return 0;
 }
 
-int tpm_unseal_begin_under(struct tpm *tpm, struct tpm_ek *ek, uint32_t parent_handle,
+int tpm_unseal_begin_under(struct tpm *tpm, enum tpm_ek_type ek_type, uint32_t parent_handle,
                            struct view public_area, struct view private_area, struct tpm_unseal **ret,
                            struct err *err)
 {
         AUTO(tpm_parent_done)
         struct tpm_parent parent = {.owned = TPM_HANDLE_NONE(tpm), .session = TPM_HANDLE_NONE(tpm)};
+        AUTO(tpm_unseal_free_p) struct tpm_unseal *u = NULL;
+        AUTO(tpm_ek_free_p) struct tpm_ek *ek = NULL;
         int r = tpm_parent_open(tpm, parent_handle, &parent, err);
 
-        return r < 0 ? r : begin(tpm, ek, &parent, public_area, private_area, ret, err);
+        if (r >= 0)
+                r = load_under(tpm, &parent, public_area, private_area, &u, err);
+        if (r >= 0)
+                r = tpm_ek_load(tpm, ek_type, &ek, err);
+        if (r >= 0)
+                r = start_session(u, ek, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE(u);
+        return 0;
 }
 
 /* The code without layer and without the number of the handle, parameter or session that it is about. */

@@ -4,6 +4,7 @@ agent_tests = \
 	tests/unit/agent/test_conf \
 	tests/unit/agent/test_agent_counters \
 	tests/unit/agent/test_half \
+	tests/unit/agent/test_handout \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_privsep \
 	tests/unit/agent/test_wipe
@@ -22,3 +23,6 @@ tests_unit_agent_test_wipe_LDADD = agent/libagent.la $(TEST_LIBS)
 include tests/unit/agent/net.mk
 tests_unit_agent_test_half_SOURCES = tests/unit/agent/test_half.c tests/unit/tpm/swtpm.c
 tests_unit_agent_test_half_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_handout_SOURCES = tests/unit/agent/test_handout.c tests/unit/agent/owner_kit.c \
+	tests/unit/agent/owner_kit.h tests/unit/tpm/swtpm.c
+tests_unit_agent_test_handout_LDADD = agent/libagent.la $(TEST_LIBS)

@@ -602,7 +602,8 @@ static void tools_open_a_plain_file(void **state)
         assert_non_null(f);
         assert_int_equal(fwrite(pem.p, 1, pem.len, f), pem.len);
         (void)fclose(f);
-        OK(tpm_unseal_begin_under(h.tpm, h.ek, TPM_OWNER, key.public_area, key.private_area, &u, &err));
+        OK(tpm_unseal_begin_under(h.tpm, tpm_ek_type(h.ek), TPM_OWNER, key.public_area, key.private_area, &u,
+                                  &err));
         OK(tpm_unseal_finish_pcr(u, DIGEST_SHA256, 1u << 15, &got, &step, &err));
         assert_view(VIEW(got.p, got.len), text);
         secret_free(&got);
