@@ -17,6 +17,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/retry.c lib/wire/retry.h \
 	lib/wire/secret_file.c lib/wire/secret_file.h \
 	lib/wire/session.c lib/wire/session.h \
+	lib/wire/target.c lib/wire/target.h \
 	lib/wire/v2host.c lib/wire/v2host.h \
 	lib/wire/version.c lib/wire/version.h \
 	lib/wire/wire.c lib/wire/wire.h

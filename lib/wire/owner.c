@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 #include "evidence/seal_policy.h"
 #include "wire/field.h"
 
@@ -36,8 +38,8 @@ const struct pubkey *owner_authority(const struct owner *owner)
 }
 
 /* What a root signs: the message whose SHA-256 TPM2_PolicyAuthorize asks for. */
-static int delegation_message(const struct pubkey *key, const struct digest *policy_ref, struct buf *ret,
-                              struct err *err)
+static int message_for(const struct pubkey *key, const struct digest *policy_ref, struct buf *ret,
+                       struct err *err)
 {
         struct digest approved;
         int r = seal_authorized_digest(key, digest_view(policy_ref), &approved, err);
@@ -58,7 +60,7 @@ int owner_check(const struct owner *owner, const struct digest *policy_ref, bool
                 *ret_good = true;
                 return 0;
         }
-        r = delegation_message(owner->key, policy_ref, &message, err);
+        r = message_for(owner->key, policy_ref, &message, err);
         if (r < 0)
                 return r;
         return seal_signature_check(owner->root, VIEW_BUF(&owner->delegation), VIEW_BUF(&message), ret_good,
@@ -125,26 +127,54 @@ static int copy_key(const struct pubkey *key, struct pubkey **ret, struct err *e
         return r < 0 ? r : pubkey_from_spki(VIEW_BUF(&der), ret, err);
 }
 
+int delegation_message(const struct secret_scope *scope, const struct pubkey *key, struct buf *ret,
+                       struct err *err)
+{
+        struct digest ref;
+        int r = secret_scope_ref(scope, &ref, err);
+
+        return r < 0 ? r : message_for(key, &ref, ret, err);
+}
+
+int delegation_of(const struct secret_scope *scope, const struct pubkey *root, const struct pubkey *key,
+                  struct view signature, struct delegation *ret, struct err *err)
+{
+        AUTO(delegation_done)
+        struct delegation d = {.scope = *scope};
+        struct digest ref;
+        bool good;
+
+        if (!scope->host_only)
+                d.scope.host[0] = '\0';
+        if (pubkey_equal(root, key))
+                return err_set(err, ERR_CONFIG, 0, "a root that delegates to itself");
+        buf_put_view(&d.owner.delegation, signature);
+        if (!buf_ok(&d.owner.delegation))
+                return err_nomem(err);
+        if (copy_key(key, &d.owner.key, err) < 0 || copy_key(root, &d.owner.root, err) < 0 ||
+            secret_scope_ref(&d.scope, &ref, err) < 0 || owner_check(&d.owner, &ref, &good, err) < 0)
+                return -(int)err->kind;
+        if (!good)
+                return err_set(err, ERR_CRYPTO, 0, "the root's signature is not good");
+        *ret = d;
+        d = (struct delegation){0};
+        return 0;
+}
+
 int delegation_make(const struct secret_scope *scope, const struct key *root, const struct pubkey *key,
                     struct delegation *ret, struct err *err)
 {
         AUTO(buf_free)
         struct buf message = {0};
-        AUTO(delegation_done)
-        struct delegation d = {.scope = *scope};
-        struct digest ref;
+        AUTO(buf_free)
+        struct buf signature = {0};
+        AUTO(pubkey_free_p)
+        struct pubkey *public = NULL;
 
-        if (!scope->host_only)
-                d.scope.host[0] = '\0';
-        if (secret_scope_ref(&d.scope, &ref, err) < 0 || copy_key(key, &d.owner.key, err) < 0 ||
-            key_public(root, &d.owner.root, err) < 0 || delegation_message(key, &ref, &message, err) < 0 ||
-            tpm_key_sign(root, VIEW_BUF(&message), &d.owner.delegation, err) < 0)
+        if (delegation_message(scope, key, &message, err) < 0 || key_public(root, &public, err) < 0 ||
+            tpm_key_sign(root, VIEW_BUF(&message), &signature, err) < 0)
                 return -(int)err->kind;
-        if (pubkey_equal(d.owner.key, d.owner.root))
-                return err_set(err, ERR_CONFIG, 0, "a root that delegates to itself");
-        *ret = d;
-        d = (struct delegation){0};
-        return 0;
+        return delegation_of(scope, public, key, VIEW_BUF(&signature), ret, err);
 }
 
 static int read_delegation(const json_t *j, struct delegation *d, struct err *err)
@@ -195,4 +225,34 @@ int delegation_encode(const struct delegation *d, struct buf *ret, struct err *e
                 r |= json_set_str(j, "host", d->scope.host);
         r |= json_object_set_new(j, "owner", owner_to_json(&d->owner));
         return field_emit(j, r, ret, err);
+}
+
+static int take_delegation(const struct delegation *d, const struct secret_scope *scope, struct owner *o,
+                           struct err *err)
+{
+        if (!pubkey_equal(d->owner.key, o->key))
+                return err_set(err, ERR_CONFIG, 0, "the root's delegation is for another key");
+        if (!str_equal(d->scope.tenant, scope->tenant) || !str_equal(d->scope.class, scope->class) ||
+            d->scope.host_only != scope->host_only ||
+            (scope->host_only && !str_equal(d->scope.host, scope->host)))
+                return err_set(err, ERR_CONFIG, 0, "the root's delegation is for class %s of tenant %s%s%s",
+                               d->scope.class, d->scope.tenant, d->scope.host_only ? ", host " : "",
+                               d->scope.host_only ? d->scope.host : "");
+        buf_put_view(&o->delegation, VIEW_BUF(&d->owner.delegation));
+        if (!buf_ok(&o->delegation))
+                return err_nomem(err);
+        return copy_key(d->owner.root, &o->root, err);
+}
+
+int owner_make(const struct pubkey *key, const struct delegation *d, const struct secret_scope *scope,
+               struct owner *ret, struct err *err)
+{
+        struct owner o = {0};
+
+        if (copy_key(key, &o.key, err) < 0 || (d && take_delegation(d, scope, &o, err) < 0)) {
+                owner_done(&o);
+                return -(int)err->kind;
+        }
+        *ret = o;
+        return 0;
 }

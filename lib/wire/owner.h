@@ -48,6 +48,14 @@ const struct pubkey *owner_authority(const struct owner *owner);
 int owner_check(const struct owner *owner, const struct digest *policy_ref, bool *ret_good,
                 struct err *err) MUST_USE;
 
+/*
+ * KEY as the owner of what SCOPE names. D: the root's word for it, or NULL; it has to be for this key, tenant
+ * and class (and host, if it names one). Return: 0; -ERR_CONFIG if it is for something else.
+ */
+struct delegation;
+int owner_make(const struct pubkey *key, const struct delegation *d, const struct secret_scope *scope,
+               struct owner *ret, struct err *err) MUST_USE;
+
 /* As in the documents: {"key": SPKI, "root": SPKI, "delegation": TPMT_SIGNATURE}, all base64. */
 int owner_from_json(const json_t *j, struct owner *ret, struct err *err) MUST_USE;
 json_t *owner_to_json(const struct owner *owner) MUST_USE;
@@ -62,6 +70,12 @@ struct delegation {
 };
 int delegation_make(const struct secret_scope *scope, const struct key *root, const struct pubkey *key,
                     struct delegation *ret, struct err *err) MUST_USE;
+/* For a root on a token: what it signs for KEY, appended. */
+int delegation_message(const struct secret_scope *scope, const struct pubkey *key, struct buf *ret,
+                       struct err *err) MUST_USE;
+/* Puts together what ROOT signed (a TPMT_SIGNATURE over delegation_message()). */
+int delegation_of(const struct secret_scope *scope, const struct pubkey *root, const struct pubkey *key,
+                  struct view signature, struct delegation *ret, struct err *err) MUST_USE;
 /* Return: 0 only if the root's signature is good, too; -ERR_FORMAT, -ERR_CRYPTO, … */
 int delegation_decode(struct view text, struct delegation *ret, struct err *err) MUST_USE;
 int delegation_encode(const struct delegation *d, struct buf *ret, struct err *err) MUST_USE;
