@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += tenant/libtenant.la
 tenant_libtenant_la_SOURCES = \
 	tenant/command.h tenant/commands.h tenant/tables.h \
 	tenant/api.c tenant/api.h \
+	tenant/approving.c \
 	tenant/audit.c \
 	tenant/commands.c \
 	tenant/completion.c \
@@ -16,15 +17,20 @@ tenant_libtenant_la_SOURCES = \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
+	tenant/pkcs11.c tenant/pkcs11.h \
 	tenant/policy.c \
 	tenant/policy_diff.c tenant/policy_diff.h \
 	tenant/policy_draft.c tenant/policy_draft.h \
 	tenant/policy_make.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/revocation.c \
+	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c \
+	tenant/sealing.c tenant/sealing.h \
+	tenant/signer.c tenant/signer.h \
 	tenant/settings.c tenant/settings.h \
 	tenant/status.c \
 	tenant/trust.c
+	tenant/target.c tenant/target.h
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
-tenant_libtenant_la_LIBADD = lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
