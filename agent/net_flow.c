@@ -119,6 +119,7 @@ static const struct {
         {NET_SEND, 403, 403, "challenges_expired", NET_STALE},
         {NET_SEND, 403, 403, "evidence_immutable", NET_STALE},
         {NET_SEND, 403, 403, "old_attestation", NET_STALE},
+        {NET_CLAIM, 403, 403, NULL, NET_DONE},
         {NET_EARN, 403, 403, NULL, NET_DONE}, /* a refusal with its reason, which is for the one who asks */
         {ANY, 403, 403, NULL, NET_DENIED},
         {NET_LOGIN, 404, 404, NULL, NET_STALE},

@@ -95,16 +95,39 @@ void net_enter_claim(struct net *net)
 {
         char path[WIRE_HOST_MAX + 48];
         (void)snprintf(path, sizeof(path), "/avow/v1/agents/%s/releases", net->host); /* a host id: it fits */
-        net->has_next = false; /* its challenge takes the place of the one in hand */
         net_request(net, "POST", path, VIEW_BUF(&net->body));
+}
+
+/* A refusal is for whoever asked the TPM half; some of its kinds are for us: what to do next. */
+static enum net_result refused(struct net *net, const struct wire_release_answer *m)
+{
+        char text[sizeof(net->release.text)];
+        if (str_equal(m->type, "challenges_expired"))
+                return NET_STALE;
+        if (m->outcome.has_wait || m->outcome.has_next)
+                net_take_outcome(net, &m->outcome);
+        if (str_equal(m->type, "asked-again"))
+                return NET_SKIP;
+        (void)snprintf(text, sizeof(text), "%s: %s", m->type, m->detail);
+        no_release(net, true, text);
+        return NET_DONE;
 }
 
 enum net_result net_got_claim(struct net *net, const struct http_response *res)
 {
         struct err err = ERR_INIT;
         struct wire_release_challenge m;
+        if (res->status == 403) {
+                struct wire_release_answer no = {.n = 0};
+                if (wire_release_answer_decode(res->body, &no, &err) < 0)
+                        return NET_DENIED; /* no refusal of a release: the session is no good */
+                enum net_result result = refused(net, &no) == NET_DONE ? NET_SKIP : NET_STALE;
+                wire_release_answer_done(&no);
+                return result;
+        }
         if (wire_release_challenge_decode(res->body, &m, &err) < 0)
                 return net_failed(net, &err);
+        net->has_next = false; /* this challenge took the place of the one in hand */
         memcpy(net->release.id, m.id, sizeof(net->release.id));
         net->release.asks = m.next.asks;
         return NET_DONE;
@@ -135,20 +158,6 @@ void net_enter_earn(struct net *net)
         (void)snprintf(path, sizeof(path), "/avow/v1/agents/%s/releases/%s", net->host, net->release.id);
         net_request(net, "PATCH", path, VIEW_BUF(&net->body));
         buf_free(&net->body); /* it can be megabytes, and is copied */
-}
-
-/* A refusal is for whoever asked the TPM half; two of its kinds are for us: what to do next. */
-static enum net_result refused(struct net *net, const struct wire_release_answer *m)
-{
-        char text[sizeof(net->release.text)];
-        if (str_equal(m->type, "challenges_expired"))
-                return NET_STALE;
-        net_take_outcome(net, &m->outcome);
-        if (str_equal(m->type, "asked-again"))
-                return NET_SKIP;
-        (void)snprintf(text, sizeof(text), "%s: %s", m->type, m->detail);
-        no_release(net, true, text);
-        return NET_DONE;
 }
 
 enum net_result net_got_earned(struct net *net, const struct http_response *res)
