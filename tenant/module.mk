@@ -29,8 +29,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/signer.c tenant/signer.h \
 	tenant/settings.c tenant/settings.h \
 	tenant/status.c \
+	tenant/target.c tenant/target.h \
 	tenant/trust.c
-	tenant/target.c tenant/target.h
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
 tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
