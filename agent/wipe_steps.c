@@ -138,11 +138,16 @@ static int start_hooks(struct wipe *w, const struct wipe_tpm *t, struct err *err
 static const struct {
         enum wipe_step step;
         int (*run)(struct wipe *w, const struct wipe_tpm *t, struct err *err);
-        const char *fault;
+#ifdef AVOW_FAULT_POINTS
+        const char *done, *noted;
+#define POINTS(name) , "wipe-" name, "wipe-" name "-noted"
+#else
+#define POINTS(name)
+#endif
 } steps[] = {
-        {WIPE_EXTEND, extend, "wipe-extended"},    {WIPE_INCREMENT, increment, "wipe-incremented"},
-        {WIPE_FORGET, forget, "wipe-deleted"},     {WIPE_STOP, stop, "wipe-stopped"},
-        {WIPE_HOOKS, start_hooks, "wipe-hooking"},
+        {WIPE_EXTEND, extend POINTS("extended")},    {WIPE_INCREMENT, increment POINTS("incremented")},
+        {WIPE_FORGET, forget POINTS("deleted")},     {WIPE_STOP, stop POINTS("stopped")},
+        {WIPE_HOOKS, start_hooks POINTS("hooking")},
 };
 
 int wipe_go_on(struct wipe *w, const struct wipe_tpm *t, struct err *err)
@@ -162,13 +167,12 @@ int wipe_go_on(struct wipe *w, const struct wipe_tpm *t, struct err *err)
                                 first = why;
                         continue;
                 }
-#ifdef AVOW_FAULT_POINTS
-                FAULT(steps[i].fault);
-#endif
+                FAULT(steps[i].done);
                 if (steps[i].step == WIPE_HOOKS)
                         continue; /* noted when they have ended: wipe_turn() */
                 w->j.done |= 1u << steps[i].step;
                 wipe_note(w);
+                FAULT(steps[i].noted);
         }
         if (first.kind == ERR_NONE)
                 return 0;
@@ -190,4 +194,5 @@ void wipe_turn(struct wipe *w)
         FAULT("wipe-hooked");
         w->j.done |= 1u << WIPE_HOOKS;
         wipe_note(w);
+        FAULT("wipe-hooked-noted");
 }

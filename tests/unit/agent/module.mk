@@ -6,6 +6,7 @@ agent_tests = \
 	tests/unit/agent/test_half \
 	tests/unit/agent/test_handout \
 	tests/unit/agent/test_pcr_log \
+	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
 	tests/unit/agent/test_wipe
 check_PROGRAMS += $(agent_tests)
@@ -17,8 +18,15 @@ tests_unit_agent_test_agent_counters_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_SOURCES = tests/unit/agent/test_pcr_log.c tests/unit/tpm/swtpm.c
 tests_unit_agent_test_pcr_log_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpm_pcr_extend
+# With fault points (base/fault.h): these files' objects stand in for the library's.
+tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c tests/unit/agent/wipe_host.c \
+	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c \
+	agent/pcr_log.c agent/wipe.c agent/wipe_prove.c agent/wipe_steps.c
+tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
+tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
-tests_unit_agent_test_wipe_SOURCES = tests/unit/agent/test_wipe.c tests/unit/tpm/swtpm.c
+tests_unit_agent_test_wipe_SOURCES = tests/unit/agent/test_wipe.c tests/unit/agent/wipe_host.c \
+	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
 tests_unit_agent_test_wipe_LDADD = agent/libagent.la $(TEST_LIBS)
 include tests/unit/agent/net.mk
 tests_unit_agent_test_half_SOURCES = tests/unit/agent/test_half.c tests/unit/tpm/swtpm.c
