@@ -134,7 +134,7 @@ static int check_hash(const struct target *t, const char *wanted, struct err *er
         if (pubkey_spki_sha256(t->ek_key, &d, err) < 0)
                 return -(int)err->kind;
         if (!equal_ct(bytes, sizeof(bytes), d.b, d.len))
-                return err_set(err, ERR_CRYPTO, 0,
+                return err_set(err, ERR_FORMAT, 0,
                                "host %s: its EK has the hash %s, not the one that you named", SHOW(t->host),
                                hex_write(hex, digest_view(&d)));
         return 0;
@@ -155,7 +155,7 @@ static int check_chain(const struct target *t, const struct option_list *roots, 
         if (r < 0)
                 return err_wrap(err, "--ek-roots");
         if (!t->ek_certificate)
-                return err_set(err, ERR_CRYPTO, 0,
+                return err_set(err, ERR_FORMAT, 0,
                                "host %s: its EK has no certificate; if you know its key, name it with "
                                "--ek-sha256",
                                SHOW(t->host));
@@ -163,13 +163,13 @@ static int check_chain(const struct target *t, const struct option_list *roots, 
         if (r < 0)
                 return err_wrap(err, "EK certificate");
         if (!cert_pubkey(chain.v[0]) || !pubkey_equal(cert_pubkey(chain.v[0]), t->ek_key))
-                return err_set(err, ERR_CRYPTO, 0,
+                return err_set(err, ERR_FORMAT, 0,
                                "host %s: its EK certificate is for another key: this key was put in its "
                                "place",
                                SHOW(t->host));
         r = trust_check_ek(trust, chain.v[0], &chain, now_ms, &good, reason, err);
         if (r >= 0 && !good)
-                r = err_set(err, ERR_CRYPTO, 0, "host %s: its EK certificate is not trusted: %s",
+                r = err_set(err, ERR_FORMAT, 0, "host %s: its EK certificate is not trusted: %s",
                             SHOW(t->host), reason);
         return r;
 }

@@ -20,7 +20,7 @@ struct target_trust {
 
 /*
  * Is its EK what it says: a storage key of a TPM, with a certificate that descends from the roots, or the one
- * that was named? Needs no network. Return: 0; -ERR_CRYPTO with the reason if not; -ERR_CONFIG if nothing was
+ * that was named? Needs no network. Return: 0; -ERR_FORMAT with the reason if not; -ERR_CONFIG if nothing was
  * named to check it with.
  */
 int target_check_ek(const struct target *t, const struct target_trust *trust, int64_t now_ms,

@@ -43,7 +43,7 @@ int target_read_ek(struct target *t, struct err *err)
                 return err_wrap(err, "EK");
         refusal = tpm_public_ek_refusal(&ek);
         if (refusal)
-                return err_set(err, ERR_CRYPTO, 0, "EK: this key is no endorsement key: %s", refusal);
+                return err_set(err, ERR_FORMAT, 0, "EK: this key is no endorsement key: %s", refusal);
         t->credential = (struct credential_ek){t->ek_key, (enum digest_alg)ek.name_alg, ek.sym_bits};
         return 0;
 }
@@ -60,7 +60,7 @@ static int read_counter(const json_t *j, const struct pubkey *key, uint32_t *ret
             sealed_counter_name((uint32_t)index, key, ret_name, err) < 0)
                 return -(int)err->kind;
         if (!view_equal(tpm_name_view(&said), tpm_name_view(ret_name)))
-                return err_set(err, ERR_CRYPTO, 0,
+                return err_set(err, ERR_FORMAT, 0,
                                "index 0x%08x is no counter that a wipe can rely on: its name is not that "
                                "of its key",
                                (unsigned)index);

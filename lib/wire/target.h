@@ -31,7 +31,7 @@ struct target {
 };
 void target_done(struct target *t);
 
-/* Return: 0; -ERR_FORMAT; -ERR_CRYPTO for an EK or a counter that is not what it has to be. */
+/* Return: 0; -ERR_FORMAT, also for an EK or a counter that is not what it has to be. */
 int target_decode(struct view text, struct target *ret, struct err *err) MUST_USE;
 int target_encode(const struct target *t, struct buf *ret, struct err *err) MUST_USE;
 
