@@ -189,7 +189,8 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
         net_finish(net, result);
 }
 
-static int make_client(struct net *net, enum net_peer peer, struct err *err)
+int net_client_new(struct net *net, enum net_peer peer, uint32_t connections, struct http_client **ret,
+                   struct err *err)
 {
         bool to_verifier = peer == NET_VERIFIER;
         const char *ca = to_verifier ? net->config->verifier.ca : net->config->registrar.ca;
@@ -203,9 +204,9 @@ static int make_client(struct net *net, enum net_peer peer, struct err *err)
                 .ca_file = ca != NULL ? ca : SYSTEM_CA,
                 .cert_pem = show ? net->key.cert_pem : NULL,
                 .key_pem = show ? key : NULL,
-                .connections_per_host = 1,
+                .connections_per_host = connections,
         };
-        int r = http_client_new(net->loop, &opts, &net->client[slot(peer)], err);
+        int r = http_client_new(net->loop, &opts, ret, err);
         mem_wipe(key, strlen(key));
         return r;
 }
@@ -244,9 +245,10 @@ static int send_request(struct net *net, const char *method, const char *path, s
                 .body = body,
                 .max_response_bytes = 2 * (size_t)WIRE_BODY_MAX,
         };
-        int r = net->client[slot(peer)] != NULL ? 0 : make_client(net, peer, err);
+        struct http_client **client = &net->client[slot(peer)];
+        int r = *client != NULL ? 0 : net_client_new(net, peer, 1, client, err);
         if (r == 0)
-                r = http_client_send(net->client[slot(peer)], &call, on_answer, net, &net->call, err);
+                r = http_client_send(*client, &call, on_answer, net, &net->call, err);
         if (bearer != NULL)
                 mem_wipe(bearer, strlen(bearer));
         return r;
@@ -273,15 +275,19 @@ static void end(struct net *net, int status)
 void net_ask(struct net *net, enum privsep_type type, struct view body)
 {
         struct err err = ERR_INIT;
-        if (net_tpm_ask(net->tpm, type, body, &err) == 0)
+        if (net_tpm_ask(net->tpm, NET_TPM_MACHINE, type, body, &err) == 0)
                 return;
         log_err(&err, "asking the TPM half");
         end(net, 1);
 }
 
-static void on_tpm_answer(void *ctx, const struct privsep_frame *frame)
+static void on_tpm_answer(void *ctx, enum net_tpm_asker asker, const struct privsep_frame *frame)
 {
         struct net *net = ctx;
+        if (asker == NET_TPM_WAIT) {
+                net_wait_answer(net->wait, frame);
+                return;
+        }
         if (net_handlers[net->state].tpm == NULL || net->waiting)
                 return;
         if (frame->result == PRIVSEP_OK) {
@@ -308,6 +314,8 @@ static void on_tpm_event(void *ctx, const struct privsep_event *event)
                 net->due_ms = soon_ms > mono_ms ? soon_ms : mono_ms;
                 loop_timer_start(net->timer, net->due_ms - mono_ms);
         }
+        if (event->state == PRIVSEP_STATE_READY)
+                net_wait_ready(net->wait);
         net->wanted = event->wanted;
         /* Somebody waits for a secret. */
         if (!net->waiting && net->state == NET_IDLE && net->wanted != 0)
@@ -320,6 +328,15 @@ static void on_tpm_end(void *ctx, const struct err *err)
         if (err->kind != ERR_NONE)
                 log_err(err, "the TPM half cannot be understood");
         end(net, err->kind == ERR_NONE ? 0 : 1);
+}
+
+/* --- beside the machine --------------------------------------------------------------------------------
+ */
+
+void net_told(struct net *net, const struct wire_meta *meta)
+{
+        net_wait_told(net->wait, meta);
+        net_secrets_offered(net, meta);
 }
 
 /* --- the marker ------------------------------------------------------------------------------------------
@@ -383,6 +400,8 @@ static int start(struct net *net, struct err *err)
                 r = loop_timer_new(net->loop, on_timer, net, &net->timer, err);
         if (r == 0)
                 r = net_tpm_new(net->loop, net->opts->fd, &callbacks, &net->tpm, err);
+        if (r == 0 && net->native)
+                r = net_wait_new(net, &net->wait, err);
         if (r < 0)
                 return r;
         net->state = NET_IDENTITY;
@@ -395,6 +414,7 @@ static void stop(struct net *net)
 {
         if (net->call != NULL)
                 http_client_cancel(net->call);
+        net_wait_free(net->wait);
         http_client_free(net->client[0]);
         http_client_free(net->client[1]);
         net_tpm_free(net->tpm);

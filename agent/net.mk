@@ -10,4 +10,5 @@ agent_libnet_la_SOURCES = \
 	agent/net_machine.h \
 	agent/net_release.c \
 	agent/net_steps.c \
-	agent/net_tpm.c agent/net_tpm.h
+	agent/net_tpm.c agent/net_tpm.h \
+	agent/net_wait.c agent/net_wait.h

@@ -7,6 +7,7 @@
 #include "agent/net_flow.h"
 #include "agent/net_key.h"
 #include "agent/net_tpm.h"
+#include "agent/net_wait.h"
 #include "http/client.h"
 #include "wire/attestation.h"
 #include "wire/release.h"
@@ -25,6 +26,7 @@ struct net {
         struct loop *loop;
         struct loop_timer *timer; /* runs while waiting for the next state */
         struct net_tpm *tpm;
+        struct net_waiter *wait;       /* NULL: not native */
         struct http_client *client[2]; /* registrar, verifier; made at first use */
         struct http_call_handle *call; /* in flight */
 
@@ -92,6 +94,12 @@ void net_request(struct net *net, const char *method, const char *path, struct v
 void net_ask(struct net *net, enum privsep_type type, struct view body);
 void net_finish(struct net *net, enum net_result result);
 void net_say(struct net *net, int64_t condition, const char *fmt, ...) PRINTF(3, 4);
+
+/* A client of its own for PEER, as the machine has one. */
+int net_client_new(struct net *net, enum net_peer peer, uint32_t connections, struct http_client **ret,
+                   struct err *err) MUST_USE;
+/* What a verifier told beside its business: to whom it concerns. */
+void net_told(struct net *net, const struct wire_meta *meta);
 
 /* An error of our own or of the peer's bytes: said once, then tried again. */
 enum net_result net_failed(struct net *net, const struct err *err) MUST_USE;

@@ -329,7 +329,8 @@ static enum net_result got_session(struct net *net, const struct http_response *
         secret_free(&net->token);
         net->token = m.token;
         m.token = (struct secret){0};
-        net_secrets_offered(net, &m.meta);
+        net_wait_session(net->wait, m.keys);
+        net_told(net, &m.meta);
         wire_session_result_done(&m);
         return NET_DONE;
 }
@@ -465,7 +466,8 @@ void net_take_outcome(struct net *net, const struct wire_outcome *m)
                         idle_ms = net->hurries <= HURRIES_MAX ? 0 : NET_BACKOFF_FIRST_MS;
         }
         net->due_ms = clock_mono_ms() + idle_ms;
-        net_secrets_offered(net, &m->meta);
+        net_wait_alive(net->wait);
+        net_told(net, &m->meta);
 }
 
 static enum net_result got_outcome(struct net *net, const struct http_response *res)

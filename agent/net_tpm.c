@@ -18,8 +18,8 @@ struct net_tpm {
         struct net_tpm_callbacks callbacks;
         struct loop_watch *readable, *writable; /* writable: while something is left to write */
         struct buf in, out;
-        size_t written; /* of out */
-        uint32_t id;    /* of the question that waits for its answer, 0 for none */
+        size_t written;                /* of out */
+        uint32_t id[NET_TPM_N_ASKERS]; /* of the questions that wait for their answers, 0 for none */
         uint32_t last_id;
         bool *freed; /* set by net_tpm_free() while callbacks run */
 };
@@ -35,10 +35,12 @@ static void take_frame(struct net_tpm *tpm, const struct privsep_frame *frame)
                         tpm->callbacks.event(tpm->callbacks.ctx, &event);
                 return;
         }
-        if (frame->id == 0 || frame->id != tpm->id)
-                return;
-        tpm->id = 0;
-        tpm->callbacks.answer(tpm->callbacks.ctx, frame);
+        for (size_t i = 0; i < NET_TPM_N_ASKERS; i++)
+                if (frame->id != 0 && frame->id == tpm->id[i]) {
+                        tpm->id[i] = 0;
+                        tpm->callbacks.answer(tpm->callbacks.ctx, (enum net_tpm_asker)i, frame);
+                        return;
+                }
 }
 
 /* Hands out all whole frames and keeps the rest. Return: false if the object was freed by a callback. */
@@ -168,13 +170,14 @@ void net_tpm_free(struct net_tpm *tpm)
         free(tpm);
 }
 
-int net_tpm_ask(struct net_tpm *tpm, enum privsep_type type, struct view body, struct err *err)
+int net_tpm_ask(struct net_tpm *tpm, enum net_tpm_asker asker, enum privsep_type type, struct view body,
+                struct err *err)
 {
         tpm->last_id = tpm->last_id == UINT32_MAX ? 1 : tpm->last_id + 1;
         struct privsep_frame frame = {.type = type, .id = tpm->last_id, .body = body};
         privsep_frame_put(&tpm->out, &frame);
         if (!buf_ok(&tpm->out))
                 return err_nomem(err);
-        tpm->id = frame.id;
+        tpm->id[asker] = frame.id;
         return write_some(tpm, err);
 }

@@ -15,6 +15,8 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hex.h"
+#include "base/str.h"
 #include "net_fake.h"
 
 #define UUID_A "0d6e9a3a-9a0f-4a77-8bd4-6f3e1f2c4d5e"
@@ -65,6 +67,9 @@ struct step {
         const char *has;  /* must be in the request, header or body; NULL: anything */
 };
 
+#define AGENT       "/avow/v1/agents/web-1"
+#define TOLD(nonce) "{\"revocation\":{\"jws\":\"a.b.c\"" nonce "}}"
+#define NONCE       ",\"nonce\":\"000102030405060708090a0b0c0d0e0f\""
 #define REGISTER                                                                                             \
         {"GET", "/version", 200, NULL, VERSION, 0, NULL},                                                    \
                 {"POST", "/v2.6/agents/web-1", 200, NULL, BLOB, 0, "\"mtls_cert\":\"-----BEGIN"},            \
@@ -82,9 +87,20 @@ struct step {
                 "POST", ATTESTATIONS, 201, "Location: " ATTESTATIONS "/4\r\n", ASKED, 0, "Bearer the-token"  \
         }
 
+/* Requests beside the machine, each kind with a script of its own: they come when they come. */
+struct side {
+        const struct step *steps;
+        size_t n, at; /* after the last one: no answer */
+};
+
 struct world {
         const struct step *steps;
         size_t n_steps, at;
+        struct side waits, proofs;
+        /* What came as a revocation, and what the TPM half says to it. */
+        char revoked[512];     /* "JWS/NONCE JWS/NONCE", nonces in hex */
+        unsigned revoke_fails; /* so many are "failed" first */
+        unsigned alive;
         int64_t last_ms;
         int listener, tpm, connection[16];
         struct buf in[16], tpm_in;
@@ -112,6 +128,21 @@ static int listen_anywhere(uint16_t *port)
         assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
         *port = ntohs(a.sin_port);
         return fd;
+}
+
+/* Notes a revocation; with a nonce there is a proof. */
+static void take_revocation(struct world *w, struct view body, struct buf *ret)
+{
+        struct err err = ERR_INIT;
+        struct privsep_revoke m;
+        size_t n = strlen(w->revoked);
+        AUTO(mem_free_p) char *nonce = NULL;
+        assert_ok(privsep_revoke_get(body, &m, &err), &err);
+        nonce = hex_encode(m.nonce);
+        (void)snprintf(w->revoked + n, sizeof(w->revoked) - n, "%s%.*s/%s", n ? " " : "", (int)m.jws.len,
+                       (const char *)m.jws.p, nonce);
+        if (m.nonce.len > 0)
+                buf_fmt(ret, "{\"proof\":\"%s\"}", nonce);
 }
 
 /* The TPM half's answer to one frame. */
@@ -157,6 +188,17 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
                 fake_evidence(&e, c.log_offset);
                 privsep_evidence_put(&body, &e);
                 break;
+        case PRIVSEP_ALIVE:
+                w->alive++;
+                break;
+        case PRIVSEP_REVOKE:
+                take_revocation(w, q->body, &body);
+                if (w->revoke_fails > 0) {
+                        w->revoke_fails--;
+                        a.result = PRIVSEP_FAILED;
+                        buf_reset(&body);
+                }
+                break;
         default:
                 fail_msg("a request of type %d", q->type);
         }
@@ -175,13 +217,13 @@ static void tpm_readable(struct world *w)
         buf_put(&w->tpm_in, bytes, (size_t)n);
         struct err err = ERR_INIT;
         struct privsep_frame q;
-        int used = privsep_request_take(VIEW_BUF(&w->tpm_in), &q, &err);
-        assert_true(used >= 0);
-        if (used == 0)
-                return;
-        tpm_answer(w, &q);
-        assert_int_equal(used, w->tpm_in.len); /* one at a time */
-        buf_reset(&w->tpm_in);
+        int used;
+        while ((used = privsep_request_take(VIEW_BUF(&w->tpm_in), &q, &err)) > 0) {
+                tpm_answer(w, &q);
+                w->tpm_in.len -= (size_t)used; /* the machine's and the poll's, at most */
+                memmove(w->tpm_in.p, w->tpm_in.p + used, w->tpm_in.len);
+        }
+        assert_true(used == 0);
 }
 
 /* Is a whole request there? Its length, or 0. */
@@ -198,6 +240,31 @@ static size_t whole_request(const struct buf *b)
         return b->len >= head + body ? head + body : 0;
 }
 
+/* The script of a request that is none of the machine's; NULL: it is one. */
+static struct side *side_of(struct world *w, const char *text)
+{
+        if (strncmp(text, "GET " AGENT "/wait ", strlen("GET " AGENT "/wait ")) == 0)
+                return &w->waits;
+        return strncmp(text, "POST " AGENT "/proofs ", strlen("POST " AGENT "/proofs ")) == 0 ? &w->proofs
+                                                                                              : NULL;
+}
+
+static void answer_step(struct world *w, int i, const struct step *s, const char *text)
+{
+        if (s->has != NULL && strstr(text, s->has) == NULL)
+                fail_msg("'%s' is not in %s", s->has, text);
+        if (s->status == 0) {
+                close(w->connection[i]);
+                w->connection[i] = -1;
+                return;
+        }
+        struct buf answer = {0};
+        buf_fmt(&answer, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\nContent-Type: application/json\r\n%s\r\n%s",
+                s->status, strlen(s->body), s->extra != NULL ? s->extra : "", s->body);
+        assert_int_equal(send(w->connection[i], answer.p, answer.len, MSG_NOSIGNAL), answer.len);
+        buf_free(&answer);
+}
+
 static void take_request(struct world *w, int i)
 {
         struct buf *b = &w->in[i];
@@ -207,6 +274,12 @@ static void take_request(struct world *w, int i)
         assert_int_equal(n, b->len);
         char *text = buf_take_str(b);
         assert_non_null(text);
+        struct side *side = side_of(w, text);
+        if (side != NULL) {
+                if (side->at < side->n)
+                        answer_step(w, i, &side->steps[side->at++], text);
+                goto out;
+        }
         if (w->at == w->n_steps) /* one too many, after the end: the child is being stopped */
                 goto out;
         const struct step *s = &w->steps[w->at];
@@ -214,23 +287,12 @@ static void take_request(struct world *w, int i)
         (void)snprintf(want, sizeof(want), "%s %s HTTP/1.1\r\n", s->method, s->path);
         if (strncmp(text, want, strlen(want)) != 0)
                 fail_msg("step %zu: expected %s, got %.200s", w->at, want, text);
-        if (s->has != NULL && strstr(text, s->has) == NULL)
-                fail_msg("step %zu: '%s' is not in %s", w->at, s->has, text);
         int64_t now_ms = clock_mono_ms();
         if (now_ms - w->last_ms < s->after_ms)
                 fail_msg("step %zu came after %d ms", w->at, (int)(now_ms - w->last_ms));
         w->last_ms = now_ms;
         w->at++;
-        if (s->status == 0) {
-                close(w->connection[i]);
-                w->connection[i] = -1;
-                goto out;
-        }
-        struct buf answer = {0};
-        buf_fmt(&answer, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\nContent-Type: application/json\r\n%s\r\n%s",
-                s->status, strlen(s->body), s->extra != NULL ? s->extra : "", s->body);
-        assert_int_equal(send(w->connection[i], answer.p, answer.len, MSG_NOSIGNAL), answer.len);
-        buf_free(&answer);
+        answer_step(w, i, s, text);
 out:
         free(text);
 }
@@ -305,7 +367,7 @@ static void play(struct world *w, enum agent_peer peer)
         pid_t pid = start_child(w, pair[1], w->port, peer);
         close(pair[1]);
         w->last_ms = clock_mono_ms();
-        while (w->at < w->n_steps)
+        while (w->at < w->n_steps || w->waits.at < w->waits.n || w->proofs.at < w->proofs.n)
                 turn(w);
         usleep(50 * 1000); /* let it read the last answer */
         close(w->tpm);
@@ -518,9 +580,98 @@ static void tpm_speaks_rubbish(void **state)
         close(w->listener);
 }
 
+/* A revocation that comes over the poll goes to the TPM half at once, with its nonce again, and the proof
+ * goes back; the machine waits for its interval meanwhile. */
+static void told_at_once(void **state)
+{
+        static const struct step script[] = {
+                REGISTER,
+                LOGIN(SESSION),
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 202, NULL, NEXT(5, 1, 30, 0), 0, NULL},
+        };
+        static const struct step waits[] = {
+                {"GET", "", 200, "ETag: \"one\"\r\n", "{}", 0, "Bearer the-token"},
+                {"GET", "", 304, "ETag: \"one\"\r\n", "", 0, "If-None-Match: \"one\""},
+                {"GET", "", 200, "ETag: \"two\"\r\n", TOLD(""), 0, "If-None-Match: \"one\""},
+                {"GET", "", 200, "ETag: \"three\"\r\n", TOLD(NONCE), 0, "If-None-Match: \"two\""},
+                {"GET", "", 200, "ETag: \"three\"\r\n", TOLD(NONCE), 0, "If-None-Match: \"three\""},
+        };
+        static const struct step proofs[] = {
+                {"POST", "", 200, NULL, "{}", 0, "{\"proof\":\"000102030405060708090a0b0c0d0e0f\"}"},
+        };
+        struct world *w = *state;
+        w->waits = (struct side){waits, ARRAY_LEN(waits), 0};
+        w->proofs = (struct side){proofs, ARRAY_LEN(proofs), 0};
+        PLAY(w, script);
+        assert_string_equal(w->revoked, "a.b.c/ a.b.c/000102030405060708090a0b0c0d0e0f");
+        assert_int_equal(times_said(w, "has the proof"), 1);
+        assert_int_equal(w->alive, 1);
+}
+
+/* Whatever fails is tried again: the TPM half, the way to the verifier, the poll. Nothing is said twice. */
+static void told_until_it_is_done(void **state)
+{
+        static const struct step script[] = {
+                REGISTER,
+                LOGIN(SESSION),
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 202, NULL, NEXT(5, 1, 30, 0), 0, NULL},
+        };
+        static const struct step waits[] = {
+                {"GET", "", 500, NULL, "", 0, NULL},
+                {"GET", "", 0, NULL, NULL, 0, NULL},
+                {"GET", "", 200, NULL, "{\"revocation\":{\"jws\":\"not one\"}}", 0, NULL},
+                {"GET", "", 200, NULL, TOLD(NONCE), 0, NULL},
+        };
+        static const struct step proofs[] = {
+                {"POST", "", 503, NULL, "", 0, NULL},
+                {"POST", "", 0, NULL, NULL, 0, NULL},
+                {"POST", "", 200, NULL, "{}", 0, "{\"proof\""},
+        };
+        struct world *w = *state;
+        w->waits = (struct side){waits, ARRAY_LEN(waits), 0};
+        w->proofs = (struct side){proofs, ARRAY_LEN(proofs), 0};
+        w->revoke_fails = 2;
+        PLAY(w, script);
+        assert_null(strstr(w->revoked, "not one"));
+        assert_int_equal(times_said(w, "has the proof"), 1);
+}
+
+/* A session that ended ends the poll; the next one begins it anew, and what was not delivered is. */
+static void told_with_the_next_session(void **state)
+{
+        static const struct step script[] = {
+                REGISTER,
+                LOGIN(SESSION),
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 401, NULL, REFUSAL("unauthorized"), 0, NULL},
+                LOGIN(SESSION),
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 202, NULL, NEXT(5, 1, 30, 0), 0, NULL},
+        };
+        static const struct step waits[] = {
+                {"GET", "", 200, "ETag: \"one\"\r\n", TOLD(NONCE), 0, NULL},
+                {"GET", "", 401, NULL, "", 0, NULL},
+                {"GET", "", 304, "ETag: \"one\"\r\n", "", 0, "If-None-Match: \"one\""},
+        };
+        static const struct step proofs[] = {
+                {"POST", "", 401, NULL, "", 0, NULL},
+                {"POST", "", 422, NULL, REFUSAL("proof_refused"), 0, NULL},
+        };
+        struct world *w = *state;
+        w->waits = (struct side){waits, ARRAY_LEN(waits), 0};
+        w->proofs = (struct side){proofs, ARRAY_LEN(proofs), 0};
+        PLAY(w, script);
+        assert_int_equal(times_said(w, "does not take the proof"), 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(told_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(told_until_it_is_done, setup, teardown),
+                cmocka_unit_test_setup_teardown(told_with_the_next_session, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_round_trip, setup, teardown),
                 cmocka_unit_test_setup_teardown(immediate_challenge, setup, teardown),
                 cmocka_unit_test_setup_teardown(session_refused, setup, teardown),
