@@ -63,7 +63,10 @@ static void on_recorded(void *ctx, const struct outbox_result *result)
         struct attempt *a = ctx;
         struct target *t = a->t;
 
-        attempt_free(a);
+        if (t->asking)
+                a->recorded = true;
+        else
+                attempt_free(a);
         t->under_way--;
         if (result->outcome == STORE_FAILED) {
                 log_err(result->err, "recording a delivery to hook %s", t->hook.name);
@@ -98,6 +101,12 @@ void delivery_finish(struct attempt *a, const struct err *err, bool gone, int64_
 
         if (!a->key) {
                 a->test_done(a->test_ctx, loop_now_ms() - a->started_ms, err);
+                attempt_free(a);
+                t->under_way--;
+                target_settle(t);
+                return;
+        }
+        if (t->retired) { /* its row went with it; one of that name may be another hook's by now */
                 attempt_free(a);
                 t->under_way--;
                 target_settle(t);
@@ -161,7 +170,7 @@ static int make_event(struct attempt *a, const struct outbox_row *row, struct er
 /* Return: 0 started, or passed over because something of its host is under way; -kind without a trace. */
 static int begin(struct target *t, const struct outbox_row *row, struct err *err)
 {
-        AUTO(mem_free_p) char *key = str_fmt("%s\n%s", t->hook.name, row->host);
+        AUTO(mem_free_p) char *key = str_fmt("%p\n%s", (const void *)t, row->host);
         struct attempt *a;
         int r;
 
@@ -192,6 +201,19 @@ static int begin(struct target *t, const struct outbox_row *row, struct err *err
 
 /* ---- asking the outbox ---- */
 
+static void free_recorded(struct target *t)
+{
+        for (struct attempt *a = t->d->attempts, *next; a; a = next) {
+                next = a->next;
+                if (a->t == t && a->recorded)
+                        attempt_free(a);
+        }
+}
+
+/*
+ * What is due, as it was when the question was read. Rows whose outcome was written since may be in it as if
+ * nothing had been tried; so attempts that ended meanwhile count as under way until now.
+ */
 static void on_due(void *ctx, const struct outbox_result *result)
 {
         struct target *t = ctx;
@@ -213,6 +235,7 @@ static void on_due(void *ctx, const struct outbox_result *result)
         t->asking = false;
         if (t->d->stopped)
                 return;
+        free_recorded(t);
         if (trouble)
                 loop_timer_start(t->timer, DELIVERY_TROUBLE_MS);
         else if (next)

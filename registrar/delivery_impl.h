@@ -23,7 +23,7 @@ struct delivery {
         struct hook *configured;
         size_t n_configured;
         struct map targets; /* by name */
-        struct map busy;    /* "HOOK\nHOST" */
+        struct map busy;    /* "TARGET\nHOST": a hook and its successor of one name are two */
         struct target *all; /* retired ones too */
         struct attempt *attempts;
         struct loop_timer *retry_reload;
@@ -51,6 +51,8 @@ struct attempt {
         char *id, *body;
         int64_t n, attempts, received_at_ms, started_ms;
         struct exec_run *run;
+        bool recorded; /* its outcome is written; kept until the answer that is on its way came: see on_due()
+                        */
         delivery_test_fn test_done;
         void *test_ctx;
 };
