@@ -4,12 +4,19 @@
  * connection of its own, and speaks the native push protocol (docs/protocol.md) as an agent does, but without
  * waiting for the interval.
  *
- *   fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS
+ *   fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS [OPTION...]
  *
  * It registers HOSTS hosts named PREFIX-0, PREFIX-1, …, prints "registered", waits for a line on standard
  * input (whoever drives it enrols them meanwhile), opens the sessions, prints "running", attests for SECONDS,
  * and prints one line of JSON. Each host measured one file, whose SHA-256 is that of the text
- * "runtime"; every answer must be a pass.
+ * "runtime"; every answer must be a pass. Options:
+ *
+ *   no-counters   evidence without epoch and floor
+ *   interval=MS   each host waits so long between its attestations
+ *   drift=MS      one host after the other, so far apart, measures another file and shows it at once. That
+ *                 answer must be a fail, and the host then stays away; printed is "drift NAME MICROSECONDS",
+ *                 the wall clock just before its evidence was sent
+ *   any           any verdict will do
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,12 +51,12 @@
 struct fleet {
         struct loop *loop;
         const char *registrar, *verifier, *ca_file;
-        bool stopping, no_counters;
+        bool stopping, no_counters, any;
         size_t n_hosts, n_ready, n_busy;
         uint64_t n_attested, n_failed;
         uint32_t *latency_us;
         size_t n_latencies;
-        int64_t boot_time_ms;
+        int64_t boot_time_ms, interval_ms, drift_ms;
         char first_failure[256];
 };
 
@@ -65,8 +72,12 @@ struct host {
         struct counters_record counters; /* their key is the TLS key: it signs nothing here */
         struct http_client *client;
         char session_id[WIRE_UUID_LEN + 1], verifier_id[WIRE_UUID_LEN + 1];
-        char *bearer; /* "Bearer …" */
-        struct buf cel;
+        char *bearer;     /* "Bearer …" */
+        struct buf cel;   /* what it measured at first */
+        struct buf drift; /* and when it drifted */
+        struct loop_timer *next, *drifts;
+        bool waiting, drift_due, drifted;
+        int64_t phase_ms; /* once: so that they do not all come at the same moment */
         uint64_t index;
         struct wire_asks asks;
         int64_t sent_us;
@@ -179,6 +190,81 @@ static void start_registration(struct host *h)
 
 static void send_evidence(struct host *h);
 
+/* H has nothing more to say. */
+static void leave(struct host *h)
+{
+        loop_timer_stop(h->next);
+        loop_timer_stop(h->drifts);
+        if (--h->fleet->n_busy == 0)
+                loop_stop(h->fleet->loop);
+}
+
+static void on_next(void *ctx)
+{
+        struct host *h = ctx;
+
+        h->waiting = false;
+        if (h->fleet->stopping)
+                leave(h);
+        else
+                send_evidence(h);
+}
+
+/* Measures TEXT into the TPM; appends what explains it to LOG. */
+static int measure(struct host *h, const char *text, const struct digest *before, struct buf *log,
+                   struct err *err)
+{
+        struct cel_record r = {.pcr = 15,
+                               .n_digests = 1,
+                               .content_type = (char *)CEL_CONTENT_AVOW,
+                               .ours = true,
+                               .kind = (char *)CEL_KIND_MEASURE,
+                               .runtime = (char *)"bench",
+                               .path = (char *)"/opt/bench/runtime",
+                               .size_bytes = 7,
+                               .n_before = 1,
+                               .reset_count = h->tpm.clock.reset_count,
+                               .has_timestamp = true,
+                               .timestamp_us = 1000000};
+
+        r.before[0] = *before;
+        if (digest_bytes(DIGEST_SHA256, view_str(text), &r.digests[0], err) < 0 ||
+            cel_record_write(&r, log, err) < 0)
+                return -(int)err->kind;
+        play_tpm_extend_digest(&h->tpm, 15, &r.digests[0]);
+        return 0;
+}
+
+static void drift(struct host *h)
+{
+        const struct pcr_selection sel = {DIGEST_SHA256, 1u << 15};
+        struct pcr_values now = play_tpm_values(&h->tpm, &sel);
+        struct err err = ERR_INIT;
+        struct timespec t;
+
+        h->drifted = true;
+        if (measure(h, "patched", &now.v[15], &h->drift, &err) < 0) {
+                fail(h, "drift", NULL, &err);
+                return;
+        }
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        (void)printf("drift %s %lld\n", h->name, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+        (void)fflush(stdout);
+        send_evidence(h);
+}
+
+static void on_drift(void *ctx)
+{
+        struct host *h = ctx;
+
+        h->drift_due = true;
+        if (!h->waiting)
+                return; /* its evidence is under way: with the next */
+        h->waiting = false;
+        loop_timer_stop(h->next);
+        drift(h);
+}
+
 static void on_outcome(void *ctx, const struct http_response *res, const struct err *call_err)
 {
         struct host *h = ctx;
@@ -191,7 +277,7 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
                 return;
         }
         wire_outcome_done(&out); /* a fleet of the bench keeps no secrets */
-        if (out.evaluation != WIRE_PASS || !out.has_next) {
+        if ((!f->any && out.evaluation != (h->drifted ? WIRE_FAIL : WIRE_PASS)) || !out.has_next) {
                 fail(h, wire_evaluation_name(out.evaluation), res, NULL);
                 return;
         }
@@ -200,9 +286,14 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
                 f->latency_us[f->n_latencies++] = (uint32_t)(now_us() - h->sent_us);
         h->index = out.next.index;
         h->asks = out.next.asks;
-        if (f->stopping) {
-                if (--f->n_busy == 0)
-                        loop_stop(f->loop);
+        if (f->stopping || h->drifted) {
+                leave(h);
+        } else if (h->drift_due) {
+                drift(h);
+        } else if (f->interval_ms) {
+                h->waiting = true;
+                loop_timer_start(h->next, f->interval_ms + h->phase_ms);
+                h->phase_ms = 0;
         } else {
                 send_evidence(h);
         }
@@ -264,6 +355,10 @@ static void send_evidence(struct host *h)
                 if (ask->type == WIRE_CEL_LOG && ask->starting_offset == 0) {
                         m.item[i].entry_count = 1;
                         buf_put_view(&m.item[i].entries, VIEW_BUF(&h->cel));
+                }
+                if (ask->type == WIRE_CEL_LOG && h->drifted) {
+                        m.item[i].entry_count++;
+                        buf_put_view(&m.item[i].entries, VIEW_BUF(&h->drift));
                 }
         }
         wire_attestation_path(h->name, h->index, path);
@@ -390,30 +485,6 @@ static void start_session(struct host *h)
 
 /* ---- the fleet ---- */
 
-/* One measurement into the TPM, and the log that explains it. */
-static int measure(struct host *h, struct err *err)
-{
-        struct cel_record r = {.pcr = 15,
-                               .n_digests = 1,
-                               .content_type = (char *)CEL_CONTENT_AVOW,
-                               .ours = true,
-                               .kind = (char *)CEL_KIND_MEASURE,
-                               .runtime = (char *)"bench",
-                               .path = (char *)"/opt/bench/runtime",
-                               .size_bytes = 7,
-                               .n_before = 1,
-                               .reset_count = h->tpm.clock.reset_count,
-                               .has_timestamp = true,
-                               .timestamp_us = 1000000};
-
-        digest_zero(DIGEST_SHA256, &r.before[0]);
-        if (digest_bytes(DIGEST_SHA256, view_str("runtime"), &r.digests[0], err) < 0 ||
-            cel_record_write(&r, &h->cel, err) < 0)
-                return -(int)err->kind;
-        play_tpm_extend_digest(&h->tpm, 15, &r.digests[0]);
-        return 0;
-}
-
 static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t i, struct err *err)
 {
         AUTO(pubkey_free_p)
@@ -428,16 +499,24 @@ static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t
         AUTO(buf_free)
         struct buf spki = {0};
 
+        struct digest zero;
+
+        digest_zero(DIGEST_SHA256, &zero);
+        h->phase_ms = f->interval_ms * (int64_t)i / (int64_t)f->n_hosts;
         h->fleet = f;
         (void)snprintf(h->name, sizeof(h->name), "%s-%zu", prefix, i);
         play_tpm_init(&h->tpm, PLAY_AK_P256, DIGEST_SHA256);
         play_tpm_make_ek(&h->tpm);
-        if (tpm_public_name(&h->tpm.ak, &h->ak_name, err) < 0 || measure(h, err) < 0 ||
+        if (tpm_public_name(&h->tpm.ak, &h->ak_name, err) < 0 ||
+            measure(h, "runtime", &zero, &h->cel, err) < 0 ||
             key_generate_ec(CURVE_P256, &h->tls_key, err) < 0 || key_public(h->tls_key, &pub, err) < 0 ||
             pubkey_spki_sha256(pub, &h->spki, err) < 0 || pubkey_spki(pub, &spki, err) < 0 ||
             counters_set(&h->counters, VIEW_BUF(&spki), SEAL_NV_EPOCH, SEAL_NV_FLOOR, err) < 0 ||
             cert_issue(&spec, pub, NULL, h->tls_key, &cert, err) < 0 ||
             cert_pem(cert, &h->cert_pem, err) < 0 || key_pem(h->tls_key, &h->key_pem, err) < 0)
+                return -(int)err->kind;
+        if (loop_timer_new(f->loop, on_next, h, &h->next, err) < 0 ||
+            loop_timer_new(f->loop, on_drift, h, &h->drifts, err) < 0)
                 return -(int)err->kind;
         opts.cert_pem = h->cert_pem;
         opts.key_pem = (const char *)h->key_pem.p;
@@ -453,7 +532,7 @@ static int by_value(const void *a, const void *b)
 
 static void on_time_over(void *ctx)
 {
-        ((struct fleet *)ctx)->stopping = true;
+        ((struct fleet *)ctx)->stopping = true; /* those that wait see it when they are next */
 }
 
 static void print_result(struct fleet *f, int64_t took_us)
@@ -506,12 +585,30 @@ static int run(struct fleet *f, const char *prefix, size_t n_hosts, int64_t seco
         loop_timer_start(timer, seconds * 1000);
         f->n_ready = f->n_hosts;
         f->n_busy = f->n_hosts;
-        for (size_t i = 0; i < f->n_hosts; i++)
+        for (size_t i = 0; i < f->n_hosts; i++) {
+                if (f->drift_ms)
+                        loop_timer_start(hosts[i].drifts, ((int64_t)i + 1) * f->drift_ms);
                 send_offer(&hosts[i]);
+        }
         if (loop_run(f->loop, err) < 0)
                 return -1;
         print_result(f, now_us() - started);
         return f->n_failed ? -1 : 0;
+}
+
+static bool read_option(struct fleet *f, const char *text, struct err *err)
+{
+        if (str_equal(text, "no-counters"))
+                f->no_counters = true;
+        else if (str_equal(text, "any"))
+                f->any = true;
+        else if (str_starts(text, "interval="))
+                return str_parse_int(view_str(text + 9), 1, 3600000, &f->interval_ms, err) >= 0;
+        else if (str_starts(text, "drift="))
+                return str_parse_int(view_str(text + 6), 1, 3600000, &f->drift_ms, err) >= 0;
+        else
+                return false;
+        return true;
 }
 
 int main(int argc, char **argv)
@@ -520,15 +617,17 @@ int main(int argc, char **argv)
         struct err err = ERR_INIT;
         int64_t n_hosts, seconds;
 
+        for (int i = 7; i < argc; i++)
+                if (!read_option(&f, argv[i], &err))
+                        argc = 0;
         if (argc < 7) {
                 (void)fprintf(stderr, "usage: fleet REGISTRAR-URL VERIFIER-URL CA-FILE PREFIX HOSTS SECONDS "
-                                      "[no-counters]\n");
+                                      "[no-counters] [interval=MS] [drift=MS] [any]\n");
                 return 2;
         }
         f.registrar = argv[1];
         f.verifier = argv[2];
         f.ca_file = argv[3];
-        f.no_counters = argc > 7 && str_equal(argv[7], "no-counters");
         if (str_parse_int(view_str(argv[5]), 1, 100000, &n_hosts, &err) < 0 ||
             str_parse_int(view_str(argv[6]), 1, 3600, &seconds, &err) < 0 ||
             run(&f, argv[4], (size_t)n_hosts, seconds, &err) < 0) {
