@@ -19,6 +19,7 @@
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/reply.h"
+#include "verifier/secrets.h"
 #include "verifier/trust.h"
 #include "verifier/wait.h"
 #include "wire/attestation.h"
@@ -193,6 +194,7 @@ void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bo
         } else {
                 log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
         }
+        secrets_learn(v, host); /* for the next answer, should it not be known */
         wait_meta_short(host, clock_now_ms(), &ret->meta);
 }
 

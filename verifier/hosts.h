@@ -57,6 +57,15 @@ struct challenge {
         uint64_t log_offset;
 };
 
+/* What the host is told of its secrets (verifier/secrets.h). */
+struct host_secrets {
+        bool known;    /* digest and floor are */
+        bool asked;    /* they are being read */
+        uint64_t turn; /* the read that counts */
+        uint8_t digest[32];
+        uint64_t floor; /* what its floor counter is to be raised to; 0: nothing was withdrawn */
+};
+
 struct host {
         struct enrolment e;
         struct host_state s;
@@ -75,6 +84,7 @@ struct host {
         int64_t offered_ms;      /* monotonic time of the last capabilities */
         int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */
         int64_t n_refused;
+        struct host_secrets secrets;
         enum host_shown shown; /* as last told to events */
         struct pubkey *key;    /* ak's, ready to check signatures with; NULL: hosts_key() makes it */
         struct host *key_older, *key_newer;

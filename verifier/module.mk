@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += verifier/libverifier.la
 verifier_libverifier_la_SOURCES = \
+	verifier/approvals_routes.c \
 	verifier/attest.c verifier/attest.h \
 	verifier/challenges.c verifier/challenges.h \
 	verifier/enrol.c verifier/enrol.h \
@@ -25,6 +26,8 @@ verifier_libverifier_la_SOURCES = \
 	verifier/revocation.c verifier/revocation.h \
 	verifier/rules.c verifier/rules.h \
 	verifier/session_routes.c \
+	verifier/secrets.c verifier/secrets.h \
+	verifier/secrets_routes.c \
 	verifier/sessions.c verifier/sessions.h \
 	verifier/settings.c verifier/settings.h \
 	verifier/status_routes.c \

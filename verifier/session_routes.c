@@ -16,6 +16,7 @@
 #include "evidence/qualify.h"
 #include "verifier/attest.h"
 #include "verifier/reply.h"
+#include "verifier/secrets.h"
 #include "verifier/verifier.h"
 #include "verifier/wait.h"
 #include "wire/session.h"
@@ -122,7 +123,7 @@ static void answer_proof(struct proof *p, int status, struct secret *token, int6
                                         .challenge_expires_at_ms = p->created_ms + SESSION_CHALLENGE_MS,
                                         .received_at_ms = http_request_at_ms(p->req)};
         struct err err = ERR_INIT;
-        const struct host *host;
+        struct host *host;
         struct buf body = {0};
         int r = 0;
 
@@ -131,8 +132,10 @@ static void answer_proof(struct proof *p, int status, struct secret *token, int6
         if (token) {
                 m.token = *token;
                 m.token_expires_at_ms = clock_now_ms() + lifetime_ms;
-                if ((host = hosts_find(p->v->hosts, p->m.host)) != NULL)
+                if ((host = hosts_find(p->v->hosts, p->m.host)) != NULL) {
+                        secrets_learn(p->v, host);
                         wait_meta(host, &m.meta);
+                }
                 r = p->keylime ? 0 : announce(p->v, &m.keys, &err);
         }
         if (r >= 0)

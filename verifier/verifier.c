@@ -187,9 +187,9 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts,  routes_records,
-                routes_policies, routes_releases,     routes_trust,  routes_wait,
-                routes_proofs,   routes_v2,           routes_status,
+                routes_sessions,  routes_attestations, routes_hosts,  routes_records, routes_policies,
+                routes_releases,  routes_trust,        routes_wait,   routes_proofs,  routes_secrets,
+                routes_approvals, routes_v2,           routes_status,
         };
         int r = 0;
 

@@ -89,6 +89,8 @@ int routes_policies(struct verifier *v, struct err *err) MUST_USE;
 int routes_v2(struct verifier *v, struct err *err) MUST_USE;
 int routes_releases(struct verifier *v, struct err *err) MUST_USE;
 int routes_status(struct verifier *v, struct err *err) MUST_USE;
+int routes_secrets(struct verifier *v, struct err *err) MUST_USE;
+int routes_approvals(struct verifier *v, struct err *err) MUST_USE;
 
 /* docs/openapi-verifier.yaml, as it was when this was built. */
 extern const char verifier_openapi[];

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "crypto/digest.h"
 #include "verifier/reply.h"
+#include "verifier/secrets.h"
 #include "verifier/verifier.h"
 
 #define WAIT_MS    25000 /* below the server's 30 s for a request */
@@ -54,6 +55,9 @@ void wait_meta(const struct host *host, struct wire_meta *ret)
                 m.jws = t->jws;
                 m.has_nonce = t->jws && t->nonce &&
                               hex_decode_exact(view_str(t->nonce), m.nonce, sizeof(m.nonce), &ignored) == 0;
+                m.has_secrets = host->secrets.known;
+                memcpy(m.secrets_digest, host->secrets.digest, sizeof(m.secrets_digest));
+                m.floor = host->secrets.floor;
         }
         *ret = m;
 }
@@ -188,6 +192,7 @@ static void on_wait(struct http_request *req, void *ctx)
 
         if (!host)
                 return;
+        secrets_learn(v, host);
         older = take(v->waits, host->e.name);
         if (older) /* nobody reads it, but a request is answered */
                 answer_same(older, "\"\"");
