@@ -383,12 +383,13 @@ static void on_withdraw(struct http_request *req, void *ctx)
                 (void)TAKE(a);
 }
 
-#define OWNERS (ROLE_ADMIN | ROLE_TENANT)
+#define OWNERS  (ROLE_ADMIN | ROLE_TENANT)
+#define READERS (OWNERS | ROLE_AUDITOR)
 
 static const struct http_route routes[] = {
-        {HTTP_GET, "/avow/v1/approvals", OWNERS, on_list, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/approvals", READERS, on_list, 0, HTTP_NATIVE, NULL},
         {HTTP_POST, "/avow/v1/approvals", OWNERS, on_approve, APPROVAL_BYTES_MAX, HTTP_NATIVE, NULL},
-        {HTTP_GET, "/avow/v1/approvals/:id", OWNERS, on_show, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/approvals/:id", READERS, on_show, 0, HTTP_NATIVE, NULL},
         {HTTP_DELETE, "/avow/v1/approvals/:id", OWNERS, on_withdraw, 0, HTTP_NATIVE, NULL},
 };
 

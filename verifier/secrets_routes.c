@@ -389,11 +389,12 @@ static void on_remove(struct http_request *req, void *ctx)
                 (void)TAKE(k);
 }
 
-#define OWNERS (ROLE_ADMIN | ROLE_TENANT)
+#define OWNERS  (ROLE_ADMIN | ROLE_TENANT)
+#define READERS (OWNERS | ROLE_AUDITOR)
 
 static const struct http_route routes[] = {
-        {HTTP_GET, "/avow/v1/hosts/:id/secrets", OWNERS, on_list, 0, HTTP_NATIVE, NULL},
-        {HTTP_GET, "/avow/v1/hosts/:id/secrets/:name", OWNERS, on_get, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/hosts/:id/secrets", READERS, on_list, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/hosts/:id/secrets/:name", READERS, on_get, 0, HTTP_NATIVE, NULL},
         {HTTP_PUT, "/avow/v1/hosts/:id/secrets/:name", OWNERS, on_put, SECRET_FILE_BYTES_MAX, HTTP_NATIVE,
          NULL},
         {HTTP_DELETE, "/avow/v1/hosts/:id/secrets/:name", OWNERS, on_remove, 0, HTTP_NATIVE, NULL},
