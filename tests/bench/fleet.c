@@ -16,7 +16,8 @@
  *   drift=MS      one host after the other, so far apart, measures another file and shows it at once. That
  *                 answer must be a fail, and the host then stays away; printed is "drift NAME MICROSECONDS",
  *                 the wall clock just before its evidence was sent
- *   any           any verdict will do
+ *   any           any verdict will do, and with an interval hosts try again, as agents do, when there is no
+ *                 answer or another than they asked for: the verifier is busy, or was killed
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,6 +78,7 @@ struct host {
         struct buf drift; /* and when it drifted */
         struct loop_timer *next, *drifts;
         bool waiting, drift_due, drifted;
+        bool offers;      /* the next round begins with an offer */
         int64_t phase_ms; /* once: so that they do not all come at the same moment */
         uint64_t index;
         struct wire_asks asks;
@@ -199,6 +201,9 @@ static void leave(struct host *h)
                 loop_stop(h->fleet->loop);
 }
 
+static void send_offer(struct host *h);
+static void start_session(struct host *h);
+
 static void on_next(void *ctx)
 {
         struct host *h = ctx;
@@ -206,8 +211,30 @@ static void on_next(void *ctx)
         h->waiting = false;
         if (h->fleet->stopping)
                 leave(h);
+        else if (!h->bearer)
+                start_session(h);
+        else if (h->offers)
+                send_offer(h);
         else
                 send_evidence(h);
+}
+
+/* Not what was asked for: the host tries again in its time, with a new session where its token is not known
+ * any more. Return: true if that was all. */
+static bool tries_again(struct host *h, const struct http_response *res, int wanted)
+{
+        struct fleet *f = h->fleet;
+
+        if (!f->any || !f->interval_ms || f->n_ready < f->n_hosts || (res && res->status == wanted))
+                return false;
+        if (res && res->status == 401) {
+                free(h->bearer);
+                h->bearer = NULL;
+        }
+        h->offers = true;
+        h->waiting = true;
+        loop_timer_start(h->next, f->interval_ms);
+        return true;
 }
 
 /* Measures TEXT into the TPM; appends what explains it to LOG. */
@@ -272,6 +299,8 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
         struct wire_outcome out;
         struct err err = ERR_INIT;
 
+        if (tries_again(h, res, 202))
+                return;
         if (!res || res->status != 202 || wire_outcome_decode(res->body, &out, &err) < 0) {
                 fail(h, "evidence", res, res ? &err : call_err);
                 return;
@@ -286,6 +315,7 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
                 f->latency_us[f->n_latencies++] = (uint32_t)(now_us() - h->sent_us);
         h->index = out.next.index;
         h->asks = out.next.asks;
+        h->offers = false;
         if (f->stopping || h->drifted) {
                 leave(h);
         } else if (h->drift_due) {
@@ -376,6 +406,8 @@ static void on_request(void *ctx, const struct http_response *res, const struct 
         struct err err = ERR_INIT;
         const char *location = res ? http_response_header(res, "location") : NULL;
 
+        if (tries_again(h, res, 201))
+                return;
         if (!res || res->status != 201 || !location || !wire_location_index(location, &h->index) ||
             wire_request_decode(res->body, &m, &err) < 0) {
                 fail(h, "capabilities", res, res ? &err : call_err);
@@ -426,6 +458,8 @@ static void on_session(void *ctx, const struct http_response *res, const struct 
         struct wire_session_result m = {0};
         struct err err = ERR_INIT;
 
+        if (tries_again(h, res, 200))
+                return;
         if (!res || res->status != 200 || wire_session_result_decode(res->body, &m, &err) < 0) {
                 fail(h, "session", res, res ? &err : call_err);
                 return;
@@ -435,7 +469,9 @@ static void on_session(void *ctx, const struct http_response *res, const struct 
         else
                 h->bearer = str_fmt("Bearer %.*s", (int)m.token.len, (const char *)m.token.p);
         wire_session_result_done(&m);
-        if (h->bearer && ++h->fleet->n_ready == h->fleet->n_hosts)
+        if (h->bearer && h->fleet->n_ready == h->fleet->n_hosts)
+                send_offer(h); /* a session after another */
+        else if (h->bearer && ++h->fleet->n_ready == h->fleet->n_hosts)
                 loop_stop(h->fleet->loop);
 }
 
@@ -449,6 +485,8 @@ static void on_challenge(void *ctx, const struct http_response *res, const struc
         struct err err = ERR_INIT;
         char path[96];
 
+        if (tries_again(h, res, 200))
+                return;
         if (!res || res->status != 200 || wire_session_challenge_decode(res->body, &m, &err) < 0) {
                 fail(h, "session challenge", res, res ? &err : call_err);
                 return;
