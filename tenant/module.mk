@@ -23,7 +23,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_draft.c tenant/policy_draft.h \
 	tenant/policy_make.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
-	tenant/revocation.c \
+	tenant/proof.c \
+	tenant/revocation.c tenant/revocations.h \
 	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c \
 	tenant/sealing.c tenant/sealing.h \
 	tenant/signer.c tenant/signer.h \

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "tenant/api.h"
 #include "tenant/output.h"
+#include "tenant/revocations.h"
 
 #define LIST_LIMIT 1000
 
@@ -84,29 +85,36 @@ static const struct column show_lines[] = {
         {"Hooks", "hooks"},
         {"Delivered", "delivered"},
         {"Parked", "parked"},
+        {"Proven", "proof_at"},
 };
 
-static int run_show(const struct session *s, const void *values, int n_args, char **args, struct err *err)
+int revocation_path(const char *id, const char *suffix, char **ret, struct err *err)
 {
-        const char *slash = strchr(args[0], '/');
-        AUTO(api_close_p) struct api *api = NULL;
-        AUTO(json_free_p) json_t *doc = NULL;
-        AUTO(mem_free_p) char *host = NULL, *escaped = NULL, *seq = NULL, *path = NULL;
-        int r;
+        const char *slash = strchr(id, '/');
+        AUTO(mem_free_p) char *host = NULL, *escaped = NULL, *seq = NULL;
 
-        (void)values, (void)n_args;
-        if (!slash || slash == args[0] || !slash[1])
+        if (!slash || slash == id || !slash[1])
                 return err_set(err, ERR_CONFIG, 0,
                                "%s: a revocation is HOST/NUMBER, as `avow revocation list` "
                                "prints it",
-                               SHOW(args[0]));
-        host = str_ndup(args[0], (size_t)(slash - args[0]));
+                               SHOW(id));
+        host = str_ndup(id, (size_t)(slash - id));
         escaped = host ? api_escape(host) : NULL;
         seq = api_escape(slash + 1);
-        path = escaped && seq ? str_fmt("/avow/v1/revocations/%s/%s", escaped, seq) : NULL;
-        if (!path)
-                return err_nomem(err);
-        r = api_open(s, API_REGISTRAR, &api, err);
+        *ret = escaped && seq ? str_fmt("/avow/v1/revocations/%s/%s%s", escaped, seq, suffix) : NULL;
+        return *ret ? 0 : err_nomem(err);
+}
+
+static int run_show(const struct session *s, const void *values, int n_args, char **args, struct err *err)
+{
+        AUTO(api_close_p) struct api *api = NULL;
+        AUTO(json_free_p) json_t *doc = NULL;
+        AUTO(mem_free_p) char *path = NULL;
+        int r = revocation_path(args[0], "", &path, err);
+
+        (void)values, (void)n_args;
+        if (r >= 0)
+                r = api_open(s, API_REGISTRAR, &api, err);
         if (r >= 0)
                 r = api_json(api, "GET", path, NULL, &doc, err);
         return r < 0 ? r : output_record(s, doc, show_lines, ARRAY_LEN(show_lines), err);
