@@ -132,23 +132,24 @@ static bool path_of_line(struct view line, bool unified, struct view *ret)
         return true;
 }
 
-bool acl_unit_of_cgroup(struct view text, char ret[256])
+/* Return: true if there is such a line and it names a unit. */
+static bool unit_of_lines(struct view rest, bool unified, char ret[256])
 {
-        for (int unified = 0; unified < 2;
-             unified++) { /* version 1's line, where there is one, is systemd's */
-                struct view rest = text;
+        while (rest.len) {
+                const uint8_t *end = memchr(rest.p, '\n', rest.len);
+                size_t n = end ? (size_t)(end - rest.p) : rest.len;
+                struct view path;
 
-                while (rest.len) {
-                        const uint8_t *end = memchr(rest.p, '\n', rest.len);
-                        size_t n = end ? (size_t)(end - rest.p) : rest.len;
-                        struct view path;
-
-                        if (path_of_line(VIEW(rest.p, n), unified, &path))
-                                return acl_unit_of_path(path, ret);
-                        rest = VIEW(rest.p + n + (end != NULL), rest.len - n - (end != NULL));
-                }
+                if (path_of_line(VIEW(rest.p, n), unified, &path))
+                        return acl_unit_of_path(path, ret);
+                rest = VIEW(rest.p + n + (end != NULL), rest.len - n - (end != NULL));
         }
         return false;
+}
+
+bool acl_unit_of_cgroup(struct view text, char ret[256])
+{
+        return unit_of_lines(text, true, ret) || unit_of_lines(text, false, ret);
 }
 
 bool acl_credential_address(struct view address, char ret_unit[256], char ret_credential[65])

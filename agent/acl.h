@@ -27,7 +27,7 @@ const struct agent_acl *acl_find(const struct agent_config *config, const char *
  * take the name of a system unit. Return: false if it is in no unit.
  */
 bool acl_unit_of_path(struct view path, char ret[256]) MUST_USE;
-/* From a whole /proc/PID/cgroup: the unified hierarchy's line, else systemd's own. */
+/* From a whole /proc/PID/cgroup: the unified hierarchy's line, else systemd's own of version 1. */
 bool acl_unit_of_cgroup(struct view text, char ret[256]) MUST_USE;
 
 /*

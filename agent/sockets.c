@@ -110,7 +110,7 @@ static int own(const char *path, int kind, struct err *err)
         const struct group *group = kind == KIND_AGENT && geteuid() == 0 ? getgrnam(GROUP) : NULL;
 
         if (kind == KIND_AGENT && geteuid() == 0 && !group)
-                log_warning("there is no group " GROUP ": only root can ask for secrets at %s", SHOW(path));
+                log_warning("there is no group " GROUP ": only root can ask for secrets at %s", names[kind]);
         if (group && lchown(path, 0, group->gr_gid) < 0)
                 return err_errno(err, errno, "chown %s", SHOW(path));
         if (chmod(path, kind == KIND_AGENT ? 0660 : 0600) < 0)

@@ -121,9 +121,10 @@ static void a_cgroup_names_the_system_unit(void **state)
                 /* systemd's escapes */
                 {"0::/system.slice/_cpu.service\n", "cpu.service"},
                 {"0::/system.slice/__x.service\n", "_x.service"},
-                /* version 1: systemd's own line wins over everything */
-                {"12:cpu:/x.service\n1:name=systemd:/system.slice/web.service\n0::/y.service\n",
-                 "web.service"},
+                /* version 1: systemd's own line counts, where the unified one names nothing */
+                {"12:cpu:/x.service\n1:name=systemd:/system.slice/web.service\n", "web.service"},
+                {"1:name=systemd:/system.slice/web.service\n0::/\n", "web.service"},
+                {"1:name=systemd:/\n0::/system.slice/web.service\n", "web.service"},
                 {"12:pids:/evil.service\n0::/system.slice/web.service\n", "web.service"},
                 {"0::/\n", NULL},
                 {"0::/../web.service\n", NULL}, /* outside of our cgroup namespace */
