@@ -7,6 +7,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/enrol.c verifier/enrol.h \
 	verifier/events.c verifier/events.h \
 	verifier/evidence.c \
+	verifier/generation.c \
 	verifier/fuse.c verifier/fuse.h \
 	verifier/holds.c verifier/holds.h \
 	verifier/hosts.c verifier/hosts.h \

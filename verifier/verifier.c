@@ -248,6 +248,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 r = verifier_db_open(conf_str(v->settings.conf, "store.url"), post, v->loop, v->audit_key,
                                      &v->db, err);
         if (r >= 0)
+                r = generation_start(v, err);
+        if (r >= 0)
                 r = hosts_new(&v->hosts, err);
         if (r >= 0)
                 r = rules_new(&v->rules, err);
@@ -341,6 +343,7 @@ void verifier_done(struct verifier *v)
         sessions_free(v->sessions);
         tls_server_free(v->tls);
         audit_key_free(v->audit_key);
+        free(v->generation);
         keys_done(&v->keys);
         settings_done(&v->settings);
 }

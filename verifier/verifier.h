@@ -48,6 +48,8 @@ struct verifier {
         struct loop_timer *sweep, *watchdog;
         struct counters counters;
         int64_t started_at_ms, watchdog_ms;
+        char *generation;         /* the file, see store/verifier_generation.h */
+        int64_t generation_ms;    /* when it was renewed, monotonic */
         int64_t up_ms;            /* when it started, monotonic */
         int64_t swept_ms;         /* sessions were swept, monotonic */
         int64_t wall_ms, mono_ms; /* both clocks at the last sweep: a jump shows */
@@ -67,6 +69,10 @@ void verifier_done(struct verifier *v);
 
 struct host_times verifier_times(const struct verifier *v);
 enum host_shown verifier_shown(const struct verifier *v, const struct host *host);
+
+/* The file of the database's generation: looked at and renewed at start, renewed from time to time. */
+int generation_start(struct verifier *v, struct err *err) MUST_USE;
+void generation_turn(struct verifier *v);
 
 /* Starts reading policies and hosts in the background. */
 int load_start(struct verifier *v, struct err *err) MUST_USE;

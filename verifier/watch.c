@@ -103,6 +103,7 @@ static void on_sweep(void *ctx)
         metric_set(v->counters.sessions, (int64_t)sessions_count(v->sessions));
         metric_set(v->counters.cert_end_s, cert_not_after_ms(tls_server_cert(v->tls)) / 1000);
         look_at_clock(v);
+        generation_turn(v);
         loop_timer_start(v->sweep, SWEEP_MS);
 }
 

@@ -13,6 +13,7 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/sqlite.c \
 	lib/store/store.c lib/store/store.h \
 	lib/store/verifier_db.c lib/store/verifier_db.h \
+	lib/store/verifier_generation.c lib/store/verifier_generation.h \
 	lib/store/verifier_history.c \
 	lib/store/verifier_hosts.c \
 	lib/store/verifier_outbox.c lib/store/verifier_outbox.h \
