@@ -6,9 +6,10 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import subprocess
 
-
+from lab import Lab, say
 
 EPOCH, FLOOR = 0x01810100, 0x01810101
 
@@ -50,7 +51,7 @@ class Toolbox:
     """tpm2-tools on one TPM, in a folder of their own. Nobody else may use the TPM meanwhile: it is tidied between steps."""
 
     def __init__(self, tpm, folder):
-        self.tpm, self.dir = tpm, folder
+        self.tpm, self.dir, self.kind = tpm, folder, "rsa"
         os.makedirs(folder, exist_ok=True)
 
     def path(self, name):
@@ -85,17 +86,19 @@ class Toolbox:
     def ek_done(self):
         self.tool("flushcontext", "ek.session")
 
-    def ek(self, kind="ecc"):
-        self.tool("createek", "-c", "ek.ctx", "-G", kind, "-u", "ek.pub")
+    def ek(self):
+        """The EK's context, which is good until the next reboot."""
+        self.tool("createek", "-c", "ek.ctx", "-G", self.kind, "-u", "ek.pub")
         self.tool("flushcontext", "-t")
 
-    def import_object(self, document, kind="ecc"):
-        """Imports and keeps object.pub and object.priv."""
+    def import_object(self, document, kind="rsa"):
+        """Imports under the EK of this kind (tpm2_createek -G) and keeps object.pub and object.priv."""
+        self.kind = kind
         public, private, seed = tss2_parts(document["object"])
         self.write("object.pub", public)
         self.write("object.dup", private)
         self.write("object.seed", seed)
-        self.ek(kind)
+        self.ek()
         try:
             self.tool("import", "-C", "ek.ctx", "-P", self.ek_session(), "-u", "object.pub", "-i", "object.dup", "-s",
                       "object.seed", "-r", "object.priv")
@@ -104,6 +107,7 @@ class Toolbox:
             self.tool("flushcontext", "-t")
 
     def load_object(self):
+        self.ek()
         try:
             self.tool("load", "-C", "ek.ctx", "-P", self.ek_session(), "-u", "object.pub", "-r", "object.priv", "-c", "object.ctx")
         finally:
@@ -194,3 +198,63 @@ def signer(key_file):
     def sign(data):
         return subprocess.run(["openssl", "dgst", "-sha256", "-sign", key_file], input=data, capture_output=True, check=True).stdout
     return sign
+
+
+# ---- with our programs
+
+def host_with_secrets(runtimes, *names):
+    """A laboratory and a host in it whose agent gives these secrets to root. Neither is started."""
+    lab = Lab()
+    host = lab.host("web-1", runtimes)
+    host.run = os.path.join(host.dir, "run")
+    os.mkdir(host.run)
+    rows = "".join(f"  - {{secret: {name}, uid: 0, uid_only: true}}\n" for name in names)
+    host.write_config(extra=f"run:\n  dir: {host.run}\nsecrets:\n  acl:\n{rows}")
+    return lab, host
+
+
+def openssl_key(lab, name, *kind):
+    """A private key (P-256 unless KIND says so) and its path."""
+    path = os.path.join(lab.dir, name)
+    subprocess.run(["openssl", "genpkey", *(kind or ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")), "-out", path], check=True,
+                   capture_output=True)
+    return path
+
+
+def approve(lab, name, policy, key, *more, host="web-1"):
+    """The one approval that 'avow secret approve' makes of this."""
+    approval, = lab.json("secret", "approve", name, host, "--policy", policy, *key, *more)["approvals"]
+    say(f"approved {approval['id']}, version {approval['version']}")
+    return approval
+
+
+def approval_state(lab, approval):
+    listed = lab.json("secret", "approvals", "--host", approval["host"])["approvals"]
+    return next(a["state"] for a in listed if a["id"] == approval["id"])
+
+
+def read_secret(host, name):
+    """The agent's answer on its socket: the secret, or the word of its refusal."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60)
+        try:
+            s.connect(host.run + "/agent.sock")
+        except OSError as e:
+            return str(e)
+        s.sendall(name.encode() + b"\n")
+        data = b""
+        while chunk := s.recv(65536):
+            data += chunk
+    head, _, rest = data.partition(b"\n")
+    words = head.decode().split(" ")
+    return rest if words[0] == "ok" else " ".join(words[1:])
+
+
+def roll_out(lab, host, content):
+    """A new runtime, and a boot."""
+    host.stop()
+    host.write("wasmtime", content)
+    host.tpm.command("reboot")
+    host.start()
+    lab.wait_attested("web-1", 2, 60)
+    lab.wait_state("web-1", "pass", 60)
