@@ -149,25 +149,33 @@ static int check_order(const struct wipe *w, const struct wipe_tpm *t, const cha
         return 1;
 }
 
-/* What will have to be said in the proof: before the blobs are gone. */
-static int note_secrets(const struct wipe *w, struct wipe_journal *j, struct err *err)
+/* What will have to be said in the proof, before the blobs are gone. What cannot be noted is said in the log,
+ * and stops nothing. */
+static void note_secrets(const struct wipe *w, struct wipe_journal *j)
 {
         const struct secrets_copy *copies;
         struct strv names = {0};
+        struct err err = ERR_INIT;
         size_t n = secrets_copies(w->o.secrets, &copies);
-        int r = secrets_not_revocable(w->o.secrets, &names, err);
+        int r = secrets_not_revocable(w->o.secrets, &names, &err);
 
         for (size_t i = 0; r >= 0 && i < names.n; i++)
-                r = wipe_notes_add(&j->not_destroyed, names.items[i], "not revocable", err);
-        for (size_t i = 0; r >= 0 && i < n && j->copied_out.n < WIPE_NOTES_MAX; i++) {
+                r = wipe_notes_add(&j->not_destroyed, names.items[i], "not revocable", &err);
+        if (r < 0)
+                log_err(&err, "the proof will not name every secret that is not revocable");
+        err_clear(&err);
+        r = 0;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
                 char uid[32];
 
                 (void)snprintf(uid, sizeof(uid), "uid %u", copies[i].uid);
                 r = wipe_notes_add(&j->copied_out, copies[i].secret, copies[i].unit[0] ? copies[i].unit : uid,
-                                   err);
+                                   &err);
         }
+        if (r < 0)
+                log_err(&err,
+                        "the proof will not name every copy that is out, and not every unit is stopped");
         strv_done(&names);
-        return r < 0 ? r : 0;
 }
 
 static int make_journal(const struct wipe *w, const struct revocation_order *o, struct view jws,
@@ -188,7 +196,7 @@ static int make_journal(const struct wipe *w, const struct revocation_order *o, 
         if (o->counter_key)
                 r = pubkey_spki(o->counter_key, &j->counter_key, err);
         if (r >= 0 && o->reaction == REACTION_DESTROY)
-                r = note_secrets(w, j, err);
+                note_secrets(w, j);
         return r < 0 ? r : 0;
 }
 
