@@ -6,8 +6,9 @@
  *
  * What the clock alone brings is found once a second, a few hundred hosts at a time: signing for a whole
  * fleet at once would hold up the loop. A verifier that was down for longer than a lease does not know
- * whether its hosts were silent or itself; until it has been up for a lease it tells nobody that they were,
- * while releases stop all the same (trust_of()).
+ * whether its hosts were silent or itself; of those that it has not heard since its start it tells nobody
+ * that they were before it has been up for a lease and for as long as agents take to try again. Releases stop
+ * all the same (trust_of()).
  */
 #include "verifier/trust.h"
 
@@ -23,7 +24,9 @@
 #include "verifier/wait.h"
 
 #define CHANGES_PER_SWEEP 256
-#define REASON_BYTES      (REVOCATION_REASON_MAX + 1)
+/* How long an agent waits at most before it tries again. */
+#define RETURN_MS    60000
+#define REASON_BYTES (REVOCATION_REASON_MAX + 1)
 
 enum trust trust_of(const struct verifier *v, const struct host *host)
 {
@@ -374,10 +377,11 @@ static void words_of_time(const struct verifier *v, const struct host *host, enu
 }
 
 /* Is there anything that time may do to it? A cheap look, for every host. */
-static bool due(const struct host *host, const struct host_times *times, int64_t now_ms, int64_t mono_ms,
-                int64_t up_ms)
+static bool due(const struct verifier *v, const struct host *host, const struct host_times *times,
+                int64_t now_ms, int64_t mono_ms)
 {
         const struct host_trust *t = &host->s.trust;
+        bool heard = host->evidence_ms >= v->up_ms;
 
         if (host->busy)
                 return false;
@@ -385,8 +389,8 @@ static bool due(const struct host *host, const struct host_times *times, int64_t
                 return true;
         if (t->reinstate_actor && now_ms > t->reinstate_until_ms)
                 return true;
-        return t->trust == TRUST_TRUSTED && up_ms > host_lease_ms(host, times) &&
-               host_suspended(host, times, now_ms, mono_ms);
+        return t->trust == TRUST_TRUSTED && host_suspended(host, times, now_ms, mono_ms) &&
+               (heard || mono_ms - v->up_ms > host_lease_ms(host, times) + RETURN_MS);
 }
 
 /* Return: 1 if something is being changed; 0; -kind. */
@@ -436,7 +440,7 @@ void trust_sweep(struct verifier *v)
 
                 counts[host->s.trust.trust]++;
                 held += host->s.trust.held;
-                if (changed < CHANGES_PER_SWEEP && due(host, &times, now_ms, mono_ms, mono_ms - v->up_ms))
+                if (changed < CHANGES_PER_SWEEP && due(v, host, &times, now_ms, mono_ms))
                         r = look_at(v, host, now_ms, &err);
                 if (r < 0) {
                         log_err(&err, "host %s: trust", SHOW(host->e.name));
