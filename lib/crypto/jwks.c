@@ -22,8 +22,7 @@ static int coordinate(const json_t *key, const char *name, struct buf *ret, stru
         return 0;
 }
 
-/* Return: 1 a key, 0 another kind, < 0. */
-static int parse_key(const json_t *j, struct pubkey **ret, struct err *err)
+int jwk_parse(const json_t *j, struct pubkey **ret, struct err *err)
 {
         const char *kty = json_string_value(json_object_get(j, "kty"));
         const char *crv = json_string_value(json_object_get(j, "crv"));
@@ -48,7 +47,7 @@ int jwks_parse(struct view text, struct jwks *ret, struct err *err)
             json_get_array(doc, "keys", JWKS_KEYS_MAX, &keys, err) < 0)
                 return err_wrap(err, "key set");
         for (size_t i = 0; i < json_array_size(keys); i++) {
-                r = parse_key(json_array_get(keys, i), &ret->keys[ret->n], err);
+                r = jwk_parse(json_array_get(keys, i), &ret->keys[ret->n], err);
                 if (r < 0) {
                         jwks_done(ret);
                         return err_wrap(err, "key set");

@@ -5,6 +5,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/ask.c lib/wire/ask.h \
 	lib/wire/attestation.c lib/wire/attestation.h \
 	lib/wire/capabilities.c lib/wire/capabilities.h \
+	lib/wire/ear.c lib/wire/ear.h \
 	lib/wire/envelope.c lib/wire/envelope.h \
 	lib/wire/event.c lib/wire/event.h \
 	lib/wire/evidence.c lib/wire/evidence.h \

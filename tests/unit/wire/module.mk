@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 wire_tests = \
+	tests/unit/wire/test_ear \
 	tests/unit/wire/test_event \
 	tests/unit/wire/test_malformed \
 	tests/unit/wire/test_messages \
@@ -16,3 +17,4 @@ tests_unit_wire_test_messages_LDADD = $(wire_ldadd)
 tests_unit_wire_test_registrar_LDADD = $(wire_ldadd)
 tests_unit_wire_test_secrets_LDADD = $(wire_ldadd)
 tests_unit_wire_test_small_LDADD = $(wire_ldadd)
+tests_unit_wire_test_ear_LDADD = $(wire_ldadd)
