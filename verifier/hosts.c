@@ -326,14 +326,17 @@ bool host_suspended(const struct host *host, const struct host_times *defaults, 
                now_ms < host->s.pass_at_ms;
 }
 
+int64_t host_late_ms(const struct host *host, const struct host_times *defaults)
+{
+        return defaults->late_after_ms ? defaults->late_after_ms
+                                       : host_interval_ms(host, defaults) + host_grace_ms(host, defaults);
+}
+
 enum host_shown host_shown(const struct host *host, const struct host_times *defaults, int64_t mono_ms)
 {
-        int64_t silent_ms = mono_ms - host->evidence_ms, interval_ms = host_interval_ms(host, defaults);
-        int64_t late_ms = interval_ms + host_grace_ms(host, defaults),
-                lost_ms = HOST_LOST_INTERVALS * interval_ms;
+        int64_t silent_ms = mono_ms - host->evidence_ms, late_ms = host_late_ms(host, defaults);
+        int64_t lost_ms = HOST_LOST_INTERVALS * host_interval_ms(host, defaults);
 
-        if (defaults->late_after_ms)
-                late_ms = defaults->late_after_ms;
         if (defaults->lost_after_ms)
                 lost_ms = defaults->lost_after_ms;
         if (host->e.paused)

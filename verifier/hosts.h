@@ -139,6 +139,8 @@ struct host_times {
 };
 int64_t host_interval_ms(const struct host *host, const struct host_times *defaults);
 int64_t host_grace_ms(const struct host *host, const struct host_times *defaults);
+/* The silence after which it is late. */
+int64_t host_late_ms(const struct host *host, const struct host_times *defaults);
 int64_t host_lease_ms(const struct host *host, const struct host_times *defaults);
 /*
  * Is the host suspended? It failed under a policy that enforces, or its last pass is older than its lease.

@@ -23,6 +23,8 @@ verifier_libverifier_la_SOURCES = \
 	verifier/records_routes.c \
 	verifier/release.c verifier/release.h \
 	verifier/releases.c verifier/releases.h \
+	verifier/result_routes.c \
+	verifier/results.c verifier/results.h \
 	verifier/reply.c verifier/reply.h \
 	verifier/revocation.c verifier/revocation.h \
 	verifier/rules.c verifier/rules.h \

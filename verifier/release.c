@@ -216,6 +216,8 @@ static int set_names(json_t *j, const struct wire_release_request *m)
         json_t *secrets = json_array();
         int r = json_object_set_new(j, "secrets", secrets);
 
+        if (r < 0)
+                return r; /* SECRETS is gone */
         for (size_t i = 0; i < m->n; i++) {
                 json_t *item = json_object();
 

@@ -187,9 +187,9 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions,  routes_attestations, routes_hosts,  routes_records, routes_policies,
-                routes_releases,  routes_trust,        routes_wait,   routes_proofs,  routes_secrets,
-                routes_approvals, routes_v2,           routes_status,
+                routes_sessions, routes_attestations, routes_hosts, routes_records, routes_policies,
+                routes_releases, routes_results,      routes_trust, routes_wait,    routes_proofs,
+                routes_secrets,  routes_approvals,    routes_v2,    routes_status,
         };
         int r = 0;
 
@@ -249,6 +249,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                                      &v->db, err);
         if (r >= 0)
                 r = generation_start(v, err);
+        if (r >= 0)
+                r = results_use_key(v, err);
         if (r >= 0)
                 r = hosts_new(&v->hosts, err);
         if (r >= 0)
@@ -313,6 +315,9 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         keys_done(&v->keys);
         v->keys = keys;
         keys_warn(&v->keys);
+        if (results_use_key(v, err) < 0)
+                log_err(err, "the key of results is not on record"); /* all else is taken over */
+        err_clear(err);
         settings_done(&v->settings);
         v->settings = fresh;
         log_set_level((enum log_level)v->settings.log_level);

@@ -86,6 +86,9 @@ void watch_host(struct verifier *v, struct host *host);
 /* Starts the timer that finds silent hosts. */
 int watch_start(struct verifier *v, struct err *err) MUST_USE;
 
+/* From now on results are signed with v->keys.ear: says so in the database, where retired keys stay. */
+int results_use_key(struct verifier *v, struct err *err) MUST_USE;
+
 /* Routes, file by file. */
 int routes_sessions(struct verifier *v, struct err *err) MUST_USE;
 int routes_attestations(struct verifier *v, struct err *err) MUST_USE;
@@ -93,6 +96,7 @@ int routes_hosts(struct verifier *v, struct err *err) MUST_USE;
 int routes_records(struct verifier *v, struct err *err) MUST_USE;
 int routes_policies(struct verifier *v, struct err *err) MUST_USE;
 int routes_v2(struct verifier *v, struct err *err) MUST_USE;
+int routes_results(struct verifier *v, struct err *err) MUST_USE;
 int routes_releases(struct verifier *v, struct err *err) MUST_USE;
 int routes_status(struct verifier *v, struct err *err) MUST_USE;
 int routes_secrets(struct verifier *v, struct err *err) MUST_USE;

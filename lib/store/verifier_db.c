@@ -81,6 +81,7 @@ void vreq_clear(struct vreq *q)
         free(q->holds);
         free(q->sent);
         vreq_set_clear(&q->set);
+        vreq_result_keys_clear(&q->result_keys);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;

@@ -4,6 +4,7 @@
 
 #include "store/copy.h"
 #include "store/verifier_db.h"
+#include "store/verifier_keys.h"
 #include "store/verifier_outbox.h"
 #include "store/verifier_secrets.h"
 
@@ -14,6 +15,7 @@ extern const struct store_schema verifier_schema;
 extern const char verifier_revocations_migration[];
 extern const char verifier_outbox_migration[];
 extern const char verifier_secrets_migration[];
+extern const char verifier_keys_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -31,6 +33,12 @@ struct vreq_set {
         int64_t floor;
 };
 void vreq_set_clear(struct vreq_set *s);
+/* The same of keys of results. */
+struct vreq_result_keys {
+        struct result_key *v;
+        size_t n;
+};
+void vreq_result_keys_clear(struct vreq_result_keys *k);
 
 /*
  * A request: the job, copies of what was asked, and what was found. BODY may run again, so it starts by
@@ -52,6 +60,7 @@ struct vreq {
                 verifier_holds_fn holds;
                 verifier_sent_fn sent;
                 verifier_set_fn set;
+                verifier_result_keys_fn result_keys;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -77,6 +86,7 @@ struct vreq {
         struct hold *holds;
         struct sent_revocation *sent;
         struct vreq_set set;
+        struct vreq_result_keys result_keys;
         size_t n_found;
         struct buf text, log;
         int64_t last;

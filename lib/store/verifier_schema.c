@@ -45,8 +45,12 @@ static const char first[] =
         "NULL,"
         " PRIMARY KEY (tenant, name, version))";
 
-static const char *const migrations[] = {first, audit_migration, verifier_revocations_migration,
-                                         verifier_outbox_migration, verifier_secrets_migration};
+static const char *const migrations[] = {first,
+                                         audit_migration,
+                                         verifier_revocations_migration,
+                                         verifier_outbox_migration,
+                                         verifier_secrets_migration,
+                                         verifier_keys_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",

@@ -3,6 +3,7 @@ verifier_tests = \
 	tests/unit/verifier/test_hosts \
 	tests/unit/verifier/test_keys \
 	tests/unit/verifier/test_releases \
+	tests/unit/verifier/test_results \
 	tests/unit/verifier/test_sessions \
 	tests/unit/verifier/test_trust
 check_PROGRAMS += $(verifier_tests)
@@ -14,3 +15,4 @@ tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_trust_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_releases_LDADD = $(verifier_test_libs)
+tests_unit_verifier_test_results_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
