@@ -25,6 +25,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \
+	tenant/result.c \
+	tenant/revocation.c \
 	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c \
 	tenant/sealing.c tenant/sealing.h \
 	tenant/signer.c tenant/signer.h \
