@@ -221,6 +221,14 @@ def openssl_key(lab, name, *kind):
     return path
 
 
+def delegated_key(lab, root, name, label):
+    """Options for a new approval key that ROOT vouches for, for one class."""
+    key, delegation = openssl_key(lab, label + ".key"), os.path.join(lab.dir, label + ".delegation")
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", key + ".pub"], check=True)
+    lab.avow("secret", "delegate", name, "--root", root, "--key", key + ".pub", "--out", delegation)
+    return "--key", key, "--delegation", delegation
+
+
 def approve(lab, name, policy, key, *more, host="web-1"):
     """The one approval that 'avow secret approve' makes of this."""
     approval, = lab.json("secret", "approve", name, host, "--policy", policy, *key, *more)["approvals"]
