@@ -13,6 +13,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
 	tests/fuzz/fuzz_seal \
+	tests/fuzz/fuzz_secrets \
 	tests/fuzz/fuzz_sessions \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
@@ -22,6 +23,7 @@ fuzz_targets = \
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_audit_LDADD = lib/store/libstore.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_seal_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_secrets_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_sessions_LDADD = verifier/libverifier.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)

@@ -213,6 +213,36 @@ static void an_approval_is_for_one_thing(void **state)
         world_done(&w);
 }
 
+/*
+ * SR-7: a bracket that would let the object be duplicated. The owner may even have signed it: what is signed
+ * has to be what the parts make, and no parts make this.
+ */
+static void an_approval_of_duplication_is_refused(void **state)
+{
+        struct err err = ERR_INIT;
+        struct buf text = {0}, message = {0};
+        struct approval a, back;
+        struct digest ref;
+        struct world w;
+
+        (void)state;
+        world_make(&w);
+        make_approval(&w, false, &a);
+        assert_ok(authpolicy_command_code(&a.brackets[1].digest, CC_DUPLICATE, &err), &err);
+        assert_ok(secret_scope_ref(&a.scope, &ref, &err), &err);
+        seal_approval_message(&a.brackets[1].digest, digest_view(&ref), &message);
+        buf_reset(&a.brackets[1].signature);
+        assert_ok(tpm_key_sign(w.key, VIEW_BUF(&message), &a.brackets[1].signature, &err), &err);
+        assert_ok(approval_encode(&a, &text, &err), &err);
+        POISON(back);
+        assert_err(approval_decode(VIEW_BUF(&text), &back, &err), ERR_FORMAT, &err, "not that of its parts");
+        assert_poisoned(back);
+        buf_free(&text);
+        buf_free(&message);
+        approval_done(&a);
+        world_done(&w);
+}
+
 static void a_flipped_approval(struct view v, const char *what, void *ctx)
 {
         const struct approval *real = ctx;
@@ -672,6 +702,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_approval_is_read_as_it_was_written),
                 cmocka_unit_test(an_approval_is_for_one_thing),
+                cmocka_unit_test(an_approval_of_duplication_is_refused),
                 cmocka_unit_test(an_approval_cut_or_flipped_says_nothing_else),
                 cmocka_unit_test(approvals_that_are_none),
                 cmocka_unit_test(a_secret_is_read_as_it_was_written),
