@@ -9,6 +9,8 @@ import peer
 from lab import Lab, check, say
 
 RUNTIME = b"#!/bin/true\nruntime version 1\n"
+# What fails under this policy is destroyed at once, so that an attack which fails somebody else would show (SR-4).
+DESTROYS = "on_fail: {reaction: destroy, destroy_after: 0s}\n"
 
 
 @contextlib.contextmanager
@@ -18,7 +20,7 @@ def victim(name="victim", verifier=None, agent=True, **options):
         lab.verifier.env = {"AVOW_VERIFIER_" + k: v for k, v in (verifier or {}).items()}
         host = lab.host(name, {"wasmtime": RUNTIME})
         lab.start_servers()
-        lab.policy("workers", host)
+        lab.policy("workers", host, extra=DESTROYS)
         if agent:
             host.start()
             lab.wait(lambda: lab.avow("host", "add", name, "--tofu", "--policy", "workers", ok=None).returncode == 0,
@@ -44,9 +46,19 @@ def passes(p, text):
     check(evaluation == "pass", f"{text} (it is {evaluation})")
 
 
+def secrets_survive(lab, name, text):
+    """SR-4: nothing of the host was revoked, and the epoch that its secrets are sealed to is what it was."""
+    shown = lab.show(name)
+    told = [r["reaction"] for r in lab.json("revocation", "list", "--host", name)["revocations"]]
+    check(shown["trust"] != "revoked" and shown["trust_detail"]["wipe"] == "none" and "destroy" not in told,
+          f"{text}: it revoked nothing, {name} is {shown['trust']}")
+
+
 def still_passes(lab, name):
     lab.wait_attested(name)
     check(lab.show(name)["state"] == "pass", f"{name} still passes")
+    check(lab.show(name)["trust"] == "trusted", f"{name} is still trusted")
+    secrets_survive(lab, name, "what was done in its name")
 
 
 def refused(lab, name, status, doc, text):
@@ -54,6 +66,7 @@ def refused(lab, name, status, doc, text):
     check(400 <= status < 500, f"{text}: refused with {status} {json.dumps(doc)[:120] if doc else ''}")
     shown = lab.show(name)
     check(shown["state"] in ("pass", "late", "lost"), f"{text}: it changed no verdict, {name} is {shown['state']}")
+    secrets_survive(lab, name, text)
 
 
 def metric(lab, connection_url, name):
@@ -63,4 +76,4 @@ def metric(lab, connection_url, name):
                if line.startswith(name) and not line.startswith("#"))
 
 
-__all__ = ["RUNTIME", "attester", "check", "metric", "passes", "peer", "refused", "say", "still_passes", "victim"]
+__all__ = ["RUNTIME", "attester", "check", "metric", "passes", "peer", "refused", "say", "secrets_survive", "still_passes", "victim"]
