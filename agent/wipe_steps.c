@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "agent/wipe_private.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define INCREMENTS_MAX 4096 /* that a counter below the order's epoch is brought on by */
+#define INCREMENTS_MAX 4096  /* that a counter below the order's epoch is brought on by */
+#define STOP_MS        20000 /* for asking that all units be stopped: the watchdog waits longer */
 
 static int extend(struct wipe *w, const struct wipe_tpm *t, struct err *err)
 {
@@ -87,6 +89,7 @@ static int forget(struct wipe *w, const struct wipe_tpm *t, struct err *err)
 static int stop(struct wipe *w, const struct wipe_tpm *t, struct err *err)
 {
         const struct wipe_notes *copies = &w->j.copied_out;
+        int64_t until_ms = clock_mono_ms() + STOP_MS;
 
         (void)t;
         for (size_t i = 0; i < copies->n; i++) {
@@ -97,6 +100,13 @@ static int stop(struct wipe *w, const struct wipe_tpm *t, struct err *err)
                         before = str_equal(copies->v[k].what, unit);
                 if (before || str_starts(unit, "uid "))
                         continue;
+                if (clock_mono_ms() > until_ms) {
+                        log_error(
+                                "systemd does not answer: unit %s and what follows it in the proof's list of "
+                                "copies are not stopped",
+                                SHOW(unit));
+                        break;
+                }
                 if (w->o.stop(unit, err) < 0) {
                         log_err(err, "a unit that received secrets is not stopped");
                         err_clear(err);

@@ -19,6 +19,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
 	tests/fuzz/fuzz_wire \
+	tests/fuzz/fuzz_wipe \
 	tests/fuzz/fuzz_yaml
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_audit_LDADD = lib/store/libstore.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
@@ -31,6 +32,7 @@ tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPE
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_wipe_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_elf_LDADD = lib/base/libbase.la $(FUZZ_LIBS)

@@ -8,6 +8,7 @@ agent_tests = \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
+	tests/unit/agent/test_unit_stop \
 	tests/unit/agent/test_wipe
 check_PROGRAMS += $(agent_tests)
 TESTS += $(agent_tests)
@@ -25,6 +26,9 @@ tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c te
 tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
+	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
+tests_unit_agent_test_unit_stop_LDADD = agent/libagent.la $(TEST_LIBS) $(SYSTEMD_LIBS)
 tests_unit_agent_test_wipe_SOURCES = tests/unit/agent/test_wipe.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
 tests_unit_agent_test_wipe_LDADD = agent/libagent.la $(TEST_LIBS)
