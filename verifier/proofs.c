@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "evidence/wipe_proof.h"
 #include "store/verifier_outbox.h"
+#include "store/verifier_secrets.h"
 #include "verifier/outbox.h"
 #include "verifier/reply.h"
 #include "verifier/sessions.h"
@@ -45,7 +46,7 @@ struct judged {
         char *tenant, *host, *id;
         int64_t seq;
         struct wipe_proof *proof;
-        bool wiped;
+        char *rotate; /* overdue: JSON array of names */
 };
 
 static void judged_free(struct judged *j)
@@ -56,6 +57,7 @@ static void judged_free(struct judged *j)
         free(j->tenant);
         free(j->host);
         free(j->id);
+        free(j->rotate);
         free(j);
 }
 DEFINE_AUTO(struct judged, judged_free)
@@ -156,7 +158,6 @@ static int keep(struct judged *j, const struct host *host, const struct wipe_ver
         text = buf_take_str(&out);
         if (!text)
                 return err_nomem(err);
-        j->wiped = true;
         note(v, j, WIPE_WIPED);
         return verifier_db_wipe(v->db, j->tenant, j->host, j->seq, WIPE_WIPED, text, clock_now_ms(), &entry,
                                 on_kept, j, err);
@@ -313,6 +314,7 @@ static void on_post(struct http_request *req, void *ctx)
 static void on_given_up(void *ctx, enum store_outcome outcome, const struct err *err)
 {
         AUTO(judged_free_p) struct judged *j = ctx;
+        AUTO(mem_free_p) char *summary = NULL;
 
         if (j->proofs->stopped)
                 return;
@@ -324,34 +326,79 @@ static void on_given_up(void *ctx, enum store_outcome outcome, const struct err 
         if (outcome != STORE_OK)
                 return; /* proven meanwhile */
         metric_inc(j->proofs->overdue);
+        summary = str_fmt("it has not proven in time that its secrets are destroyed; rotate what it held: %s",
+                          j->rotate);
         log_with(LOG_LEVEL_ERROR, LOG_FIELDS({"AVOW_HOST", j->host}, {"AVOW_REVOCATION", j->id}),
-                 "host %s has not proven in time that its secrets are destroyed (%s): rotate what it held",
-                 SHOW(j->host), SHOW(j->id));
-        tell(j->proofs->v, j, "host.wipe-unproven",
-             "it has not proven in time that its secrets are destroyed: rotate what it held");
+                 "host %s, revocation %s: %s", SHOW(j->host), SHOW(j->id), summary ? summary : "");
+        tell(j->proofs->v, j, "host.wipe-unproven", summary);
 }
 
-static int give_up(struct proofs *p, const struct sent_revocation *row, struct err *err)
+static int give_up(struct judged **jp, struct err *err)
 {
-        AUTO(judged_free_p) struct judged *j = judged_new(p, row->tenant, row->host, row->id, row->seq);
-        AUTO(mem_free_p) char *detail = str_fmt("{\"revocation\":\"%s\"}", row->id);
+        struct judged *j = *jp;
+        struct verifier *v = j->proofs->v;
+        AUTO(mem_free_p) char *detail = str_fmt("{\"revocation\":\"%s\",\"rotate\":%s}", j->id, j->rotate);
         struct audit_entry entry = {.time_ms = clock_now_ms(),
-                                    .tenant = row->tenant,
+                                    .tenant = j->tenant,
                                     .actor = "verifier",
                                     .action = "revocation.wipe-unproven",
-                                    .object = row->host,
+                                    .object = j->host,
                                     .detail = detail};
         int r;
 
-        if (!j || !detail)
+        if (!detail)
                 return err_nomem(err);
-        note(p->v, j, WIPE_UNPROVEN);
-        r = verifier_db_wipe(p->v->db, j->tenant, j->host, j->seq, WIPE_UNPROVEN, NULL, clock_now_ms(),
-                             &entry, on_given_up, j, err);
+        note(v, j, WIPE_UNPROVEN);
+        r = verifier_db_wipe(v->db, j->tenant, j->host, j->seq, WIPE_UNPROVEN, NULL, clock_now_ms(), &entry,
+                             on_given_up, j, err);
         if (r < 0)
-                note(p->v, j, WIPE_PENDING);
+                note(v, j, WIPE_PENDING);
         else
-                j = NULL; /* the store's until on_given_up() */
+                *jp = NULL; /* the store's until on_given_up() */
+        return r;
+}
+
+/*
+ * What is to be rotated: everything that the host was given. Which of it a lease opened since the last pass
+ * is known of releases alone, and a host that does not answer may have kept what it opened before.
+ */
+static char *names_to_rotate(const struct verifier_set *set)
+{
+        AUTO(json_free_p) json_t *list = json_array();
+
+        for (size_t i = 0; set && i < set->n_secrets; i++)
+                if (json_array_append_new(list, json_string(set->secrets[i].name)) < 0)
+                        return NULL;
+        return list ? json_print_ascii(list) : NULL; /* it is shown as it is */
+}
+
+static void on_secrets(void *ctx, enum store_outcome outcome, const struct verifier_set *set,
+                       const struct err *read_err)
+{
+        AUTO(judged_free_p) struct judged *j = ctx;
+        struct err err = ERR_INIT;
+
+        (void)outcome; /* a host that was removed has none */
+        if (j->proofs->stopped)
+                return;
+        if (read_err) {
+                log_err(read_err, "reading which secrets a host held"); /* it is overdue still */
+                return;
+        }
+        j->rotate = names_to_rotate(set);
+        if (!j->rotate)
+                (void)err_nomem(&err);
+        if (!j->rotate || give_up(&j, &err) < 0)
+                log_err(&err, "noting that a proof is overdue");
+}
+
+static int look_at(struct proofs *p, const struct sent_revocation *row, struct err *err)
+{
+        AUTO(judged_free_p) struct judged *j = judged_new(p, row->tenant, row->host, row->id, row->seq);
+        int r = j ? verifier_db_secrets_of(p->v->db, j->tenant, j->host, on_secrets, j, err) : err_nomem(err);
+
+        if (r >= 0)
+                j = NULL; /* the store's until on_secrets() */
         return r;
 }
 
@@ -368,7 +415,7 @@ static void on_overdue(void *ctx, enum store_outcome outcome, const struct sent_
         if (read_err)
                 log_err(read_err, "looking for overdue proofs");
         for (size_t i = 0; i < n; i++)
-                if (give_up(p, &list[i], &err) < 0) {
+                if (look_at(p, &list[i], &err) < 0) {
                         log_err(&err, "noting that a proof is overdue");
                         return;
                 }

@@ -223,8 +223,9 @@ static int write_wipe(struct vreq *q, struct store_conn *c, struct err *err)
 
 static int body_wipe(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql[] = "UPDATE revocations SET wipe = $4, proof = $5, proof_at_ms = $6"
-                                  " WHERE tenant = $1 AND host = $2 AND seq = $3 AND wipe <> 2";
+        static const char sql[] =
+                "UPDATE revocations SET wipe = $4, proof = $5, proof_at_ms = $6"
+                " WHERE tenant = $1 AND host = $2 AND seq = $3 AND wipe <> 2 AND wipe <> $4";
         int r = store_exec(c, sql,
                            STORE_ARGS(VREQ_KEY(q), STORE_I(q->n), STORE_I(q->last_wipe), STORE_T(q->words),
                                       STORE_I(q->words ? q->at_ms : 0)),

@@ -43,7 +43,7 @@ int verifier_db_overdue(struct verifier_db *db, int64_t now_ms, size_t limit, ve
                         void *ctx, struct err *err) MUST_USE;
 /*
  * What became of the wipe: WIPED with PROOF, or UNPROVEN. Also in the host's trust, unless it was destroyed
- * again since. STORE_CONFLICT: it is proven already; nothing was written.
+ * again since. STORE_CONFLICT: it is proven already, or given up already; nothing was written.
  */
 int verifier_db_wipe(struct verifier_db *db, const char *tenant, const char *host, int64_t seq,
                      enum wipe wipe, const char *proof, int64_t at_ms, const struct audit_entry *audit,

@@ -106,7 +106,7 @@ static void revoke(struct fixture *f, const char *host, int64_t seq, const char 
                                  .payload = "{}",
                                  .reaction = reaction,
                                  .issued_at_ms = 5};
-        ASK(f, verifier_db_trust(f->db, NULL, host, &x, NULL, on_done, f, err));
+        ASK(f, verifier_db_trust(f->db, NULL, host, &x, on_done, f, err));
         assert_int_equal(f->outcome, STORE_OK);
 }
 
@@ -177,6 +177,7 @@ static void a_wipe_is_proven_once(void **state)
         assert_string_equal(f->ids, "a/1");
         wipe(f, 1, WIPE_UNPROVEN, NULL, STORE_OK);
         assert_int_equal(trust_wipe(f), WIPE_UNPROVEN);
+        wipe(f, 1, WIPE_UNPROVEN, NULL, STORE_CONFLICT); /* one alarm */
         ASK(f, verifier_db_overdue(f->db, 1000, 10, on_sent, f, err));
         assert_int_equal(f->n, 0);
         ASK(f, verifier_db_proofs_unposted(f->db, 10, on_sent, f, err));
