@@ -5,6 +5,7 @@ store_tests = \
 	tests/unit/store/test_registrar_db \
 	tests/unit/store/test_store \
 	tests/unit/store/test_verifier_db \
+	tests/unit/store/test_verifier_generation \
 	tests/unit/store/test_verifier_outbox \
 	tests/unit/store/test_verifier_secrets
 check_PROGRAMS += $(store_tests)
@@ -15,5 +16,6 @@ tests_unit_store_test_hooks_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_registrar_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_store_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
+tests_unit_store_test_verifier_generation_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_outbox_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_secrets_LDADD = lib/store/libstore.la $(TEST_LIBS)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "crypto/key.h"
 #include "policy/appraise.h"
 #include "support/play_tpm.h"
 #include "support/support.h"
@@ -47,6 +48,33 @@ static int enrol(struct fixture *f, const char *name, const char *policy, struct
                 r = hosts_add(f->hosts, f->rules, &from, 1000, 0, ret, err);
         verifier_host_free(&from);
         return r;
+}
+
+/* What the database remembers of a host's counters becomes names, once. */
+static void counters_by_name(void **state)
+{
+        struct fixture *f = *state;
+        AUTO(key_free_p) struct key *key = NULL;
+        AUTO(pubkey_free_p) struct pubkey *public = NULL;
+        struct host_counters *kept = &f->host->s.counters;
+        struct counters_record want;
+        struct err err = ERR_INIT;
+
+        assert_ok(host_counters(f->host, &err), &err);
+        assert_false(f->host->counters.known); /* it never showed any */
+        assert_ok(key_generate_ec(CURVE_P256, &key, &err), &err);
+        assert_ok(key_public(key, &public, &err), &err);
+        assert_ok(pubkey_spki(public, &kept->key, &err), &err);
+        *kept = (struct host_counters){true, 0x01810100, 0x01810101, 7, 9, kept->key};
+        assert_ok(counters_set(&want, VIEW_BUF(&kept->key), 0x01810100, 0x01810101, &err), &err);
+        want.epoch.value = 7;
+        want.floor.value = 9;
+        assert_ok(host_counters(f->host, &err), &err);
+        assert_memory_equal(&f->host->counters, &want, sizeof(want));
+        f->host->counters.known = false;
+        kept->key.p[0] ^= 1; /* a database that was edited */
+        assert_err(host_counters(f->host, &err), ERR_FORMAT, &err, "web-1");
+        assert_false(f->host->counters.known);
 }
 
 static int setup(void **state)
@@ -443,6 +471,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
+                T(counters_by_name),
                 T(shown),
                 T(keys),
                 T(suspended),
