@@ -57,7 +57,8 @@ struct net {
         uint32_t log_total; /* entries of the log when evidence was collected last */
         int64_t collected_at_ms;
         /* A release that the TPM half wants (net_release.c). */
-        uint32_t wanted; /* its number, as the TPM half said last; 0: none */
+        uint32_t wanted;     /* its number, as the TPM half said last; 0: none */
+        int64_t claim_at_ms; /* monotonic: not before */
         struct {
                 uint32_t number;
                 char id[WIRE_UUID_LEN + 1]; /* at the verifier */

@@ -17,6 +17,7 @@
 #include "base/str.h"
 
 #define SECRETS_RETRY_MS 30000 /* after a set that could not be fetched or kept */
+#define CLAIM_GAP_MS     300   /* between two requests for releases: verifiers want 250 */
 
 /* ---- what to do while idle */
 
@@ -43,11 +44,13 @@ enum net_result net_idle(const struct net *net, int64_t mono_ms, int64_t *ret_ms
 {
         if (mono_ms >= net->due_ms)
                 return net->has_next ? NET_DONE : NET_SKIP;
-        if (net->native && net->wanted != 0)
+        if (net->native && net->wanted != 0 && mono_ms >= net->claim_at_ms)
                 return NET_WANT;
         if (net->native && has_news(net) && mono_ms >= net->secrets_retry_ms)
                 return NET_NEWS;
         *ret_ms = net->due_ms - mono_ms;
+        if (net->native && net->wanted != 0 && net->claim_at_ms - mono_ms < *ret_ms)
+                *ret_ms = net->claim_at_ms - mono_ms;
         if (net->native && has_news(net) && net->secrets_retry_ms - mono_ms < *ret_ms)
                 *ret_ms = net->secrets_retry_ms - mono_ms;
         return NET_N_RESULTS;
@@ -95,6 +98,7 @@ void net_enter_claim(struct net *net)
 {
         char path[WIRE_HOST_MAX + 48];
         (void)snprintf(path, sizeof(path), "/avow/v1/agents/%s/releases", net->host); /* a host id: it fits */
+        net->claim_at_ms = clock_mono_ms() + CLAIM_GAP_MS;
         net_request(net, "POST", path, VIEW_BUF(&net->body));
 }
 
