@@ -281,8 +281,8 @@ static int rotate(struct rotation *r, struct api *api, json_t *doc, struct err *
         if (x < 0)
                 return x;
         if (r->made.n == 0 || (r->hosts && r->made.n < (size_t)r->n_hosts))
-                return err_set(err, ERR_CONFIG, 0, "%s has no secret %s: 'avow secret put' makes one",
-                               r->hosts ? "one of these hosts" : "no host", r->name);
+                return err_set(err, ERR_CONFIG, 0, "%s secret %s: 'avow secret put' makes one",
+                               r->hosts ? "one of these hosts has no" : "no host has a", r->name);
         x = send_all(api, &r->made, r->v->dry_run, doc, err);
         if (x >= 0 && json_object_set(doc, "reissue", r->reissue) < 0)
                 x = err_nomem(err);

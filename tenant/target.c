@@ -30,8 +30,7 @@ static int fetch_ek(const struct session *s, const char *path, struct target *t,
         if (api_open(s, API_REGISTRAR, &api, err) < 0 || api_json(api, "GET", path, NULL, &doc, err) < 0)
                 return -(int)err->kind;
         if (!json_is_true(json_object_get(doc, "registered")))
-                return err_set(err, ERR_CONFIG, 0,
-                               "host %s has not registered: its TPM has not shown itself yet", SHOW(t->host));
+                return err_set(err, ERR_CONFIG, 0, "it has not registered: its TPM has not shown itself yet");
         if (json_get_base64(doc, "ek", WIRE_PUBLIC_MAX, &t->ek, err) < 0 ||
             json_opt_str(doc, "ek_certificate", &certificate, err) < 0 || target_read_ek(t, err) < 0)
                 return err_wrap(err, "registrar");
@@ -75,17 +74,17 @@ static int fetch_counters(struct api *api, const char *path, struct target *t, s
         const char *tenant;
         int r = api_json(api, "GET", path, NULL, &doc, err);
 
-        if (r >= 0)
-                r = json_opt_object(doc, "counters", &counters, err);
+        if (r < 0)
+                return r;
+        r = json_opt_object(doc, "counters", &counters, err);
         if (r >= 0)
                 r = json_get_str(doc, "tenant", &tenant, err);
         if (r < 0)
                 return err_wrap(err, "verifier");
         if (!counters)
                 return err_set(err, ERR_CONFIG, 0,
-                               "host %s has shown no epoch counter yet, so nothing sealed to it could be "
-                               "revoked: wait for its first evidence ('avow host show')",
-                               SHOW(t->host));
+                               "it has shown no epoch counter yet, so nothing sealed to it could be "
+                               "revoked: wait for its first evidence ('avow host show')");
         if (!str_valid_name(tenant))
                 return err_set(err, ERR_PEER, 0, "verifier: %s is no tenant's name", SHOW(tenant));
         memcpy(t->tenant, tenant, strlen(tenant) + 1);
@@ -103,7 +102,7 @@ int target_fetch(const struct session *s, const char *host, struct target *ret, 
         memcpy(t.host, host, strlen(host) + 1);
         if (api_open(s, API_VERIFIER, &api, err) < 0 || fetch_counters(api, path, &t, err) < 0 ||
             fetch_keys(api, &t, err) < 0 || fetch_ek(s, path, &t, err) < 0)
-                return -(int)err->kind;
+                return err_wrap(err, "host %s", host);
         *ret = t;
         ret->credential.key = ret->ek_key;
         t = (struct target){0};
