@@ -88,6 +88,23 @@ static void judge_hosts(struct status *st, const json_t *counts)
                         st->answer = hosts_worse(st->answer, hosts_answer(state, NULL));
 }
 
+/* So do those of trust; what the fuse holds waits for somebody. */
+static int judge_trust(struct status *st, const json_t *doc, struct err *err)
+{
+        int64_t held = json_integer_value(json_object_get(doc, "held"));
+        char text[160];
+
+        judge_hosts(st, json_object_get(doc, "trust"));
+        if (held <= 0)
+                return 0;
+        (void)snprintf(
+                text, sizeof(text),
+                "the fuse holds %lld hosts that are to be destroyed, until a second person agrees: avow "
+                "revocation holds",
+                (long long)held);
+        return add_warning(st, ANSWER_NO, err, text);
+}
+
 static int add_server(struct status *st, const struct session *s, enum api_server server, struct err *err)
 {
         static const char *const names[] = {[API_REGISTRAR] = "registrar", [API_VERIFIER] = "verifier"};
@@ -118,6 +135,8 @@ static int add_server(struct status *st, const struct session *s, enum api_serve
                 return err_nomem(err);
         if (server == API_VERIFIER)
                 judge_hosts(st, json_object_get(doc, "hosts"));
+        if (server == API_VERIFIER && judge_trust(st, doc, err) < 0)
+                return -(int)err->kind;
         certificate = json_object_get(doc, "certificate");
         if (!json_is_object(certificate) || json_get_time(certificate, "not_after", &not_after_ms, err) < 0) {
                 err_clear(err);
@@ -162,24 +181,33 @@ static void print_server(const json_t *doc, const char *name)
                 (void)printf("%-10s version %s, up since %s, store %s\n", name, version, since, store);
 }
 
+/* "hosts      3 pass, 1 fail" */
+static void print_counts(const char *what, const json_t *counts)
+{
+        const char *name;
+        json_t *n;
+        bool first = true;
+
+        (void)printf("%-10s", what);
+        json_object_foreach ((json_t *)(uintptr_t)counts, name, n) {
+                if (json_integer_value(n) == 0)
+                        continue;
+                (void)printf("%s %lld %s", first ? "" : ",", (long long)json_integer_value(n), name);
+                first = false;
+        }
+        (void)printf("%s\n", !counts ? " unknown" : first ? " none enrolled" : "");
+}
+
 static void print_status(const json_t *doc)
 {
-        const json_t *hosts = json_object_get(json_object_get(doc, "verifier"), "hosts");
-        const char *state;
+        const json_t *verifier = json_object_get(doc, "verifier");
         json_t *n;
         size_t i;
-        bool first = true;
 
         print_server(doc, "registrar");
         print_server(doc, "verifier");
-        (void)printf("hosts     ");
-        json_object_foreach ((json_t *)(uintptr_t)hosts, state, n) {
-                if (json_integer_value(n) == 0)
-                        continue;
-                (void)printf("%s %lld %s", first ? "" : ",", (long long)json_integer_value(n), state);
-                first = false;
-        }
-        (void)printf("%s\n", !hosts ? " unknown" : first ? " none enrolled" : "");
+        print_counts("hosts", json_object_get(verifier, "hosts"));
+        print_counts("trust", json_object_get(verifier, "trust"));
         json_array_foreach (json_object_get(doc, "warnings"), i, n) {
                 AUTO(mem_free_p) char *text = output_member_text(n, "");
 

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "crypto/cert.h"
 #include "verifier/reply.h"
+#include "verifier/trust.h"
 #include "verifier/view.h"
 
 #define AUDIT_DEFAULT 1000
@@ -28,15 +29,18 @@ static json_t *view_certificate(const struct verifier *v)
 static json_t *view_status(struct verifier *v)
 {
         AUTO(json_free_p) json_t *j = json_object();
-        int64_t counts[HOST_N_SHOWN] = {0};
-        json_t *hosts = json_object();
+        int64_t counts[HOST_N_SHOWN] = {0}, trusts[TRUST_N] = {0}, held = 0;
+        json_t *hosts = json_object(), *trust = json_object();
         struct err err = ERR_INIT;
         struct host *host;
         size_t pos = 0;
         int r = 0;
 
-        while ((host = hosts_next(v->hosts, &pos)) != NULL)
+        while ((host = hosts_next(v->hosts, &pos)) != NULL) {
                 counts[verifier_shown(v, host)]++;
+                trusts[trust_of(v, host)]++;
+                held += host->s.trust.held;
+        }
         r |= json_set_str(j, "schema", "avow.status/1");
         r |= json_set_str(j, "program", "avow-verifier");
         r |= json_set_str(j, "version", PACKAGE_VERSION);
@@ -46,6 +50,10 @@ static json_t *view_status(struct verifier *v)
         r |= json_object_set_new(j, "hosts", hosts);
         for (size_t i = 0; i < HOST_N_SHOWN; i++)
                 r |= json_set_int(hosts, host_shown_name((enum host_shown)i), counts[i]);
+        r |= json_object_set_new(j, "trust", trust);
+        for (size_t i = 0; i < TRUST_N; i++)
+                r |= json_set_int(trust, trust_name((enum trust)i), trusts[i]);
+        r |= json_set_int(j, "held", held);
         r |= json_set_int(j, "policies", (int64_t)rules_count(v->rules));
         r |= json_set_str(j, "store", store_health(verifier_db_store(v->db), &err) < 0 ? err.text : "ok");
         r |= json_set_bool(j, "audit", v->audit_key != NULL);

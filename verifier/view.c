@@ -233,6 +233,40 @@ static void describe_silence(const struct verifier *v, const struct host *host, 
                         (long long)host->n_refused);
 }
 
+/* What is not trusted although its verdict may be good, and what to do about it. */
+static void describe_trust(const struct verifier *v, const struct host *host, struct buf *out)
+{
+        const struct host_trust *t = &host->s.trust;
+        enum trust trust = trust_of(v, host);
+        char when[CLOCK_TEXT_BYTES];
+
+        if (trust == TRUST_TRUSTED)
+                return;
+        if (trust == TRUST_SUSPENDED)
+                buf_fmt(out, "It is suspended: it gets no secret before it passes%s%s.\n",
+                        t->reason ? "; " : "", t->reason ? t->reason : "");
+        else
+                buf_fmt(out, "It is revoked since %s (%s): its secrets are destroyed (%s).\n",
+                        clock_format(t->since_ms, when), t->reason ? t->reason : "no reason is known",
+                        t->wipe == WIPE_NONE      ? "it had none that could be"
+                        : t->wipe == WIPE_WIPED   ? "proven by its TPM"
+                        : t->wipe == WIPE_PENDING ? "the proof has not come yet"
+                                                  : "NOT proven: rotate what it held");
+        if (t->held)
+                buf_str(out,
+                        "The fuse holds its destruction until a second person agrees, or it passes ('avow "
+                        "revocation holds').\n");
+        else if (trust == TRUST_SUSPENDED && t->destroy_at_ms)
+                buf_fmt(out, "If it does not pass before %s, its secrets are destroyed.\n",
+                        clock_format(t->destroy_at_ms, when));
+        if (t->reinstate_actor)
+                buf_fmt(out, "Its reinstatement was asked for by %s, and comes with its next pass.\n",
+                        t->reinstate_actor);
+        else if (trust == TRUST_REVOKED)
+                buf_str(out,
+                        "When its cause is mended: 'avow host reinstate', and seal its secrets again.\n");
+}
+
 json_t *view_explain(const struct verifier *v, const struct host *host)
 {
         AUTO(json_free_p) json_t *j = json_object();
@@ -242,6 +276,7 @@ json_t *view_explain(const struct verifier *v, const struct host *host)
         int r = 0;
 
         describe_silence(v, host, &words);
+        describe_trust(v, host, &words);
         if (verdict)
                 verdict_render(verdict, &words);
         text = buf_take_str(&words);

@@ -333,6 +333,16 @@ class Status(Case):
             self.assertEqual(self.json("status", expect=code)["verifier"]["hosts"], hosts)
         self.assertIn("1 pass", self.run_avow("status").stdout)
 
+    def test_trust(self):
+        self.registrar.routes[("GET", "/avow/v1/status")] = self.server({})
+        for trust, held, code in (({"trusted": 2, "suspended": 0, "revoked": 0}, 0, DONE), ({"suspended": 1}, 0, UNDECIDED),
+                                  ({"suspended": 1, "revoked": 1}, 0, NO), ({"suspended": 7}, 7, NO)):
+            status, doc = self.server({"pass": 2})
+            self.verifier.routes[("GET", "/avow/v1/status")] = status, {**doc, "trust": trust, "held": held}
+            out = self.run_avow("status", expect=code).stdout
+            self.assertEqual("the fuse holds 7 hosts" in out, held == 7)
+        self.assertIn("7 suspended", out)
+
     def test_certificates_that_end(self):
         self.registrar.routes[("GET", "/avow/v1/status")] = self.server({}, "2001-01-01T00:00:00Z")
         self.verifier.routes[("GET", "/avow/v1/status")] = self.server({})
