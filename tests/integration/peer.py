@@ -90,6 +90,8 @@ class Tpm:
         "movable": ("ecc256:ecdsa-sha256:null", signs + "|restricted"),
     }
     n_handles = 0
+    counters = (0x01810100, 0x01810101)  # epoch, floor
+    counter_key = None  # DER, after make_counters()
 
     def __init__(self, tcti, dir, ek="rsa", ak="ecc"):
         """ak: None to use the one made before in DIR."""
@@ -196,6 +198,43 @@ class Tpm:
         self.flush()
         return self.read("msg"), self.read("sig")
 
+    def make_counters(self):
+        """The epoch and floor counters of docs/protocol.md §9, with a key of their own; defined and incremented by the owner."""
+        key = self.f("counter.key")
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        run("openssl", "pkey", "-in", key, "-pubout", "-out", key + ".pem")
+        self.counter_key = run("openssl", "pkey", "-pubin", "-in", key + ".pem", "-outform", "DER").stdout
+        self.tool("loadexternal", "-Q", "-C", "o", "-G", "ecc", "-u", key + ".pem", "-c", self.f("counter.ctx"), "-n", self.f("counter.name"))
+        self.flush()
+
+        def step(policy, *parts):
+            return hashlib.sha256(policy + b"".join(parts)).digest()
+
+        def word(n):
+            return struct.pack(">I", n)
+        zero = bytes(32)
+        agent = step(step(zero, word(0x160), self.read("counter.name")))  # PolicySigned, no policyRef
+        owner = step(step(zero, word(0x151), word(0x40000001)))  # PolicySecret(owner)
+        policy = step(step(zero, word(0x171), agent, owner), word(0x16c), word(0x134))  # OR, then NV_Increment
+        for name, digest in (("agent", agent), ("owner", owner), ("write", policy)):
+            with open(self.f(name + ".policy"), "wb") as f:
+                f.write(digest)
+        for index in self.counters:
+            self.tool("nvdefine", "-C", "o", "-s", "8", "-a", "nt=counter|policywrite|authread|ownerread|no_da", "-L", self.f("write.policy"),
+                      hex(index))
+            self.tool("startauthsession", "--policy-session", "-S", self.f("session"))
+            self.tool("policysecret", "-Q", "-S", self.f("session"), "-c", "o")
+            self.tool("policyor", "-Q", "-S", self.f("session"), "-l", f"sha256:{self.f('agent.policy')},{self.f('owner.policy')}")
+            self.tool("policycommandcode", "-Q", "-S", self.f("session"), "TPM2_CC_NV_Increment")
+            self.tool("nvincrement", "-C", hex(index), "-P", "session:" + self.f("session"), hex(index))
+            self.tool("flushcontext", self.f("session"))
+
+    def certify_counter(self, index, qualifying):
+        self.tool("nvcertify", "-C", self.f("ak.ctx"), "-g", "sha256", "-c", hex(index), "--size", "8", "--offset", "0", "-q",
+                  qualifying.hex(), "--attestation", self.f("msg"), "-o", self.f("sig"), hex(index))
+        self.flush()
+        return self.read("msg"), self.read("sig")
+
     def extend(self, pcr, data):
         """The digest of DATA into every bank."""
         spec = ",".join(f"{a}={hashlib.new(a, data).hexdigest()}" for a in ("sha1", "sha256", "sha384"))
@@ -266,6 +305,7 @@ class Peer(Registrant):
         self.log = b""
         self.n_records = 0
         self.token = self.verifier_id = self.next = None
+        self.purpose = "heartbeat", b""  # what evidence is for, and what is signed over with the challenge
         self.boot_time = "2026-01-01T00:00:00Z"
 
     def spki_sha256(self):
@@ -357,11 +397,17 @@ class Peer(Registrant):
         return f"{bank}:{','.join(map(str, pcrs))}"
 
     def quote_data(self):
-        qualifying = self.qualifying("heartbeat", base64.b64decode(self.asked("tpm_quote")["challenge"]))
+        purpose, more = self.purpose
+        qualifying = self.qualifying(purpose, base64.b64decode(self.asked("tpm_quote")["challenge"]) + more)
         message, signature, pcrs = self.tpm.quote(qualifying, self.quote_pcrs())
         time_message, time_signature = self.tpm.time(qualifying)
-        return {"subject_data": b64(pcrs), "message": b64(message), "signature": b64(signature),
-                "avow": {"time_message": b64(time_message), "time_signature": b64(time_signature)}}
+        avow = {"time_message": b64(time_message), "time_signature": b64(time_signature)}
+        if self.tpm.counter_key:
+            avow["counter_key"] = b64(self.tpm.counter_key)
+            for name, index in zip(("epoch", "floor"), self.tpm.counters):
+                m, s = self.tpm.certify_counter(index, qualifying)
+                avow[name] = {"index": index, "message": b64(m), "signature": b64(s)}
+        return {"subject_data": b64(pcrs), "message": b64(message), "signature": b64(signature), "avow": avow}
 
     def log_data(self):
         records = [RS + r for r in self.log.split(RS)[1:]]
@@ -384,6 +430,42 @@ class Peer(Registrant):
             self.next = doc["meta"]["avow"]["next"]
             return status, doc["data"]["attributes"]["evaluation"], doc
         return status, None, doc
+
+    # ---- releases ----
+
+    def ask_release(self, secrets, host=None):
+        """POST the request; SECRETS: [(name, nonce, bracket)] in bytes. Returns (status, document); keeps its challenge."""
+        body = json.dumps({"schema": "avow.release-request/1", "secrets": [
+            {"name": n, "nonce": nonce.hex(), "approval": bracket.hex()} for n, nonce, bracket in secrets]}).encode()
+        while True:
+            status, doc, headers = self.verifier.request("POST", f"/avow/v1/agents/{host or self.name}/releases", body, JSON, self.headers())
+            if status != 429:
+                break
+            time.sleep(int(headers["Retry-After"]))
+        if status == 201:
+            self.next, self.release_id, self.release_body = doc["next"], doc["id"], body
+        return status, doc
+
+    def release_evidence(self):
+        """Evidence for the release that was asked for."""
+        self.purpose = "release", hashlib.sha256(self.release_body).digest()
+        try:
+            return self.evidence()
+        finally:
+            self.purpose = "heartbeat", b""
+
+    def send_release(self, body, id=None):
+        """PATCH evidence for it; goes on with the next challenge. Returns (status, document)."""
+        status, doc, _ = self.verifier.request("PATCH", f"/avow/v1/agents/{self.name}/releases/{id or self.release_id}", body, JSON_API,
+                                               self.headers())
+        following = ((doc or {}).get("meta") or {}).get("avow", {}).get("next") if isinstance(doc, dict) else None
+        if following:
+            self.next = following
+        return status, doc
+
+    def release(self, secrets):
+        status, doc = self.ask_release(secrets)
+        return (status, doc) if status != 201 else self.send_release(self.release_evidence())
 
     def attest(self):
         """One round, and further ones for as long as the verifier asks again at once. Returns the last evaluation."""
