@@ -99,18 +99,21 @@ static int each_of(struct api *api, const char *host, secret_fn *fn, void *ctx, 
         AUTO(json_free_p) json_t *doc = NULL;
         AUTO(mem_free_p) char *path = NULL;
         const json_t *list;
+        int64_t epoch = -1;
         int r = secret_path(host, NULL, &path, err);
 
         if (r >= 0)
                 r = api_json(api, "GET", path, NULL, &doc, err);
         if (r >= 0)
                 r = json_get_array(doc, "secrets", SECRETS_MAX, &list, err);
+        if (r >= 0)
+                r = json_opt_int(doc, "epoch", 0, INT64_MAX, &epoch, err);
         for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
                 AUTO(secret_file_done) struct secret_file f = {0};
 
                 r = secret_from_json(json_array_get(list, i), &f, err);
                 if (r >= 0)
-                        r = fn(ctx, &f, err);
+                        r = fn(ctx, &f, epoch, err);
         }
         return r < 0 ? err_wrap(err, "host %s", host) : 0;
 }
@@ -168,7 +171,17 @@ static int set_owner(json_t *j, const struct secret_file *f)
         return json_set_hex(j, "owner", digest_view(&d));
 }
 
-json_t *secret_summary(const struct secret_file *f)
+/* What a person has to know of it. */
+static const char *note_of(const struct secret_file *f, int64_t epoch)
+{
+        if (!f->revocable)
+                return "not revocable: a copy opens for ever";
+        if (epoch > 0 && f->epoch < (uint64_t)epoch)
+                return "over: its epoch has ended, seal it again ('avow secret rotate')";
+        return f->release_local ? "not protected against root" : NULL;
+}
+
+json_t *secret_summary(const struct secret_file *f, int64_t epoch)
 {
         AUTO(json_free_p) json_t *j = json_object();
         int r = json_set_str(j, "host", f->scope.host) | json_set_str(j, "name", f->name) |
@@ -184,10 +197,7 @@ json_t *secret_summary(const struct secret_file *f)
         else
                 r |= json_object_set_new(j, "pcrs", pcr_selection_to_json(&f->pcrs));
         r |= json_set_int(j, "bytes_of_payload", (int64_t)f->payload.len);
-        r |= json_set_str(j, "note",
-                          !f->revocable      ? "not revocable: a copy opens for ever"
-                          : f->release_local ? "not protected against root"
-                                             : NULL);
+        r |= json_set_str(j, "note", note_of(f, epoch));
         return r ? NULL : TAKE(j);
 }
 
@@ -245,9 +255,9 @@ int secret_seal_to(const struct session *s, const char *host, const struct secre
 
 /* ---- list ---- */
 
-static int add_summary(void *ctx, const struct secret_file *f, struct err *err)
+static int add_summary(void *ctx, const struct secret_file *f, int64_t epoch, struct err *err)
 {
-        return json_array_append_new(ctx, secret_summary(f)) < 0 ? err_nomem(err) : 0;
+        return json_array_append_new(ctx, secret_summary(f, epoch)) < 0 ? err_nomem(err) : 0;
 }
 
 static int run_list(const struct session *s, const void *values, int n_args, char **args, struct err *err)
@@ -302,7 +312,7 @@ static int show(const struct session *s, const struct show_values *v, const stru
                 return secret_file_encode(f, &text, err) < 0 ? -(int)err->kind
                                                              : secret_write(NULL, &text, err);
         doc = output_document("secret");
-        summary = secret_summary(f);
+        summary = secret_summary(f, -1);
         if (!doc || !summary || json_object_update(doc, summary) < 0)
                 return err_nomem(err);
         return output_record(s, doc, show_lines, ARRAY_LEN(show_lines), err);

@@ -227,7 +227,7 @@ static int run_adopt(const struct session *s, const void *values, int n_args, ch
                 return secret_write(v->out, &text, err) < 0 ? -(int)err->kind : (int)ANSWER_DONE;
         if (!v->dry_run && send(s, &f, &text, err) < 0)
                 return -(int)err->kind;
-        if (json_object_set_new(doc, "secrets", json_pack("[o]", secret_summary(&f))) < 0)
+        if (json_object_set_new(doc, "secrets", json_pack("[o]", secret_summary(&f, -1))) < 0)
                 return err_nomem(err);
         return secret_print_list(s, doc, err) < 0 ? -(int)err->kind : (int)ANSWER_DONE;
 }

@@ -15,7 +15,8 @@
 #include "tenant/policy_remote.h"
 #include "tenant/secrets.h"
 
-#define APPROVALS_MAX 4096
+#define APPROVALS_MAX 1000 /* of one page */
+#define PAGE          100
 
 /* ---- what the verifier holds ---- */
 
@@ -50,20 +51,11 @@ static int read_held(const json_t *j, struct held *ret, struct err *err)
 
 typedef int held_fn(void *ctx, const struct held *h, struct err *err);
 
-static int each_approval(struct api *api, const char *host, held_fn *fn, void *ctx, struct err *err)
+static int each_of_page(const json_t *doc, held_fn *fn, void *ctx, struct err *err)
 {
-        AUTO(json_free_p) json_t *doc = NULL;
-        AUTO(mem_free_p) char *escaped = host ? api_escape(host) : NULL;
-        AUTO(mem_free_p)
-        char *path = str_fmt("/avow/v1/approvals%s%s", host ? "?host=" : "", escaped ? escaped : "");
         const json_t *list;
-        int r;
+        int r = json_get_array(doc, "approvals", APPROVALS_MAX, &list, err);
 
-        if (!path || (host && !escaped))
-                return err_nomem(err);
-        r = api_json(api, "GET", path, NULL, &doc, err);
-        if (r >= 0)
-                r = json_get_array(doc, "approvals", APPROVALS_MAX, &list, err);
         for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
                 struct held h = {.state = NULL};
 
@@ -73,6 +65,42 @@ static int each_approval(struct api *api, const char *host, held_fn *fn, void *c
                 approval_done(&h.approval);
         }
         return r < 0 ? r : 0;
+}
+
+static char *page_path(const char *host, const char *after)
+{
+        AUTO(mem_free_p)
+        char *escaped = host ? api_escape(host) : NULL,
+             *from = after ? api_escape(after) : NULL;
+
+        if ((host && !escaped) || (after && !from))
+                return NULL;
+        return str_fmt("/avow/v1/approvals?limit=%d%s%s%s%s", PAGE, host ? "&host=" : "", host ? escaped : "",
+                       after ? "&after=" : "", after ? from : "");
+}
+
+static int each_approval(struct api *api, const char *host, held_fn *fn, void *ctx, struct err *err)
+{
+        AUTO(mem_free_p) char *after = NULL;
+        bool more = true;
+
+        while (more) {
+                AUTO(json_free_p) json_t *doc = NULL;
+                AUTO(mem_free_p) char *path = page_path(host, after);
+                const char *next = NULL;
+
+                if (!path)
+                        return err_nomem(err);
+                if (api_json(api, "GET", path, NULL, &doc, err) < 0 || each_of_page(doc, fn, ctx, err) < 0 ||
+                    json_opt_str(doc, "next", &next, err) < 0)
+                        return -(int)err->kind;
+                more = next != NULL;
+                free(after);
+                after = more ? str_dup(next) : NULL;
+                if (more && !after)
+                        return err_nomem(err);
+        }
+        return 0;
 }
 
 static json_t *approval_summary(const struct approval *a, const char *state)

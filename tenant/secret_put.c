@@ -92,7 +92,7 @@ static int send_all(struct api *api, const struct made *made, bool dry_run, json
                 if (!dry_run && send(api, &made->v[i], err) < 0)
                         return err_wrap(err, "host %s (of %zu, %zu are done)", made->v[i].scope.host, made->n,
                                         i);
-                if (json_array_append_new(list, secret_summary(&made->v[i])) < 0)
+                if (json_array_append_new(list, secret_summary(&made->v[i], -1)) < 0)
                         return err_nomem(err);
         }
         return 0;
@@ -217,7 +217,7 @@ static int note_old(struct rotation *r, const struct secret_file *old, bool repl
         return json_array_append_new(r->reissue, j) | bad ? err_nomem(err) : 0;
 }
 
-static int rotate_one(void *ctx, const struct secret_file *old, struct err *err)
+static int rotate_one(void *ctx, const struct secret_file *old, int64_t epoch, struct err *err)
 {
         struct rotation *r = ctx;
         struct sealing what = {.name = r->name,
@@ -230,6 +230,7 @@ static int rotate_one(void *ctx, const struct secret_file *old, struct err *err)
         struct secret_file *grown;
         bool named = strcmp(old->name, r->name) == 0 && is_named(r, old->scope.host);
 
+        (void)epoch;
         if (strcmp(old->name, r->name) != 0)
                 return 0;
         if (note_old(r, old, named, err) < 0)

@@ -51,8 +51,8 @@ int secret_load(const char *path, struct secret_file *ret, struct err *err) MUST
 /* "/avow/v1/hosts/HOST/secrets/NAME"; NAME NULL: the list. */
 int secret_path(const char *host, const char *name, char **ret, struct err *err) MUST_USE;
 
-/* Calls FN for every secret of HOST, or of every host (NULL). */
-typedef int secret_fn(void *ctx, const struct secret_file *f, struct err *err);
+/* Calls FN for every secret of HOST, or of every host (NULL). EPOCH: what the host's TPM certified, or -1. */
+typedef int secret_fn(void *ctx, const struct secret_file *f, int64_t epoch, struct err *err);
 int secret_each(struct api *api, const char *host, secret_fn *fn, void *ctx, struct err *err) MUST_USE;
 
 /* What the host holds under NAME now. Return: 1 and *ret, 0 if nothing, < 0. */
@@ -63,8 +63,8 @@ int secret_seal_to(const struct session *s, const char *host, const struct secre
                    const struct secret_options *o, const struct sealing *what, struct view plain,
                    struct secret_file *ret, struct err *err) MUST_USE;
 
-/* One secret for people and scripts; the list of such in `secrets`. */
-json_t *secret_summary(const struct secret_file *f) MUST_USE;
+/* One secret for people and scripts; the list of such in `secrets`. EPOCH as above. */
+json_t *secret_summary(const struct secret_file *f, int64_t epoch) MUST_USE;
 int secret_print_list(const struct session *s, const json_t *doc, struct err *err) MUST_USE;
 
 /* TEXT and a line's end to a file (0644) or, with NULL, to standard output. */

@@ -277,15 +277,19 @@ static void on_list_done(void *ctx, enum store_outcome outcome, const struct ver
 {
         AUTO(keeping_free_p) struct keeping *k = ctx;
         const struct host *host = hosts_find(k->v->hosts, k->host);
-        json_int_t certified = host && host->s.counters.known ? (json_int_t)host->s.counters.floor : 0;
+        bool known = host && host->s.counters.known;
+        json_int_t certified = known ? (json_int_t)host->s.counters.floor : 0;
+        json_t *epoch = known ? json_integer((json_int_t)host->s.counters.epoch) : json_null();
 
-        if (outcome == STORE_FAILED)
+        if (outcome == STORE_FAILED) {
+                json_decref(epoch);
                 reply_failure(k->req, err, "reading secrets");
-        else
-                reply_json(k->req, 200,
-                           json_pack("{s:s, s:s, s:o, s:{s:I, s:I}}", "schema", "avow.secrets/1", "host",
-                                     k->host, "secrets", documents(set), "floor", "value", certified,
-                                     "target", (json_int_t)set->floor));
+                return;
+        }
+        reply_json(k->req, 200,
+                   json_pack("{s:s, s:s, s:o, s:o, s:{s:I, s:I}}", "schema", "avow.secrets/1", "host",
+                             k->host, "secrets", documents(set), "epoch", epoch, "floor", "value", certified,
+                             "target", (json_int_t)set->floor));
 }
 
 static void on_get_done(void *ctx, enum store_outcome outcome, const struct verifier_set *set,

@@ -581,5 +581,88 @@ class Policies(Case):
         self.assertEqual(self.verifier.asked[-1][2]["host"], "web-1")
 
 
+class Secrets(Case):
+    """Documents of tests/fuzz/corpus/secrets: the same that the decoders are fuzzed with, signatures good."""
+
+    CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../fuzz/corpus/secrets")
+
+    def document(self, name):
+        with open(os.path.join(self.CORPUS, name), "rb") as f:
+            return json.loads(f.read()[1:])
+
+    def keep(self, *documents, epoch=1):
+        self.verifier.routes[("GET", "/avow/v1/hosts/web-1/secrets")] = 200, {
+            "schema": "avow.secrets/1", "host": "web-1", "secrets": list(documents), "epoch": epoch,
+            "floor": {"value": 1, "target": 0}}
+
+    def test_list(self):
+        self.verifier.routes[("GET", "/avow/v1/hosts")] = lambda q, b: (200, {
+            "hosts": [host("web-0" if "after" not in q else "web-1")], "next": None if "after" in q else "web-0"})
+        self.verifier.routes[("GET", "/avow/v1/hosts/web-0/secrets")] = 200, {"secrets": []}
+        self.keep(self.document("secret"))
+        for args in ((), ("web-1",)):
+            doc = self.json("secret", "list", *args)
+            self.assertEqual([(s["host"], s["name"], s["revocable"], s["release"], s["note"]) for s in doc["secrets"]],
+                             [("web-1", "db", "yes", "verifier", None)])
+        self.keep(self.document("secret-larger"), epoch=2)
+        doc = self.json("secret", "list", "web-1")
+        self.assertEqual(doc["secrets"][0]["release"], "local")
+        self.assertIn("its epoch has ended", doc["secrets"][0]["note"])
+
+    def test_a_server_that_lies(self):
+        for member, value in (("version", 9), ("release", "local"), ("host", "web-2"), ("created_at", "2020-01-01T00:00:00.000Z"),
+                              ("revocable", False), ("class", "other")):
+            self.keep({**self.document("secret"), member: value})
+            done = self.run_avow("secret", "list", "web-1", expect=MISUSE if member in ("revocable", "class") else UNDECIDED)
+            self.assertEqual(done.stdout, "")
+        approval = self.document("approval")
+        approval["brackets"][0]["signature"] = self.document("approval-local")["brackets"][0]["signature"]
+        self.verifier.routes[("GET", "/avow/v1/approvals")] = 200, {"approvals": [{"state": "active", "document": approval}]}
+        self.assertIn("signature is not good", self.run_avow("secret", "approvals", expect=UNDECIDED).stderr)
+
+    def pages(self, q, _):
+        first, second = self.document("approval"), self.document("approval-local")
+        page = {"approvals": [{"state": "active", "document": second if "after" in q else first}],
+                "next": None if "after" in q else first["id"]}
+        return 200, page
+
+    def test_approvals_come_in_pages(self):
+        self.verifier.routes[("GET", "/avow/v1/approvals")] = self.pages
+        doc = self.json("secret", "approvals")
+        self.assertEqual([a["release"] for a in doc["approvals"]], ["verifier", "local"])
+        self.assertEqual([q.get("after") for _, _, q, _ in self.verifier.asked], [None, self.document("approval")["id"]])
+        self.assertTrue(all(a["n"] == 1 and a["class"] == "db" for a in doc["approvals"]))
+
+    def test_withdraw(self):
+        first, second = self.document("approval"), self.document("approval-local")
+        self.verifier.routes[("GET", "/avow/v1/approvals")] = self.pages
+        self.verifier.routes[("DELETE", "/avow/v1/approvals/" + second["id"])] = 200, {
+            "id": second["id"], "host": "web-1", "state": "pending", "floor_target": second["floor"]["version"] + 1}
+        done = self.run_avow("secret", "withdraw", second["id"], "--yes")
+        self.assertIn(first["id"], done.stderr)  # of the same version: it ends with it
+        self.assertIn("pending", done.stdout)
+        self.run_avow("secret", "withdraw", "ff" * 16, "--yes", expect=NO)
+        self.run_avow("secret", "withdraw", second["id"], expect=MISUSE)
+        self.assertEqual(sum(method == "DELETE" for method, *_ in self.verifier.asked), 1)
+
+    def test_a_target_that_lies(self):
+        with open(os.path.join(self.CORPUS, "target"), "rb") as f:
+            target = json.loads(f.read()[1:])
+        self.registrar.routes[("GET", "/avow/v1/hosts/web-1")] = 200, {
+            **registered("web-1"), "registered": True, "ek": target["ek"], "ek_certificate": target["ek_certificate"]}
+        kept = {**host("web-1"), "counters": target["counters"]}
+        self.verifier.routes[("GET", "/avow/v1/keys")] = 200, {
+            "schema": "avow.keys/1", "verifier_id": target["verifier"], "revocation": [], "release": []}
+        self.verifier.routes[("GET", "/avow/v1/hosts/web-1")] = 200, kept
+        doc = json.loads(self.run_avow("secret", "target", "web-1").stdout)
+        self.assertEqual((doc["ek"], doc["counters"]), (target["ek"], target["counters"]))
+        for name in ("epoch", "floor"):
+            counters = {**target["counters"], name: {**target["counters"][name], "index": 0x01810109}}
+            self.verifier.routes[("GET", "/avow/v1/hosts/web-1")] = 200, {**kept, "counters": counters}
+            self.assertIn("not that of its key", self.run_avow("secret", "target", "web-1", expect=MISUSE).stderr)
+        self.verifier.routes[("GET", "/avow/v1/hosts/web-1")] = 200, {**kept, "counters": None}
+        self.assertIn("no epoch counter", self.run_avow("secret", "target", "web-1", expect=MISUSE).stderr)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv)
