@@ -6,6 +6,7 @@ store_tests = \
 	tests/unit/store/test_store \
 	tests/unit/store/test_verifier_db \
 	tests/unit/store/test_verifier_generation \
+	tests/unit/store/test_verifier_keys \
 	tests/unit/store/test_verifier_outbox \
 	tests/unit/store/test_verifier_secrets
 check_PROGRAMS += $(store_tests)
@@ -19,3 +20,4 @@ tests_unit_store_test_verifier_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_generation_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_outbox_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_secrets_LDADD = lib/store/libstore.la $(TEST_LIBS)
+tests_unit_store_test_verifier_keys_LDADD = lib/store/libstore.la $(TEST_LIBS)
