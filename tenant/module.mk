@@ -26,8 +26,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \
 	tenant/result.c \
-	tenant/revocation.c \
-	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c \
+	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c tenant/secret_read.c \
 	tenant/sealing.c tenant/sealing.h \
 	tenant/signer.c tenant/signer.h \
 	tenant/settings.c tenant/settings.h \
