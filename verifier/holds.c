@@ -113,7 +113,6 @@ bool holds_destroy(struct verifier *v, const struct host *host, int64_t at_ms, i
         if (at_ms == INT64_MAX || !policy)
                 return false;
         pushed_by = ruleset_pushed_by(host->rules);
-        fuse_expire(v->fuse, &v->settings.fuse, now_ms);
         if (fuse_note(v->fuse, policy, host->e.name, now_ms, &err) < 0 ||
             fuse_note(v->fuse, FLEET, host->e.name, now_ms, &err) < 0)
                 return true;

@@ -67,10 +67,11 @@ static int sign(const struct verifier *v, const struct host *host, enum reaction
                 char **ret_payload, struct err *err)
 {
         struct host_trust *t = &c->trust;
+        int64_t floor = verifier_db_seq_floor(v->db), seq = t->seq + 1 > floor ? t->seq + 1 : floor;
         struct revocation_facts facts = {.verifier = verifier_db_id(v->db),
                                          .host = host->e.name,
                                          .tenant = host->e.tenant,
-                                         .seq = t->seq + 1,
+                                         .seq = seq,
                                          .reaction = reaction,
                                          .issued_at_ms = c->issued_at_ms,
                                          .verdict = w->verdict,
@@ -88,7 +89,7 @@ static int sign(const struct verifier *v, const struct host *host, enum reaction
         r = revocation_make(&facts, v->keys.revocation, ret_payload, &jws, err);
         if (r < 0)
                 return r;
-        t->seq++;
+        t->seq = seq;
         free(t->jws);
         free(t->nonce);
         t->jws = jws;
@@ -177,7 +178,7 @@ static void tell(struct verifier *v, struct host *host, enum trust was, const st
                 verifier_revoked(v, host);
 }
 
-/* C's trust becomes HOST's. What the registrar said of the same revocation meanwhile stays. */
+/* C's trust becomes HOST's. What the registrar, or a proof, said of the same revocation meanwhile stays. */
 static void take_over(struct verifier *v, struct host *host, struct trust_change *c)
 {
         struct host_trust was = host->s.trust;
@@ -189,6 +190,8 @@ static void take_over(struct verifier *v, struct host *host, struct trust_change
                 host->s.trust.nonce = was.nonce;
                 was.nonce = NULL;
         }
+        if (!c->reaction)
+                host->s.trust.wipe = was.wipe;
         tell(v, host, (enum trust)was.trust, c);
         host_trust_free(&was);
 }
@@ -385,7 +388,8 @@ static bool due(const struct verifier *v, const struct host *host, const struct 
 
         if (host->busy)
                 return false;
-        if (t->trust == TRUST_SUSPENDED && t->destroy_at_ms && now_ms >= t->destroy_at_ms)
+        /* without its policy nobody can say what it asks for: wait for the policy */
+        if (host->rules && t->trust == TRUST_SUSPENDED && t->destroy_at_ms && now_ms >= t->destroy_at_ms)
                 return true;
         if (t->reinstate_actor && now_ms > t->reinstate_until_ms)
                 return true;

@@ -304,6 +304,11 @@ const char *verifier_db_id(const struct verifier_db *db)
         return db->id;
 }
 
+int64_t verifier_db_seq_floor(const struct verifier_db *db)
+{
+        return db->seq_floor;
+}
+
 struct store *verifier_db_store(struct verifier_db *db)
 {
         return db->store;

@@ -29,6 +29,9 @@ void verifier_db_close(struct verifier_db *db);
 DEFINE_AUTO(struct verifier_db, verifier_db_close)
 const char *verifier_db_id(const struct verifier_db *db);
 struct store *verifier_db_store(struct verifier_db *db);
+/* The lowest number that a new revocation may have: above all that were given out before a restored backup
+ * was in use. 0 before verifier_db_generation(), and where nothing was ever restored. */
+int64_t verifier_db_seq_floor(const struct verifier_db *db);
 
 /* ---- hosts ---- */
 

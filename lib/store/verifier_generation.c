@@ -8,8 +8,10 @@
  */
 #include "store/verifier_generation.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/uuid.h"
@@ -20,6 +22,7 @@
 struct generation {
         const char *path;
         bool restored;
+        int64_t now_s, seq_floor;
         char id[UUID_TEXT_BYTES];    /* in the database; "": none */
         char fresh[UUID_TEXT_BYTES]; /* what it becomes */
 };
@@ -95,6 +98,38 @@ static int renew(struct store_conn *c, struct generation *g, struct err *err)
         return r < 0 ? r : 0;
 }
 
+static int read_floor(const struct store_row *row, void *arg, struct err *err)
+{
+        struct generation *g = arg;
+
+        return str_parse_int(view_str(store_row_text(row, 0) ? store_row_text(row, 0) : ""), 0, INT64_MAX,
+                             &g->seq_floor, err);
+}
+
+/*
+ * The numbers of revocations since the backup are known to the registrar, to hosts and to consumers, and not
+ * to this database. Time in seconds is above all of them, as nobody is revoked once a second for years.
+ */
+static int raise_floor(struct store_conn *c, struct generation *g, struct err *err)
+{
+        char text[24];
+        int r;
+
+        (void)snprintf(text, sizeof(text), "%lld", (long long)g->now_s);
+        if (g->restored) {
+                r = store_exec(c,
+                               "INSERT INTO meta (name, value) VALUES ('revocation_floor', $1)"
+                               " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                               STORE_ARGS(STORE_T(text)), err);
+                if (r < 0)
+                        return r;
+        }
+        g->seq_floor = 0;
+        r = store_query(c, "SELECT value FROM meta WHERE name = 'revocation_floor'", STORE_NO_ARGS,
+                        read_floor, g, err);
+        return r < 0 ? r : 0;
+}
+
 /* In one transaction with the new id, so that a crash leaves it to be done. */
 static int at_start(struct store_conn *c, void *arg, struct err *err)
 {
@@ -107,18 +142,21 @@ static int at_start(struct store_conn *c, void *arg, struct err *err)
                 r = compare(g, err);
         if (r >= 0 && g->restored)
                 r = store_exec(c, "UPDATE states SET judged = 0, asked_full = 1", STORE_NO_ARGS, err);
+        if (r >= 0)
+                r = raise_floor(c, g, err);
         return r < 0 ? r : renew(c, g, err);
 }
 
 int verifier_db_generation(struct verifier_db *db, const char *path, bool *ret_restored, struct err *err)
 {
-        struct generation g = {.path = path};
+        struct generation g = {.path = path, .now_s = clock_now_ms() / 1000};
         int r = store_call(db->store, STORE_DURABLE, at_start, &g, err);
 
         if (r >= 0)
                 r = write_file(&g, g.fresh, err); /* it is committed: nothing before it counts any more */
         if (r >= 0)
                 *ret_restored = g.restored;
+        db->seq_floor = g.seq_floor;
         return r;
 }
 

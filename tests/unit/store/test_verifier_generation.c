@@ -161,19 +161,24 @@ static void restarts_are_no_restore(void **state)
 static void put_back_from_before(void **state)
 {
         struct fixture *f = *state;
+        int64_t floor;
 
         assert_false(start(f));
         add_host(f);
+        assert_int_equal(verifier_db_seq_floor(f->db), 0);
         stop(f);
         copy_file(f->db_file, f->copy);
         assert_false(start(f));
         stop(f);
         put_back(f);
         assert_true(start(f));
+        floor = verifier_db_seq_floor(f->db);
+        assert_true(floor > 1700000000); /* above all numbers of revocations that were given out since */
         look(f);
         assert_true(!f->judged && f->asked_full);
         stop(f);
         assert_false(start(f)); /* said once; what it asked for is in the database */
+        assert_int_equal(verifier_db_seq_floor(f->db), floor);
         look(f);
         assert_true(!f->judged && f->asked_full);
 }
