@@ -133,13 +133,19 @@ static int describe_scope(const struct bundle *b, const struct policy_effective 
                         r |= say(scope->checked, "the measurement log was replayed to the quoted register");
                 if (b->time_message.len)
                         r |= say(scope->checked, "the TPM's own time was signed with it");
+                if (b->counter_key.len)
+                        r |= say(scope->checked, "the epoch and floor counters were certified with it, and "
+                                                 "compared with what was known of them");
         }
         r |= say(scope->unchecked,
                  "that the challenge was new and unused, and when it was sent and answered: the verifier's "
                  "word");
         if (b->has_previous)
                 r |= say(scope->unchecked,
-                         "the earlier clock and counters ('previous'): the verifier's word");
+                         "the earlier clock and boot counts ('previous'): the verifier's word");
+        if (b->counters_before.known)
+                r |= say(scope->unchecked,
+                         "what was known of the counters ('counters_before'): the verifier's word");
         if (p->judges_log)
                 r |= say(scope->unchecked,
                          "names and paths in the log: the agent's claim, no signature covers them");
@@ -293,7 +299,8 @@ static json_t *quote_json(const struct bundle *b)
             json_set_hex(j, "challenge", VIEW_BUF(&b->challenge)) < 0 ||
             json_set_bool(j, "immediate", b->immediate) < 0 ||
             json_set_bool(j, "for_release", b->release_request.len > 0) < 0 ||
-            json_set_bool(j, "time", b->time_message.len > 0) < 0)
+            json_set_bool(j, "time", b->time_message.len > 0) < 0 ||
+            json_set_bool(j, "counters", b->counter_key.len > 0) < 0)
                 return NULL;
         return TAKE(j);
 }

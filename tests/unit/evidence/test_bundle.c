@@ -54,6 +54,36 @@ static void real_bundle(void **state)
         assert_true(yes && !why);
 }
 
+/* Counters that tpm2-tools made and certified: names, values, and what is remembered of them. */
+static void real_counters(void **state)
+{
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        AUTO(verdict_free_p) struct verdict *v = verdict_new();
+        AUTO(verdict_free_p) struct verdict *later = verdict_new();
+        struct tpm_public ak;
+        struct digest qualifying;
+        struct evidence e;
+        struct expectation x;
+        struct authenticated out;
+        struct err err = ERR_INIT;
+        bool yes = false;
+
+        (void)state;
+        assert_ok(bundle_decode(vector_read(&text, SET, "counters.avow-evidence"), &b, &err), &err);
+        assert_ok(bundle_evidence(b, &ak, &qualifying, &e, &x, &err), &err);
+        assert_ok(evidence_authenticate(&e, &x, v, &yes, &out, &err), &err);
+        assert_true(yes && !out.rolled_back && out.counters.known);
+        assert_int_equal(v->n_findings, 0);
+        assert_int_equal(out.counters.epoch.index, 0x01810100);
+        assert_int_equal(out.counters.epoch.value, 1);
+        assert_int_equal(out.counters.floor.value, 1);
+        b->counters_before.floor.value = 2;
+        assert_ok(evidence_authenticate(&e, &x, later, &yes, &out, &err), &err);
+        assert_true(yes && out.rolled_back);
+        assert_non_null(verdict_find(later, "tpm-rolled-back"));
+}
+
 static void both_ways(void **state)
 {
         AUTO(buf_free) struct buf text = {0};
@@ -361,6 +391,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(real_bundle),
+                cmocka_unit_test(real_counters),
                 cmocka_unit_test(both_ways),
                 cmocka_unit_test(with_counters),
                 cmocka_unit_test(for_a_release),

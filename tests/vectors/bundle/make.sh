@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes small.avow-evidence anew: a TPM emulator (swtpm), tpm2-tools, openssl and sha256sum make everything in it, and
+# Makes small.avow-evidence and counters.avow-evidence (the same round, with the counters) anew: a TPM emulator (swtpm), tpm2-tools, openssl and sha256sum make everything in it, and
 # none of avow's code, so it also is a witness of the format. Usage: make.sh FOLDER
 set -eu
 out=$(realpath "${1:?}")
@@ -29,11 +29,43 @@ attest() { # NAME CHALLENGE-FILE: NAME.msg, NAME.sig, NAME-time.msg, NAME-time.s
 	qualifying=$( (printf 'avow/heartbeat/v1%s%s' "$verifier" "$host"; cat "$2") | sha256sum | cut -d' ' -f1)
 	tpm quote -Q -c ak.ctx -l sha256:15 -q "$qualifying" -g sha256 -m "$1.msg" -s "$1.sig"
 	tpm gettime -Q -c ak.ctx -q "$qualifying" -g sha256 -o "$1-time.sig" --attestation "$1-time.msg" >/dev/null
+	for index in $epoch $floor; do
+		tpm nvcertify -Q -C ak.ctx -c "$index" -q "$qualifying" -g sha256 -f tss -o "$1-$index.sig" --attestation "$1-$index.msg" \
+			--size 8 "$index"
+	done
+}
+
+# The counters of docs/protocol.md §9. A step of a policy: SHA-256 over hex digits.
+bytes() { printf '%b' "$(printf %s "$1" | sed 's/../\\x&/g')"; }
+step() { bytes "$1" | sha256sum | cut -d' ' -f1; }
+epoch=0x01810100 floor=0x01810101
+name_of() { tpm2_nvreadpublic "$1" | sed -n 's/^ *name: *//p'; }
+make_counter() { # INDEX
+	tpm2_nvdefine -Q -C o -s 8 -a 'nt=counter|policywrite|authread|ownerread|no_da' -L write-policy "$1"
+	tpm2_startauthsession -S session --policy-session
+	tpm2_policysecret -Q -S session -c o
+	tpm2_policyor -Q -S session -l "sha256:by-agent,by-owner"
+	tpm2_policycommandcode -Q -S session TPM2_CC_NV_Increment
+	tpm2_nvincrement -Q -C "$1" -P session:session "$1"
+	tpm2_flushcontext session
 }
 
 tpm createek -Q -G ecc -c ek.ctx
 tpm createak -Q -C ek.ctx -G ecc -g sha256 -s ecdsa -c ak.ctx -u ak.pub -f tss >/dev/null
 tpm readpublic -Q -c ak.ctx -f pem -o ak.pem
+
+openssl ecparam -name prime256v1 -genkey -noout -out counter.pem
+openssl pkey -in counter.pem -pubout -outform DER -out counter.der
+openssl pkey -in counter.pem -pubout -out counter.pub
+tpm loadexternal -Q -C e -G ecc -u counter.pub -c counter.ctx -n counter.name
+empty=$(printf '0%.0s' {1..64})
+by_agent=$(step "$(step "${empty}00000160$(hex counter.name)")") # PolicySigned by that key
+by_owner=$(step "$(step "${empty}0000015140000001")")            # PolicySecret of the owner
+bytes "$by_agent" >by-agent
+bytes "$by_owner" >by-owner
+bytes "$(step "$(step "${empty}00000171$by_agent$by_owner")0000016c00000134")" >write-policy # either of them, and NV_Increment
+make_counter $epoch
+make_counter $floor
 
 # The registrar's statement on the AK.
 attributes=$(printf '0x%08x' "$(number ak.pub 6 4)")
@@ -97,4 +129,17 @@ cat >"$out/small.avow-evidence" <<EOF
   "policy": {"name": "worker", "version": 1, "sha256": "$(sha256sum "$out/policy.yaml" | cut -d' ' -f1)"}
 }
 EOF
+# The same, with the counters, and what the round before showed of them.
+{
+	sed '/^  "previous":/Q' "$out/small.avow-evidence"
+	cat <<EOF
+  "counters": {"key": "$(b64 counter.der)",
+    "epoch": {"index": $((epoch)), "message": "$(b64 second-$epoch.msg)", "signature": "$(b64 second-$epoch.sig)"},
+    "floor": {"index": $((floor)), "message": "$(b64 second-$floor.msg)", "signature": "$(b64 second-$floor.sig)"}},
+  "counters_before": {"key": "$(b64 counter.der)",
+    "epoch": {"index": $((epoch)), "name": "$(name_of $epoch)", "value": 1},
+    "floor": {"index": $((floor)), "name": "$(name_of $floor)", "value": 1}},
+EOF
+	sed -n '/^  "previous":/,$p' "$out/small.avow-evidence"
+} >"$out/counters.avow-evidence"
 cp ca.pem "$out/ak-ca.pem"
