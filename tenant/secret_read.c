@@ -47,8 +47,9 @@ static int reach(const char *path, int *ret, struct err *err)
         if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
                 return err_errno(err, errno, "SO_RCVTIMEO");
         if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-                return err_errno(err, errno, "%s (does avow-agent run here, and has it rows in secrets.acl?)",
-                                 SHOW(path));
+                return err_set(err, ERR_PEER, 0, /* undecided, not misuse: it may be about to start */
+                               "%s: %s (does avow-agent run here, and has it rows in secrets.acl?)",
+                               SHOW(path), strerror(errno));
         *ret = fd;
         fd = -1;
         return 0;
