@@ -14,7 +14,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/hosts_routes.c \
 	verifier/keys.c verifier/keys.h \
 	verifier/load.c \
-	verifier/outbox.c verifier/outbox.h \
+	verifier/outbox.c verifier/outbox.h verifier/outbox_renumber.c verifier/outbox_renumber.h \
 	verifier/policies_routes.c \
 	verifier/policy_test.c verifier/policy_test.h \
 	verifier/react.c verifier/react.h \

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "crypto/random.h"
 #include "store/verifier_outbox.h"
+#include "verifier/outbox_renumber.h"
 #include "verifier/verifier.h"
 #include "verifier/wait.h"
 #include "wire/event.h"
@@ -59,6 +60,8 @@ struct outbox {
         bool stopped, away;
         unsigned failures;
         int64_t away_until_ms;
+        struct renumber *renumber; /* one at a time */
+        struct post *renumbered;   /* whose number was taken */
         struct metric_series *posted[2], *refused, *waiting;
 };
 
@@ -282,6 +285,43 @@ static void is_back(struct outbox *o)
         o->away_until_ms = 0;
 }
 
+/* Its row has another number now, and is read again; or not, and it is told again as it is. */
+static void on_renumbered(void *ctx, const struct err *err)
+{
+        struct outbox *o = ctx;
+        struct post *p = o->renumbered;
+
+        o->renumber = NULL;
+        o->renumbered = NULL;
+        p->marking = false;
+        if (err) {
+                shun(p, err->text);
+        } else {
+                o->stale[false] = true;
+                forget(o, p);
+        }
+        step(o);
+}
+
+/* 409: the registrar has this number with another content. */
+static void taken_number(struct post *p, const char *why)
+{
+        struct outbox *o = p->outbox;
+        struct err err = ERR_INIT;
+
+        if (o->renumber) { /* one after the other */
+                p->next_ms = loop_now_ms() + AWAY_FIRST_MS;
+                return;
+        }
+        if (renumber_start(o->v, p->tenant, p->host, on_renumbered, o, &o->renumber, &err) < 0) {
+                log_err(&err, "revocation %s: %s", SHOW(p->id), why);
+                shun(p, why);
+                return;
+        }
+        o->renumbered = p;
+        p->marking = true;
+}
+
 static void refused(struct post *p, const struct http_response *res)
 {
         struct wire_problem problem = {.status = 0};
@@ -295,7 +335,10 @@ static void refused(struct post *p, const struct http_response *res)
                 is_away(p->outbox, why ? why : "no memory", res->retry_after_ms);
         } else {
                 is_back(p->outbox);
-                shun(p, why ? why : "no memory");
+                if (res->status == 409 && !p->proof)
+                        taken_number(p, why ? why : "no memory");
+                else
+                        shun(p, why ? why : "no memory");
         }
         if (told)
                 wire_problem_done(&problem);
@@ -443,6 +486,8 @@ void outbox_stop(struct outbox *o)
         if (!o)
                 return;
         o->stopped = true;
+        renumber_cancel(o->renumber);
+        o->renumber = NULL;
         for (size_t i = 0; i < o->n; i++) {
                 if (o->posts[i]->call)
                         http_client_cancel(o->posts[i]->call);

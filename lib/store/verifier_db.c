@@ -115,6 +115,9 @@ void vreq_free(struct vreq *q)
         trust_change_free(&q->trust);
         hold_free(&q->hold);
         free(q->words);
+        for (size_t i = 0; i < q->n_given; i++)
+                sent_revocation_free(&q->given[i]);
+        free(q->given);
         free(q->object);
         audit_entry_free(&q->audit);
         buf_free(&q->text);

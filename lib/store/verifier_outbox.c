@@ -57,13 +57,13 @@ static void tell_sent(struct vreq *q, const struct err *err)
         q->fn.sent(q->ctx, q->outcome, q->sent, q->n_found, err);
 }
 
-static int ask(struct verifier_db *db, const char *tenant, const char *host,
-               int (*body)(struct vreq *q, struct store_conn *c, struct err *err), int64_t n, size_t limit,
-               verifier_sent_fn done, void *ctx, struct err *err)
+static int ask_as(enum store_class class, struct verifier_db *db, const char *tenant, const char *host,
+                  int (*body)(struct vreq *q, struct store_conn *c, struct err *err), int64_t n, size_t limit,
+                  verifier_sent_fn done, void *ctx, struct err *err)
 {
         AUTO(vreq_free_p)
         struct vreq *q = NULL;
-        int r = vreq_new(db, STORE_READ, tenant, host, body, tell_sent, ctx, &q, err);
+        int r = vreq_new(db, class, tenant, host, body, tell_sent, ctx, &q, err);
 
         if (r < 0)
                 return r;
@@ -71,6 +71,13 @@ static int ask(struct verifier_db *db, const char *tenant, const char *host,
         q->limit = limit;
         q->fn.sent = done;
         return vreq_submit(&q);
+}
+
+static int ask(struct verifier_db *db, const char *tenant, const char *host,
+               int (*body)(struct vreq *q, struct store_conn *c, struct err *err), int64_t n, size_t limit,
+               verifier_sent_fn done, void *ctx, struct err *err)
+{
+        return ask_as(STORE_READ, db, tenant, host, body, n, limit, done, ctx, err);
 }
 
 /* ---- reading ---- */
@@ -139,6 +146,81 @@ int verifier_db_proofs_unposted(struct verifier_db *db, size_t limit, verifier_s
                                 struct err *err)
 {
         return ask(db, NULL, NULL, body_proofs, 0, limit, done, ctx, err);
+}
+
+static int body_unposted_of(struct vreq *q, struct store_conn *c, struct err *err)
+{
+        static const char sql[] = COLUMNS "NULL FROM revocations r WHERE r.tenant = $1 AND r.host = $2"
+                                          " AND r.posted_at_ms = 0 ORDER BY r.seq";
+        int n = store_query(c, sql, STORE_ARGS(VREQ_KEY(q)), read_sent, q, err);
+
+        return n < 0 ? n : 0;
+}
+
+int verifier_db_unposted_of(struct verifier_db *db, const char *tenant, const char *host,
+                            verifier_sent_fn done, void *ctx, struct err *err)
+{
+        /* the class of writes: these are done in their order */
+        return ask_as(STORE_DURABLE, db, tenant, host, body_unposted_of, 0, 0, done, ctx, err);
+}
+
+/* ---- other numbers ---- */
+
+/* From the last on, so that no two have one number in between. */
+static int body_renumber(struct vreq *q, struct store_conn *c, struct err *err)
+{
+        static const char sql[] = "UPDATE revocations SET seq = $2, id = $3, payload = $4, jws = $5"
+                                  " WHERE n = $1 AND posted_at_ms = 0";
+        static const char sql_posted[] = "SELECT 1 FROM revocations WHERE n = $1 AND posted_at_ms <> 0";
+        static const char sql_trust[] =
+                "UPDATE trust SET seq = $3 WHERE tenant = $1 AND name = $2 AND seq < $3";
+        int r = 0;
+
+        for (size_t i = 0; i < q->n_given; i++) {
+                r = vreq_any(c, sql_posted, STORE_ARGS(STORE_I(q->given[i].n)), err);
+                if (r > 0)
+                        q->outcome = STORE_CONFLICT;
+                if (r != 0)
+                        return r < 0 ? r : 0;
+        }
+        for (size_t i = q->n_given; r >= 0 && i-- > 0;) {
+                const struct sent_revocation *x = &q->given[i];
+
+                r = store_exec(c, sql,
+                               STORE_ARGS(STORE_I(x->n), STORE_I(x->seq), STORE_T(x->id), STORE_T(x->payload),
+                                          STORE_T(x->jws)),
+                               err);
+        }
+        if (r >= 0 && q->n_given)
+                r = store_exec(c, sql_trust, STORE_ARGS(VREQ_KEY(q), STORE_I(q->given[q->n_given - 1].seq)),
+                               err);
+        return r < 0 ? r : vreq_audit(q, c, err);
+}
+
+int verifier_db_renumber(struct verifier_db *db, const char *tenant, const char *host,
+                         const struct sent_revocation *list, size_t n, const struct audit_entry *audit,
+                         trust_done_fn done, void *ctx, struct err *err)
+{
+        AUTO(vreq_free_p)
+        struct vreq *q = NULL;
+        int r = vreq_new(db, STORE_DURABLE, tenant, host, body_renumber, vreq_tell_done, ctx, &q, err);
+
+        if (r >= 0 && audit)
+                r = vreq_set_audit(q, audit, err);
+        if (r >= 0 && (q->given = mem_zalloc(n ? n : 1, sizeof(*q->given))) == NULL)
+                r = err_nomem(err);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                struct sent_revocation *x = &q->given[q->n_given++];
+
+                x->n = list[i].n;
+                x->seq = list[i].seq;
+                r = COPY_TEXTS(err, {list[i].id, &x->id}, {list[i].payload, &x->payload},
+                               {list[i].jws, &x->jws});
+        }
+        if (r < 0)
+                return r;
+        q->fn.done = done;
+        return vreq_submit(&q);
 }
 
 /* ---- marking ---- */

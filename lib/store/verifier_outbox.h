@@ -35,6 +35,17 @@ int verifier_db_unposted(struct verifier_db *db, size_t limit, verifier_sent_fn 
 int verifier_db_posted(struct verifier_db *db, const char *tenant, const char *host, int64_t seq,
                        const char *nonce, int64_t at_ms, trust_done_fn done, void *ctx,
                        struct err *err) MUST_USE;
+/* All of HOST that the registrar does not have, in order; after everything that was written before. */
+int verifier_db_unposted_of(struct verifier_db *db, const char *tenant, const char *host,
+                            verifier_sent_fn done, void *ctx, struct err *err) MUST_USE;
+/*
+ * Gives revocations of HOST other numbers, before the registrar has them: LIST (host, seq, id, payload and
+ * jws as they will be, `n` as it is) in the order of numbers, all higher than they were. The host's trust
+ * goes on from the last of them. STORE_CONFLICT: one of them was posted meanwhile; nothing was written.
+ */
+int verifier_db_renumber(struct verifier_db *db, const char *tenant, const char *host,
+                         const struct sent_revocation *list, size_t n, const struct audit_entry *audit,
+                         trust_done_fn done, void *ctx, struct err *err) MUST_USE;
 /* One of them, with its proof; or STORE_NOT_FOUND. */
 int verifier_db_sent(struct verifier_db *db, const char *tenant, const char *host, int64_t seq,
                      verifier_sent_fn done, void *ctx, struct err *err) MUST_USE;

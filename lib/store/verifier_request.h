@@ -75,6 +75,8 @@ struct vreq {
         struct trust_change trust;
         struct hold hold;
         char *words;
+        struct sent_revocation *given;
+        size_t n_given;
         char *object; /* a secret's name, an approval's id */
         enum wipe last_wipe;
         bool audited;

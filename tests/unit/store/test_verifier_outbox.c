@@ -140,6 +140,41 @@ static void each_host_in_its_order(void **state)
         assert_int_equal(f->outcome, STORE_NOT_FOUND);
 }
 
+/* A database that was put back from a backup counts from a number that the registrar has: all move up,
+ * together and in order, and the host's trust with them. */
+static void numbers_move_up(void **state)
+{
+        struct fixture *f = *state;
+        struct sent_revocation to[2] = {{.n = 2}, {.n = 3}};
+
+        enrol(f, "a");
+        revoke(f, "a", 1, "suspend", WIPE_NONE);
+        revoke(f, "a", 2, "destroy", WIPE_PENDING);
+        revoke(f, "a", 3, "reinstate", WIPE_NONE);
+        ASK(f, verifier_db_posted(f->db, NULL, "a", 1, "11", 7, on_done, f, err));
+        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        assert_string_equal(f->ids, "a/2 a/3");
+        for (int i = 0; i < 2; i++) {
+                to[i].seq = i + 3; /* over the other one's number */
+                to[i].id = (char *)(uintptr_t)(i ? "a/4" : "a/3");
+                to[i].payload = (char *)(uintptr_t) "{}";
+                to[i].jws = (char *)(uintptr_t) "a.b.c";
+        }
+        ASK(f, verifier_db_renumber(f->db, NULL, "a", to, 2, NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        assert_string_equal(f->ids, "a/3 a/4");
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_int_equal(f->trust.seq, 4);
+        ASK(f, verifier_db_posted(f->db, NULL, "a", 3, "33", 7, on_done, f, err));
+        to[0].seq = 7;
+        to[1].seq = 8;
+        ASK(f, verifier_db_renumber(f->db, NULL, "a", to, 2, NULL, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_CONFLICT); /* the registrar has one of them as it is */
+        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        assert_string_equal(f->ids, "a/4");
+}
+
 /* What the registrar was not told survives the end of the program. */
 static void a_restart_forgets_nothing(void **state)
 {
@@ -219,6 +254,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(each_host_in_its_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(numbers_move_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_restart_forgets_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_wipe_is_proven_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_old_proof_proves_no_new_wipe, setup, teardown),
