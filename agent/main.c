@@ -23,6 +23,7 @@
 #include "agent/child.h"
 #include "agent/half.h"
 #include "agent/inventory.h"
+#include "agent/seal_plain.h"
 #include "agent/sockets.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -261,11 +262,13 @@ static int check(struct agent_config *config)
 }
 
 static const char usage[] =
-        "usage: avow-agent [-c FILE] [--check | --measure-only]\n"
+        "usage: avow-agent [-c FILE] [--check | --measure-only | --seal-pcrs BANK:N,... --not-revocable]\n"
         "Measures the runtimes of this host into its TPM and proves them to a verifier.\n\n"
         "  -c, --config FILE   configuration (default " AVOW_SYSCONFDIR "/agent.yaml)\n"
         "      --check         read the configuration, print what would be measured, end\n"
         "      --measure-only  measure what is not measured yet in this boot, end\n"
+        "      --seal-pcrs BANK:N,...  seal standard input to what these PCRs are now, as a file for\n"
+        "                      tpm2-tools on standard output; nobody can revoke it: --not-revocable\n"
         "      --version       print the version\n"
         "  -h, --help          print this\n";
 
@@ -275,12 +278,40 @@ static int print_usage(bool asked)
         return asked ? 0 : 2;
 }
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE };
+enum mode { MODE_RUN, MODE_CHECK, MODE_MEASURE, MODE_SEAL };
 
-static int run(const char *name, enum mode mode)
+static int seal(struct agent_config *config, const char *pcrs, bool not_revocable)
 {
-        AUTO(mem_free_p) char *real = realpath(name, NULL); /* the network half works in another folder */
-        const char *file = real ? real : name;
+        struct err err = ERR_INIT;
+        int r;
+
+        (void)setenv("TSS2_LOG", "all+none", 0);
+        (void)prctl(PR_SET_DUMPABLE, 0);
+        if (not_revocable)
+                r = seal_plain(config, pcrs, &err);
+        else
+                r = err_set(
+                        &err, ERR_CONFIG, 0,
+                        "a plain PCR object cannot be revoked: a copy of it opens again after a reboot and "
+                        "one extend. Add --not-revocable, or use 'avow secret put'");
+        agent_config_free(config);
+        if (r < 0)
+                log_err(&err, "sealing");
+        return r < 0 ? (err.kind == ERR_CONFIG || err.kind == ERR_LIMIT ? 2 : 1) : 0;
+}
+
+/* What the command line says. */
+struct wanted {
+        const char *file;
+        enum mode mode;
+        const char *pcrs; /* MODE_SEAL */
+        bool not_revocable;
+};
+
+static int run(const struct wanted *w)
+{
+        AUTO(mem_free_p) char *real = realpath(w->file, NULL); /* the network half works in another folder */
+        const char *file = real ? real : w->file;
         struct agent_config *config = NULL;
         struct err err = ERR_INIT;
 
@@ -289,34 +320,44 @@ static int run(const char *name, enum mode mode)
                 return 2;
         }
         log_set_level((enum log_level)config->log_level);
-        if (mode == MODE_CHECK)
+        if (w->mode == MODE_CHECK)
                 return check(config);
-        return tpm_half(file, config, mode == MODE_MEASURE);
+        if (w->mode == MODE_SEAL)
+                return seal(config, w->pcrs, w->not_revocable);
+        return tpm_half(file, config, w->mode == MODE_MEASURE);
 }
 
 int main(int argc, char **argv)
 {
         static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-                {"measure-only", no_argument, NULL, 'm'}, {"version", no_argument, NULL, 'V'},
-                {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+                {"config", required_argument, NULL, 'c'},
+                {"check", no_argument, NULL, 'k'},
+                {"measure-only", no_argument, NULL, 'm'},
+                {"version", no_argument, NULL, 'V'},
+                {"seal-pcrs", required_argument, NULL, 's'},
+                {"not-revocable", no_argument, NULL, 'n'},
+                {"help", no_argument, NULL, 'h'},
+                {NULL, 0, NULL, 0},
         };
-        const char *file = AVOW_SYSCONFDIR "/agent.yaml";
-        enum mode mode = MODE_RUN;
+        struct wanted w = {.file = AVOW_SYSCONFDIR "/agent.yaml", .mode = MODE_RUN};
         int c;
 
         log_init("agent", LOG_LEVEL_INFO);
         while ((c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
                 if (c == 'c')
-                        file = optarg;
+                        w.file = optarg;
                 else if (c == 'k')
-                        mode = MODE_CHECK;
+                        w.mode = MODE_CHECK;
                 else if (c == 'm')
-                        mode = MODE_MEASURE;
+                        w.mode = MODE_MEASURE;
+                else if (c == 's')
+                        w.mode = MODE_SEAL, w.pcrs = optarg;
+                else if (c == 'n')
+                        w.not_revocable = true;
                 else if (c == 'V')
                         return puts("avow-agent " PACKAGE_VERSION) < 0;
                 else
                         return print_usage(c == 'h');
         }
-        return optind < argc ? print_usage(false) : run(file, mode);
+        return optind < argc ? print_usage(false) : run(&w);
 }

@@ -42,10 +42,10 @@ static int put_object(const struct target *t, const struct digest *policy, struc
 {
         AUTO(import_blob_done) struct import_blob blob = {0};
         AUTO(buf_free) struct buf pem = {0};
-        struct tss2_key key = {.type = TSS2_SEALED,
-                               .parent = TPM_ENDORSEMENT,
-                               .description = view_str(f->name),
-                               .rsa_parent = pubkey_type(t->ek_key) == PUBKEY_RSA};
+        struct tss2_key key = {
+                .type = TSS2_SEALED,
+                .parent = TPM_ENDORSEMENT,
+        };
         int r = import_blob_make(&t->credential, plain, policy, &blob, err);
 
         if (r < 0)

@@ -47,30 +47,6 @@ static const struct option_row adopt_options[] = {
 };
 #undef AT
 
-/* "sha256:7,15" */
-static int read_selection(const char *text, struct pcr_selection *ret, struct err *err)
-{
-        const char *colon = strchr(text, ':');
-        AUTO(mem_free_p) char *bank = colon ? str_ndup(text, (size_t)(colon - text)) : NULL;
-        uint32_t mask = 0;
-
-        if (!colon || !bank || !digest_by_name(bank, &ret->bank) || ret->bank == DIGEST_SHA1)
-                return err_set(err, ERR_CONFIG, 0, "--pcrs: expected BANK:N,… with sha256, sha384 or sha512");
-        for (const char *at = colon + 1;; at++) {
-                size_t n = strcspn(at, ",");
-                int64_t pcr;
-
-                if (str_parse_int(VIEW(at, n), 0, PCR_COUNT - 1, &pcr, err) < 0)
-                        return err_wrap(err, "--pcrs");
-                mask |= 1u << pcr;
-                at += n;
-                if (!*at)
-                        break;
-        }
-        ret->mask = mask;
-        return 0;
-}
-
 /* The values one after another, ascending. */
 static int read_values(const char *path, const struct pcr_selection *pcrs, struct digest *ret,
                        struct err *err)
@@ -158,7 +134,7 @@ static int adopt(const struct adopt_values *v, char **args, struct secret_file *
                                "sha256:15'): a policy that cannot be rebuilt is refused");
         *f = (struct secret_file){
                 .version = 1, .created_at_ms = clock_now_ms(), .kind = SEALED_PCR, .release_local = true};
-        if (set_scope(v, args[0], args[1], f, err) < 0 || read_selection(v->pcrs, &f->pcrs, err) < 0 ||
+        if (set_scope(v, args[0], args[1], f, err) < 0 || pcr_selection_parse(v->pcrs, &f->pcrs, err) < 0 ||
             read_values(v->values, &f->pcrs, &f->pcr_digest, err) < 0 ||
             read_object(v, &f->object, err) < 0 || secret_owner_open(&v->o, &owner, err) < 0 ||
             owner_make(signer_public(owner.signer), owner.delegation_or_null, &f->scope, &f->owner, err) <

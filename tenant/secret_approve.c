@@ -70,8 +70,7 @@ static int each_of_page(const json_t *doc, held_fn *fn, void *ctx, struct err *e
 static char *page_path(const char *host, const char *after)
 {
         AUTO(mem_free_p)
-        char *escaped = host ? api_escape(host) : NULL,
-             *from = after ? api_escape(after) : NULL;
+        char *escaped = host ? api_escape(host) : NULL, *from = after ? api_escape(after) : NULL;
 
         if ((host && !escaped) || (after && !from))
                 return NULL;

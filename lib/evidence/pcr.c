@@ -126,6 +126,32 @@ char *pcr_selection_text(const struct pcr_selection *sel)
         return text;
 }
 
+int pcr_selection_parse(const char *text, struct pcr_selection *ret, struct err *err)
+{
+        struct pcr_selection sel = {.mask = 0};
+        const char *at = strchr(text, ':');
+        AUTO(mem_free_p)
+        char *bank = at ? str_ndup(text, (size_t)(at - text)) : NULL;
+
+        if (!bank || !digest_by_name(bank, &sel.bank) || sel.bank == DIGEST_SHA1)
+                return err_set(err, ERR_CONFIG, 0, "%s: expected BANK:N,… with sha256, sha384 or sha512",
+                               SHOW(text));
+        do {
+                size_t n = strcspn(++at, ",");
+                int64_t pcr;
+
+                if (str_parse_int(VIEW(at, n), 0, PCR_COUNT - 1, &pcr, err) < 0 || sel.mask >> pcr & 1) {
+                        err_clear(err);
+                        return err_set(err, ERR_CONFIG, 0, "%s: expected numbers of 0 to %d, each once",
+                                       SHOW(text), PCR_COUNT - 1);
+                }
+                sel.mask |= 1u << pcr;
+                at += n;
+        } while (*at);
+        *ret = sel;
+        return 0;
+}
+
 void pcr_selection_put(struct json_out *o, const char *name, const struct pcr_selection *sel)
 {
         json_out_object(o, name);

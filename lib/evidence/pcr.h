@@ -58,6 +58,8 @@ bool pcr_selection_answers(const struct pcr_selection *is_signed, const struct p
 
 /* "sha256:0,1,15" for people; *ret is the caller's (free()). Return: NULL when out of memory. */
 char *pcr_selection_text(const struct pcr_selection *sel) MUST_USE;
+/* "sha256:0,1,15", as people write it (any order, no PCR twice); sha1 is none. Return: 0; -ERR_CONFIG. */
+int pcr_selection_parse(const char *text, struct pcr_selection *ret, struct err *err) MUST_USE;
 /* {"sha256": [0, 1, 15]}, ascending. from: Return: 0; -ERR_FORMAT. to: NULL when out of memory. */
 void pcr_selection_put(struct json_out *o, const char *name, const struct pcr_selection *sel);
 json_t *pcr_selection_to_json(const struct pcr_selection *sel) MUST_USE;

@@ -214,6 +214,28 @@ static void selection_lists(void **state)
         }
 }
 
+static void selections_as_people_write_them(void **state)
+{
+        static const char *const bad[] = {
+                "",           "15",        "sha1:15",     "sha256",    "sha256:",
+                "sha256:24",  "sha256:-1", "sha256:1,",   "sha256:,1", "sha256:1,1",
+                "sha256:1 2", "md5:1",     "sha256:0x0f", "SHA256:1",  "sha256:1:2"};
+        struct err err = ERR_INIT;
+        struct pcr_selection sel;
+
+        (void)state;
+        assert_ok(pcr_selection_parse("sha256:15,0,7", &sel, &err), &err);
+        assert_int_equal(sel.bank, DIGEST_SHA256);
+        assert_int_equal(sel.mask, 1u << 15 | 1u << 7 | 1u);
+        assert_ok(pcr_selection_parse("sha384:23", &sel, &err), &err);
+        assert_int_equal(sel.bank, DIGEST_SHA384);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                POISON(sel);
+                assert_err(pcr_selection_parse(bad[i], &sel, &err), ERR_CONFIG, &err, "expected");
+                assert_poisoned(sel);
+        }
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -225,6 +247,7 @@ int main(void)
                 cmocka_unit_test(values_round_trip),
                 cmocka_unit_test(values_json_refused),
                 cmocka_unit_test(digest_needs_all),
+                cmocka_unit_test(selections_as_people_write_them),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
