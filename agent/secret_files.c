@@ -56,12 +56,17 @@ int secret_files_new(struct secrets *secrets, struct handout *handout, struct se
         return 0;
 }
 
+/* It, and what a crash left of writing it. */
 static void remove_file(const struct secret_files *f, const char *name)
 {
-        AUTO(mem_free_p) char *path = str_fmt("%s/%s", f->dir, name);
+        static const char *const before[] = {"", "."};
 
-        if (path && unlink(path) < 0 && errno != ENOENT)
-                log_error("%s: cannot be removed: %s", SHOW(path), strerror(errno));
+        for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+                AUTO(mem_free_p) char *path = str_fmt("%s/%s%s", f->dir, before[i], name);
+
+                if (path && unlink(path) < 0 && errno != ENOENT)
+                        log_error("%s: cannot be removed: %s", SHOW(path), strerror(errno));
+        }
 }
 
 static void drop_row(struct row *row)

@@ -8,6 +8,7 @@ agent_tests = \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
+	tests/unit/agent/test_store \
 	tests/unit/agent/test_unit_stop \
 	tests/unit/agent/test_wipe
 check_PROGRAMS += $(agent_tests)
@@ -42,3 +43,7 @@ check_PROGRAMS += tests/unit/agent/put_secret
 tests_unit_agent_put_secret_SOURCES = tests/unit/agent/put_secret.c tests/unit/agent/owner_kit.c \
 	tests/unit/agent/owner_kit.h
 tests_unit_agent_put_secret_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_store_SOURCES = tests/unit/agent/test_store.c tests/unit/agent/owner_kit.c \
+	tests/unit/agent/owner_kit.h tests/unit/tpm/swtpm.c
+tests_unit_agent_test_store_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=file_write -Wl,--wrap=file_append
