@@ -46,7 +46,7 @@ int counters_certify(struct counters *c, struct tpm_ak *ak, struct view qualifyi
  * would take more than COUNTERS_RAISE_MAX increments (nothing was done); -ERR_CONFIG without counters;
  * -ERR_TPM.
  */
-#define COUNTERS_RAISE_MAX 4096
+#define COUNTERS_RAISE_MAX 1024 /* approvals are at most 1000 above the floor */
 int counters_raise_floor(struct counters *c, struct tpm *tpm, uint64_t target, struct err *err) MUST_USE;
 
 #endif

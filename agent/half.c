@@ -148,6 +148,11 @@ static void slow(struct half *h, const char *doing)
 
 /* ---- start */
 
+static const char *set_or_not(bool set)
+{
+        return set ? "set" : "not set";
+}
+
 static int look_at_tpm(struct half *h, struct err *err)
 {
         struct tpm_info info;
@@ -165,6 +170,16 @@ static int look_at_tpm(struct half *h, struct err *err)
                             "else "
                             "uses the TPM waits, or clears it with tpm2_dictionarylockout -c",
                             info.lockout_counter);
+        log_with(LOG_LEVEL_INFO,
+                 LOG_FIELDS({"AVOW_TPM_OWNER_AUTH", info.owner_auth_set ? "set" : "empty"},
+                            {"AVOW_TPM_LOCKOUT_AUTH", info.lockout_auth_set ? "set" : "empty"}),
+                 "the TPM's owner password is %s, its lockout password is %s%s",
+                 set_or_not(info.owner_auth_set), set_or_not(info.lockout_auth_set),
+                 info.owner_auth_set && info.lockout_auth_set
+                         ? ""
+                         : ": without them root may undefine counters, clear the TPM and set its clock; that "
+                           "is "
+                           "seen, but not prevented (tpm2_changeauth -c o, -c l; then tpm.owner_auth)");
         if (info.endorsement_auth_set)
                 return err_set(
                         err, ERR_CONFIG, 0,

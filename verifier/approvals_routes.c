@@ -22,6 +22,9 @@
 
 #define PAGE_DEFAULT 50
 #define PAGE_MAX     200
+/* How far a version may be above the floor. Each withdrawal is that many increments of a counter in the TPM,
+ * and the agent makes no more than COUNTERS_RAISE_MAX (agent/counters.h) at once. */
+#define FLOOR_REACH 1000
 
 /* A request that waits for the store. */
 struct approving {
@@ -104,12 +107,18 @@ static bool floor_allows(struct http_request *req, const struct approval *a, str
                 return false;
         }
         if (!host->counters.known)
-                return true;
+                return conflict(req, "floor",
+                                "The host has shown no counters yet: its evidence has to come first.");
         if (a->floor_index != floor->index ||
             !equal_ct(a->floor_name.b, a->floor_name.len, floor->name.b, floor->name.len))
                 return conflict(req, "floor", "It is for another floor counter than this host's.");
         if (a->version < floor->value)
                 return conflict(req, "version", "The host's floor is above its version: it opens nothing.");
+        if (a->version - floor->value > FLOOR_REACH)
+                return conflict(
+                        req, "version",
+                        "Its version is too far above the host's floor: to withdraw it, the TPM would "
+                        "have to count all the way up.");
         return true;
 }
 
