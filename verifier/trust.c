@@ -34,6 +34,8 @@ enum trust trust_of(const struct verifier *v, const struct host *host)
 
         if (host->s.trust.trust != TRUST_TRUSTED)
                 return (enum trust)host->s.trust.trust;
+        if (v->adopting)
+                return TRUST_SUSPENDED;
         return host_suspended(host, &times, clock_now_ms(), loop_now_ms()) ? TRUST_SUSPENDED : TRUST_TRUSTED;
 }
 
@@ -488,6 +490,48 @@ int trust_ask_reinstatement(struct verifier *v, struct host *host, const char *a
         else
                 r = trust_change_dup(&change, &mine, err);
         host_trust_free(&change.trust);
+        return r < 0 ? r : submit(v, host, &mine, done, ctx, err);
+}
+
+/* ---- after a restored backup ---- */
+
+int trust_adopt(struct verifier *v, struct host *host, const struct trust_adoption *x, verifier_done_fn done,
+                void *ctx, struct err *err)
+{
+        static const enum trust trusts[REACTION_N] = {[REACTION_SUSPEND] = TRUST_SUSPENDED,
+                                                      [REACTION_DESTROY] = TRUST_REVOKED,
+                                                      [REACTION_REINSTATE] = TRUST_TRUSTED};
+        static const char reason[] = "known to the registrar from before the database was restored";
+        int64_t now_ms = clock_now_ms();
+        AUTO(mem_free_p)
+        char *detail = str_fmt("{\"revocation\":%lld,\"reaction\":\"%s\",\"signed_by_us\":%s}",
+                               (long long)x->seq, reaction_name(x->reaction), x->payload ? "true" : "false");
+        struct trust_change change = {.payload = x->payload,
+                                      .reaction = reaction_name(x->reaction),
+                                      .issued_at_ms = now_ms,
+                                      .audit = {.time_ms = now_ms,
+                                                .tenant = host->e.tenant,
+                                                .actor = "verifier",
+                                                .action = "trust.adopt",
+                                                .object = host->e.name}};
+        struct trust_change mine = {.payload = NULL};
+        struct host_trust *t = &change.trust;
+        int r;
+
+        if (!detail)
+                return err_nomem(err);
+        change.audit.detail = detail;
+        *t = (struct host_trust){.trust = (int)trusts[x->reaction],
+                                 .seq = x->seq,
+                                 .since_ms = now_ms,
+                                 .epoch = host->s.counters.epoch,
+                                 .reason = (char *)(uintptr_t)reason,
+                                 .jws = x->payload ? (char *)(uintptr_t)x->jws : NULL};
+        if (x->reaction == REACTION_DESTROY && host->s.counters.known) {
+                t->wipe = WIPE_PENDING; /* its proof may be asked for again */
+                t->wipe_by_ms = now_ms + v->settings.wipe_ms;
+        }
+        r = trust_change_dup(&change, &mine, err);
         return r < 0 ? r : submit(v, host, &mine, done, ctx, err);
 }
 

@@ -45,6 +45,17 @@ int trust_ask_reinstatement(struct verifier *v, struct host *host, const char *a
 /* Does HOST's reinstatement wait for a pass over a challenge of seconds? */
 bool trust_wants_challenge(const struct host *host);
 
+/* A host's newest revocation that the database does not know of, from the registrar. */
+struct trust_adoption {
+        int64_t seq;
+        enum reaction reaction;
+        const char *jws;
+        const char *payload; /* what it says, if our own key signed it; NULL: it is believed, and not kept */
+};
+/* HOST's trust becomes what X says. Return: 0 if DONE will be called; -kind. */
+int trust_adopt(struct verifier *v, struct host *host, const struct trust_adoption *x, verifier_done_fn done,
+                void *ctx, struct err *err) MUST_USE;
+
 /* A second person agrees to what POLICY's hold ("": the fleet's) holds. HOLD must be there. */
 int trust_confirm(struct verifier *v, const char *policy, const char *actor, verifier_done_fn done, void *ctx,
                   struct err *err) MUST_USE;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/cert.h"
+#include "verifier/adopt.h"
 #include "verifier/outbox.h"
 #include "verifier/proofs.h"
 #include "verifier/trust.h"
@@ -271,6 +272,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
         if (r >= 0)
                 r = trust_start(v, err);
         if (r >= 0)
+                r = adopt_start(v, err);
+        if (r >= 0)
                 r = outbox_start(v, err);
         return r >= 0 ? load_start(v, err) : r;
 }
@@ -333,10 +336,12 @@ void verifier_done(struct verifier *v)
         v->waits = NULL;
         proofs_stop(v->proofs);
         outbox_stop(v->outbox);
+        adopt_stop(v->adopt);
         http_client_free(v->registrar);
         http_server_free(v->server);
         verifier_db_close(v->db); /* finishes what was submitted: its answers go nowhere, which is fine */
         ops_free(v->ops);
+        adopt_free(v->adopt);
         loop_timer_free(v->sweep);
         loop_timer_free(v->watchdog);
         loop_free(v->loop);

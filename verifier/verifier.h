@@ -42,6 +42,7 @@ struct verifier {
         struct events *events;
         struct waits *waits;
         struct fuse *fuse;
+        struct adopt *adopt; /* NULL: nothing is to be adopted */
         struct proofs *proofs;
         struct outbox *outbox;         /* NULL without a registrar */
         struct http_client *registrar; /* NULL: none configured */
@@ -55,6 +56,7 @@ struct verifier {
         int64_t wall_ms, mono_ms; /* both clocks at the last sweep: a jump shows */
         bool loading;             /* hosts are still being read */
         bool rules_loaded;
+        bool adopting;      /* what was revoked since the backup is not known: nobody is trusted */
         bool holds_unknown; /* what the fuse held before the start is not read yet */
 };
 

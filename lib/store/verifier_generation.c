@@ -23,6 +23,7 @@ struct generation {
         const char *path;
         bool restored;
         int64_t now_s, seq_floor;
+        bool adopting;
         char id[UUID_TEXT_BYTES];    /* in the database; "": none */
         char fresh[UUID_TEXT_BYTES]; /* what it becomes */
 };
@@ -121,9 +122,18 @@ static int raise_floor(struct store_conn *c, struct generation *g, struct err *e
                                "INSERT INTO meta (name, value) VALUES ('revocation_floor', $1)"
                                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                                STORE_ARGS(STORE_T(text)), err);
+                if (r >= 0)
+                        r = store_exec(c,
+                                       "INSERT INTO meta (name, value) VALUES ('adopt', '1')"
+                                       " ON CONFLICT (name) DO NOTHING",
+                                       STORE_NO_ARGS, err);
                 if (r < 0)
                         return r;
         }
+        r = vreq_any(c, "SELECT 1 FROM meta WHERE name = 'adopt'", STORE_NO_ARGS, err);
+        if (r < 0)
+                return r;
+        g->adopting = r > 0;
         g->seq_floor = 0;
         r = store_query(c, "SELECT value FROM meta WHERE name = 'revocation_floor'", STORE_NO_ARGS,
                         read_floor, g, err);
@@ -157,6 +167,7 @@ int verifier_db_generation(struct verifier_db *db, const char *path, bool *ret_r
         if (r >= 0)
                 *ret_restored = g.restored;
         db->seq_floor = g.seq_floor;
+        db->adopting = r >= 0 && g.adopting;
         return r;
 }
 
@@ -176,6 +187,30 @@ int verifier_db_generation_renew(struct verifier_db *db, const char *path, verif
 
         if (vreq_new(db, STORE_DURABLE, NULL, NULL, body_renew, vreq_tell_done, ctx, &q, err) < 0 ||
             COPY_TEXTS(err, {path, &q->words}) < 0)
+                return -ERR_NOMEM;
+        q->fn.done = done;
+        return vreq_submit(&q);
+}
+
+bool verifier_db_adopting(const struct verifier_db *db)
+{
+        return db->adopting;
+}
+
+static int body_adopted(struct vreq *q, struct store_conn *c, struct err *err)
+{
+        int r = store_exec(c, "DELETE FROM meta WHERE name = 'adopt'", STORE_NO_ARGS, err);
+
+        (void)q;
+        return r < 0 ? r : 0;
+}
+
+int verifier_db_adopted(struct verifier_db *db, verifier_done_fn done, void *ctx, struct err *err)
+{
+        AUTO(vreq_free_p)
+        struct vreq *q = NULL;
+
+        if (vreq_new(db, STORE_DURABLE, NULL, NULL, body_adopted, vreq_tell_done, ctx, &q, err) < 0)
                 return -ERR_NOMEM;
         q->fn.done = done;
         return vreq_submit(&q);

@@ -17,6 +17,9 @@
  */
 int verifier_db_generation(struct verifier_db *db, const char *path, bool *ret_restored,
                            struct err *err) MUST_USE;
+/* Is it not done yet to ask for what was revoked since the backup? From a restore until _adopted. */
+bool verifier_db_adopting(const struct verifier_db *db);
+int verifier_db_adopted(struct verifier_db *db, verifier_done_fn done, void *ctx, struct err *err) MUST_USE;
 /* A new id in both. DONE may be NULL. Return: 0 if DONE will be called; -ERR_NOMEM. */
 int verifier_db_generation_renew(struct verifier_db *db, const char *path, verifier_done_fn done, void *ctx,
                                  struct err *err) MUST_USE;

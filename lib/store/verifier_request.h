@@ -21,6 +21,7 @@ struct verifier_db {
         struct store *store;
         const struct audit_key *audit_key;
         char id[VERIFIER_ID_CHARS + 1];
+        bool adopting;         /* revocations since a backup are not adopted yet */
         int64_t seq_floor;     /* no revocation has a lower number from now on */
         int64_t history_bytes; /* of all hosts; the writer's thread alone */
         bool history_counted;
