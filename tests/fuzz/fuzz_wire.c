@@ -7,9 +7,11 @@
  */
 #include "fuzz/fuzz.h"
 #include "wire/attestation.h"
+#include "wire/ear.h"
 #include "wire/envelope.h"
 #include "wire/problem.h"
 #include "wire/registration.h"
+#include "wire/release.h"
 #include "wire/retry.h"
 #include "wire/session.h"
 #include "wire/v2host.h"
@@ -70,6 +72,14 @@ DECODE(envelope, struct wire_envelope, wire_envelope_decode, wire_envelope_done)
 DECODE(problem, struct wire_problem, wire_problem_decode, wire_problem_done)
 DECODE(v2_add, struct wire_v2_add, wire_v2_add_decode, wire_v2_add_done)
 
+ROUND_TRIP(release_request, struct wire_release_request, wire_release_request_decode,
+           wire_release_request_encode(&m, &out, &err), KEEP)
+ROUND_TRIP(release_challenge, struct wire_release_challenge, wire_release_challenge_decode,
+           wire_release_challenge_encode(&m, &out, &err), KEEP)
+DECODE(release_answer, struct wire_release_answer, wire_release_answer_decode, wire_release_answer_done)
+DECODE(ear_claims, struct wire_ear, wire_ear_decode, wire_ear_done)
+DECODE(ear_keys, struct wire_ear_keys, wire_ear_keys_parse, wire_ear_keys_done)
+
 static void blob(struct view v)
 {
         struct err err = ERR_INIT;
@@ -101,11 +111,32 @@ static void headers(struct view v)
         free(s);
 }
 
+/* New ones go to the end: the corpus names them by their place. */
 static void (*const decoders[])(struct view v) = {
-        session_request, session_challenge, session_proof, session_result, capabilities, request,
-        evidence,        outcome,           wait_answer,   registration,   names,        record,
-        versions,        envelope,          problem,       v2_add,         blob,         activation,
+        session_request,
+        session_challenge,
+        session_proof,
+        session_result,
+        capabilities,
+        request,
+        evidence,
+        outcome,
+        registration,
+        names,
+        record,
+        versions,
+        envelope,
+        problem,
+        v2_add,
+        blob,
+        activation,
         headers,
+        wait_answer,
+        release_request,
+        release_challenge,
+        release_answer,
+        ear_claims,
+        ear_keys,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
