@@ -197,9 +197,9 @@ static void on_put_room(void *ctx, enum store_outcome outcome, const struct veri
                 reply_failure(k->req, e, "keeping a secret");
         else if (!has_room(set, k->name, strlen(k->text), &k->is_new))
                 http_answer_problem(k->req, 409, NULL,
-                                    "The host has as many secrets as it can (%d, %u MiB with its approvals): "
+                                    "The host has as many secrets as it can (%d, %u KiB with its approvals): "
                                     "remove some first.",
-                                    SECRETS_PER_HOST, SECRETS_BYTES_TOTAL >> 20);
+                                    SECRETS_PER_HOST, SECRETS_BYTES_TOTAL >> 10);
         else if (verifier_db_secret_put(k->v->db, NULL, k->host, k->name, k->version, k->text, &k->entry,
                                         on_put_done, k, &err) < 0)
                 reply_failure(k->req, &err, "keeping a secret");
