@@ -404,26 +404,34 @@ int64_t half_turn(struct half *h, int64_t mono_ms)
         return secrets_ms < due_ms ? secrets_ms : due_ms;
 }
 
-int half_reload(struct half *h, struct agent_config *new, struct err *err)
+/* All of a reload that can fail. */
+static int prepare(struct half *h, const struct agent_config *config, struct inventory **ret, struct err *err)
 {
-        AUTO(agent_config_free_p) struct agent_config *config = new;
-        AUTO(inventory_free_p) struct inventory *inventory = NULL;
-        struct agent_config *old;
-        struct inventory *other;
         int r = agent_config_check_reload(h->config, config, err);
 
         if (r >= 0)
                 r = half_secrets_configure(h, config, err);
         if (r >= 0)
                 r = half_trust_configure(h, config, err);
-        if (r < 0)
+        if (r < 0 || h->state != PRIVSEP_STATE_READY)
                 return r;
-        if (h->state == PRIVSEP_STATE_READY) {
-                r = inventory_new(config, &h->used, &inventory, err);
-                if (r >= 0)
-                        r = inventory_start(inventory, h->log, h->tpm, err);
-                if (r < 0)
-                        return r;
+        r = inventory_new(config, &h->used, ret, err);
+        return r < 0 ? r : inventory_start(*ret, h->log, h->tpm, err);
+}
+
+int half_reload(struct half *h, struct agent_config *new, struct err *err)
+{
+        AUTO(agent_config_free_p) struct agent_config *config = new;
+        AUTO(inventory_free_p) struct inventory *inventory = NULL;
+        struct agent_config *old;
+        struct inventory *other;
+        struct err other_err = ERR_INIT;
+        int r = prepare(h, config, &inventory, err);
+
+        if (r < 0) {
+                if (half_secrets_configure(h, h->config, &other_err) < 0) /* its files as before */
+                        log_err(&other_err, "secrets as files");
+                return r;
         }
         old = h->config;
         other = h->inventory;

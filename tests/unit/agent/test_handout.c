@@ -314,6 +314,53 @@ static void another_owner_is_nobody_here(void **state)
         write_config("");
 }
 
+/* A reload that is refused leaves files as they were: those of the old rows, none of the new ones. */
+static void a_refused_reload_moves_no_file(void **state)
+{
+        struct world *w = *state;
+        struct agent_config *config = NULL;
+        struct err err = ERR_INIT;
+        char extra[256], shm[64], file[96], other[96];
+        struct stat st;
+
+        (void)snprintf(shm, sizeof(shm), "/dev/shm/%s", dir + strlen("/tmp/"));
+        (void)snprintf(file, sizeof(file), "%s/db", shm);
+        (void)snprintf(other, sizeof(other), "%s/key", shm);
+        half_free(w->half);
+        (void)snprintf(extra, sizeof(extra),
+                       "secrets: {dir: %s, acl: [{secret: db, uid: %u, uid_only: true, file: true}]}", shm,
+                       (unsigned)getuid());
+        write_config(extra);
+        w->half = w->kit.half = half_up();
+        give_one(w, "db", "in memory", true);
+        turn(w);
+        turn(w);
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0400);
+        (void)snprintf(extra, sizeof(extra),
+                       "secrets: {dir: %s, acl: [{secret: key, uid: %u, uid_only: true, file: true}]}\n"
+                       "verifier: {peer: keylime}",
+                       shm, (unsigned)getuid());
+        write_config(extra);
+        assert_ok(agent_config_load(config_file, &config, &err), &err);
+        assert_err(half_reload(w->half, config, &err), ERR_CONFIG, &err, "verifier.peer");
+        turn(w);
+        turn(w);
+        assert_int_equal(stat(file, &st), 0);
+        assert_false(file_exists(other));
+        secrets_refuse(w->half->secrets, "this host is suspended");
+        assert_false(file_exists(file));
+        secrets_admit(w->half->secrets);
+        turn(w);
+        turn(w);
+        assert_true(file_exists(file));
+        half_free(w->half);
+        assert_false(file_exists(file));
+        assert_int_equal(rmdir(shm), 0);
+        write_config("");
+        w->half = w->kit.half = half_up();
+}
+
 /* ---- with a release */
 
 static struct privsep_wanted wanted(struct world *w, struct wire_release_request *ret)
@@ -542,6 +589,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(large_ones_and_plain_ones, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_not_approved_stays_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(another_owner_is_nobody_here, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_refused_reload_moves_no_file, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_release_opens_for_all_who_wait, setup, teardown),
                 cmocka_unit_test_setup_teardown(releases_of_others_open_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_refusal_reaches_who_asked, setup, teardown),
