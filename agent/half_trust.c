@@ -155,7 +155,8 @@ static int64_t look_at_silence(struct half *h, int64_t mono_ms)
         struct err err = ERR_INIT;
         struct tpm_counters now;
 
-        if (limit == 0 || !h->config->verifier.url || h->state != PRIVSEP_STATE_READY) {
+        if (limit == 0 || !h->config->verifier.url || h->config->peer != AGENT_PEER_AVOW ||
+            h->state != PRIVSEP_STATE_READY) {
                 if (limit == 0)
                         set_silent(h, false);
                 return INT64_MAX;
@@ -252,6 +253,8 @@ int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct
                 return err_set(err, ERR_TPM, 0, "the TPM went away in the wipe");
         t = tpm_of(h);
         r = wipe_prove(h->wipe, &t, m.nonce, out, err);
+        if (r == 0 && m.nonce.len && wipe_unfinished(h->wipe))
+                return err_set(err, ERR_IO, 0, "the wipe is not done yet");
         return r < 0 ? r : 0;
 }
 

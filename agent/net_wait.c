@@ -45,8 +45,9 @@ struct net_waiter {
         struct net_backoff poll_backoff;
 
         /* the TPM half */
-        bool due[N_QUESTIONS]; /* to be asked */
-        bool asked;            /* ASKING waits for its answer */
+        bool due[N_QUESTIONS];   /* to be asked */
+        bool later[N_QUESTIONS]; /* due, but not before ask_timer: the others need not wait for it */
+        bool asked;              /* ASKING waits for its answer */
         enum question asking;
         struct net_backoff ask_backoff;
         char *keys;
@@ -205,7 +206,7 @@ static void ask(struct net_waiter *w)
         struct err err = ERR_INIT;
         int q;
 
-        for (q = 0; q < N_QUESTIONS && !w->due[q]; q++)
+        for (q = 0; q < N_QUESTIONS && (!w->due[q] || w->later[q]); q++)
                 ;
         if (w->asked || q == N_QUESTIONS)
                 return;
@@ -225,21 +226,24 @@ static void ask(struct net_waiter *w)
 
 static void on_ask_timer(void *ctx)
 {
-        ask(ctx);
+        struct net_waiter *w = ctx;
+
+        memset(w->later, 0, sizeof(w->later));
+        ask(w);
 }
 
 static void ask_again(struct net_waiter *w, enum question q)
 {
-        w->due[q] = true;
+        w->due[q] = w->later[q] = true;
         loop_timer_start(w->ask_timer, next_ms(&w->ask_backoff));
+        ask(w);
 }
 
 /* Return: false if it is to be asked again. */
 static bool took_order(struct net_waiter *w, struct view proof)
 {
         if (proof.len == 0)
-                return !w->has_nonce; /* with it there may be one yet: a step of the wipe is tried again there
-                                       */
+                return true; /* nothing to prove; while a wipe goes on, the TPM half says so instead */
         buf_reset(&w->proof);
         buf_put_view(&w->proof, proof);
         if (!buf_ok(&w->proof)) {
@@ -310,6 +314,7 @@ void net_wait_told(struct net_waiter *w, const struct wire_meta *meta)
         w->proven = false;
         buf_reset(&w->proof);
         w->due[ORDER] = true;
+        w->later[ORDER] = false;
         w->ask_backoff.failures = 0;
         ask(w);
 }

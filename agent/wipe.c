@@ -187,7 +187,8 @@ static int make_journal(const struct wipe *w, const struct revocation_order *o, 
                                    .seq = o->seq,
                                    .reaction = o->reaction,
                                    .nv_index = o->nv_index,
-                                   .epoch = o->epoch};
+                                   .epoch = o->epoch,
+                                   .reset_count = o->reset_count};
         (void)snprintf(j->id, sizeof(j->id), "%s", o->id);
         (void)snprintf(j->host, sizeof(j->host), "%s", o->host);
         (void)snprintf(j->verifier, sizeof(j->verifier), "%s", o->verifier);

@@ -62,6 +62,7 @@ static int read_order(const json_t *doc, struct wipe_journal *j, struct err *err
             json_get_str(doc, "reaction", &reaction, err) < 0 ||
             json_get_int(doc, "nv_index", 0, UINT32_MAX, &index, err) < 0 ||
             json_get_int(doc, "epoch", 0, INT64_MAX, &epoch, err) < 0 ||
+            json_get_int(doc, "reset_count", REVOCATION_NO_RESET, UINT32_MAX, &j->reset_count, err) < 0 ||
             json_get_base64(doc, "counter_key", SPKI_MAX, &j->counter_key, err) < 0)
                 return -(int)err->kind;
         if (!reaction_by_name(reaction, &j->reaction))
@@ -173,6 +174,7 @@ int wipe_journal_write(const char *path, const struct wipe_journal *j, struct er
         json_out_str(&o, "reaction", reaction_name(j->reaction));
         json_out_int(&o, "nv_index", j->nv_index);
         json_out_int(&o, "epoch", (int64_t)j->epoch);
+        json_out_int(&o, "reset_count", j->reset_count);
         json_out_base64(&o, "counter_key", VIEW_BUF(&j->counter_key));
         json_out_array(&o, "done");
         for (size_t i = 0; i < WIPE_N_STEPS; i++)

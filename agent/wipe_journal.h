@@ -23,6 +23,7 @@ struct wipe_journal {
         enum reaction reaction;
         uint32_t nv_index;
         uint64_t epoch;
+        int64_t reset_count;    /* of the boot that the order was given in, or REVOCATION_NO_RESET */
         struct buf counter_key; /* SPKI */
         unsigned done;          /* bits of enum wipe_step */
         struct wipe_notes copied_out, not_destroyed;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Making the proof. Counter and register are stated in one boot and over the registrar's nonce, so an old
- * proof is none. After a reboot the register is empty again; the record is extended once more, because a
- * session that is opened in this boot must not be what the wipe missed.
+ * proof is none. In a later boot than the order's the register need not hold the record: no session of before
+ * lives, and those that were opened since met the new epoch; so a host that is asked for its proof again and
+ * again boots with the registers that its secrets are approved for. Where the order names no boot, the record
+ * is extended once more.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +99,19 @@ static int make(struct wipe *w, const struct wipe_tpm *t, struct wipe_proof *p, 
         return buf_ok(&p->ak) && p->revocation ? 0 : err_nomem(err);
 }
 
+static int record_again(const struct wipe *w, const struct wipe_tpm *t, struct err *err)
+{
+        struct tpm_counters now;
+        int r;
+
+        if (pcr_log_revoked(t->log, w->j.verifier, w->j.id))
+                return 0;
+        r = tpm_clock_read(t->tpm, &now, err);
+        if (r < 0 || (w->j.reset_count != REVOCATION_NO_RESET && (int64_t)now.reset > w->j.reset_count))
+                return r;
+        return pcr_log_revoke(t->log, t->tpm, w->j.verifier, w->j.id, err);
+}
+
 int wipe_prove(struct wipe *w, const struct wipe_tpm *t, struct view nonce, struct buf *ret, struct err *err)
 {
         const unsigned wanted = 1u << WIPE_EXTEND | 1u << WIPE_INCREMENT | 1u << WIPE_FORGET;
@@ -111,8 +126,7 @@ int wipe_prove(struct wipe *w, const struct wipe_tpm *t, struct view nonce, stru
         if (!p)
                 return err_nomem(err);
         memcpy(p->nonce, nonce.p, nonce.len);
-        if (!pcr_log_revoked(t->log, w->j.verifier, w->j.id))
-                r = pcr_log_revoke(t->log, t->tpm, w->j.verifier, w->j.id, err);
+        r = record_again(w, t, err);
         if (r >= 0)
                 r = make(w, t, p, err);
         if (r >= 0)

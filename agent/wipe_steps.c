@@ -17,6 +17,8 @@
 #define INCREMENTS_MAX 4096  /* that a counter below the order's epoch is brought on by */
 #define STOP_MS        20000 /* for asking that all units be stopped: the watchdog waits longer */
 
+/* In the boot of the increment and before it, whatever was extended in an earlier one: a session that was
+ * validated since then must not outlive the increment. */
 static int extend(struct wipe *w, const struct wipe_tpm *t, struct err *err)
 {
         if (pcr_log_revoked(t->log, w->j.verifier, w->j.id))
@@ -165,6 +167,8 @@ int wipe_go_on(struct wipe *w, const struct wipe_tpm *t, struct err *err)
         unsigned left = w->j.jws ? wipe_steps_of(w->j.reaction) & ~w->j.done : 0;
         struct err first = ERR_INIT;
 
+        if (left >> WIPE_INCREMENT & 1)
+                left |= 1u << WIPE_EXTEND;
         if (w->behind)
                 wipe_note(w);
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {

@@ -199,7 +199,7 @@ static void a_wipe_stops_what_has_copies(void **state)
         jws = wipe_host_order(h, "destroy", 2);
         assert_int_equal(wipe_host_tell(h, jws, true, &out), PRIVSEP_OK);
         asked_for("stubborn.service replace\nshop.service replace\n");
-        wipe_host_judge(h, VIEW_BUF(&out), HOST "/2");
+        assert_true(wipe_host_judge(h, VIEW_BUF(&out), HOST "/2"));
         assert_ok(wipe_proof_decode(VIEW_BUF(&out), &p, &err), &err);
         assert_int_equal(p->copied_out.n, 4);
         assert_string_equal(p->copied_out.v[1].what, "shop.service");

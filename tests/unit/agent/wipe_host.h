@@ -34,6 +34,7 @@ struct words {
         int64_t seq;
         uint64_t epoch;
         const struct key *key;
+        bool names_boot; /* reset_count: this boot's */
 };
 char *wipe_host_sign(struct half *h, const struct words *w);
 /* One of the verifier's for this host as it is. */
@@ -41,8 +42,8 @@ char *wipe_host_order(struct half *h, const char *reaction, int64_t seq);
 
 /* Hands it to the TPM half; what was answered is in RET. */
 enum privsep_result wipe_host_tell(struct half *h, const char *jws, bool with_nonce, struct buf *ret);
-/* Judges a proof as a verifier would. */
-void wipe_host_judge(struct half *h, struct view text, const char *id);
+/* Judges a proof as a verifier would. Return: is the record in the register? */
+bool wipe_host_judge(struct half *h, struct view text, const char *id);
 /* Tells, and the proof proves. */
 void wipe_host_proves(struct half *h, const char *jws, const char *id);
 
