@@ -129,12 +129,11 @@ static void set_silent(struct half *h, bool silent)
                          "the verifier has taken no evidence for %s (fail_closed_after): unsealed copies are "
                          "dropped, and no secret is handed out until it does",
                          clock_format_duration(h->config->fail_closed_ms, text));
-                secrets_refuse(h->secrets, "the verifier has not been heard for too long");
         } else {
                 log_info("the verifier is heard again%s",
                          wipe_reason(h->wipe) ? "" : ": secrets are handed out");
-                half_trust_settle(h);
         }
+        half_trust_settle(h);
 }
 
 void half_trust_settle(struct half *h)
