@@ -271,8 +271,13 @@ static int run_list(const struct session *s, const void *values, int n_args, cha
         (void)values;
         if (r >= 0 && n_args == 0)
                 r = secret_each(api, NULL, add_summary, list, err);
-        for (int i = 0; r >= 0 && i < n_args; i++)
+        if (r >= 0 && n_args == 0)
+                r = secret_mark_local(api, NULL, list, err);
+        for (int i = 0; r >= 0 && i < n_args; i++) {
                 r = secret_each(api, args[i], add_summary, list, err);
+                if (r >= 0)
+                        r = secret_mark_local(api, args[i], list, err);
+        }
         if (r >= 0)
                 r = secret_print_list(s, doc, err);
         return r < 0 ? r : ANSWER_DONE;

@@ -102,6 +102,37 @@ static int each_approval(struct api *api, const char *host, held_fn *fn, void *c
         return 0;
 }
 
+static bool is_text(const json_t *j, const char *name, const char *text)
+{
+        const char *is = json_string_value(json_object_get(j, name));
+
+        return is && strcmp(is, text) == 0;
+}
+
+static int mark(void *ctx, const struct held *h, struct err *err)
+{
+        const struct approval *a = &h->approval;
+        json_t *list = ctx, *j;
+        size_t i;
+
+        if (a->release_key || strcmp(h->state, "withdrawn") == 0)
+                return 0;
+        json_array_foreach (list, i, j) {
+                if (!is_text(j, "host", a->scope.host) || !is_text(j, "class", a->scope.class) ||
+                    !is_text(j, "tenant", a->scope.tenant) || !is_text(j, "release", "verifier"))
+                        continue;
+                if (json_set_str(j, "release", "local") |
+                    json_set_str(j, "note", "not protected against root: an approval of its class is local"))
+                        return err_nomem(err);
+        }
+        return 0;
+}
+
+int secret_mark_local(struct api *api, const char *host, json_t *list, struct err *err)
+{
+        return each_approval(api, host, mark, list, err);
+}
+
 static json_t *approval_summary(const struct approval *a, const char *state)
 {
         AUTO(json_free_p) json_t *j = json_object();

@@ -67,6 +67,13 @@ int secret_seal_to(const struct session *s, const char *host, const struct secre
 json_t *secret_summary(const struct secret_file *f, int64_t epoch) MUST_USE;
 int secret_print_list(const struct session *s, const json_t *doc, struct err *err) MUST_USE;
 
+/*
+ * In a list of summaries: an approval without the verifier's release opens every secret of its class,
+ * whatever the secret's own document says, so such secrets are shown as local (SR-1). HOST NULL: of all
+ * hosts.
+ */
+int secret_mark_local(struct api *api, const char *host, json_t *list, struct err *err) MUST_USE;
+
 /* TEXT and a line's end to a file (0644) or, with NULL, to standard output. */
 int secret_write(const char *path, struct buf *text, struct err *err) MUST_USE;
 

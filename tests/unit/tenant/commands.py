@@ -594,6 +594,17 @@ class Secrets(Case):
         self.verifier.routes[("GET", "/avow/v1/hosts/web-1/secrets")] = 200, {
             "schema": "avow.secrets/1", "host": "web-1", "secrets": list(documents), "epoch": epoch,
             "floor": {"value": 1, "target": 0}}
+        self.verifier.routes[("GET", "/avow/v1/approvals")] = 200, {"approvals": [], "next": None}
+
+    def test_a_local_approval_shows_in_the_list(self):
+        for state, release in (("active", "local"), ("pending", "local"), ("withdrawn", "verifier")):
+            self.keep(self.document("secret"))
+            self.verifier.routes[("GET", "/avow/v1/approvals")] = 200, {
+                "approvals": [{"state": "active", "document": self.document("approval")},
+                              {"state": state, "document": self.document("approval-local")}], "next": None}
+            listed = self.json("secret", "list", "web-1")["secrets"][0]
+            self.assertEqual(listed["release"], release)
+            self.assertEqual("not protected against root" in (listed["note"] or ""), release == "local")
 
     def test_list(self):
         self.verifier.routes[("GET", "/avow/v1/hosts")] = lambda q, b: (200, {
