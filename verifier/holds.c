@@ -108,16 +108,16 @@ static void check(struct verifier *v, const char *policy, const char *pushed_by,
 bool holds_destroy(struct verifier *v, const struct host *host, int64_t at_ms, int64_t now_ms)
 {
         const char *policy = policy_of(host), *pushed_by;
-        /* it counts from its first failure: many that fail one by one, with a long delay, blow no fuse */
-        int64_t since_ms = host->s.trust.failed_at_ms ? host->s.trust.failed_at_ms : now_ms;
+        /* it counts when that is first asked for: many that fail one by one, with a long delay, blow no fuse
+         */
+        bool first = host->s.trust.destroy_at_ms == 0;
         struct err err = ERR_INIT;
 
         if (at_ms == INT64_MAX || !policy)
                 return false;
         pushed_by = ruleset_pushed_by(host->rules);
-        if (now_ms - since_ms <= v->settings.fuse.within_ms &&
-            (fuse_note(v->fuse, policy, host->e.name, since_ms, &err) < 0 ||
-             fuse_note(v->fuse, FLEET, host->e.name, since_ms, &err) < 0))
+        if (first && (fuse_note(v->fuse, policy, host->e.name, now_ms, &err) < 0 ||
+                      fuse_note(v->fuse, FLEET, host->e.name, now_ms, &err) < 0))
                 return true;
         check(v, policy, pushed_by, ruleset_hosts(host->rules), now_ms);
         check(v, FLEET, pushed_by, hosts_count(v->hosts), now_ms);

@@ -44,12 +44,14 @@ bool react_wiped_enough(const struct host_trust *t, bool has_counters, uint64_t 
 int64_t react_destroy_at_ms(const struct react_input *in)
 {
         const struct host_trust *was = in->was;
-        int64_t first_ms = was->failed_at_ms ? was->failed_at_ms : in->now_ms, at_ms = NEVER;
+        int64_t at_ms = NEVER;
 
         if (in->verdict != VERDICT_FAIL || !in->enforced || was->trust == TRUST_REVOKED)
                 return NEVER;
+        /* from when it is first asked for: a policy that begins to ask finds hosts that failed long ago, and
+         * the fuse needs the delay to count them */
         if (in->on_fail.destroy)
-                at_ms = first_ms + in->on_fail.destroy_after_ms;
+                at_ms = in->now_ms + in->on_fail.destroy_after_ms;
         if (in->on_fail.destroy_now & (1u << in->worst))
                 at_ms = in->now_ms < at_ms ? in->now_ms : at_ms;
         /* what was to be destroyed earlier does not gain time by another finding */

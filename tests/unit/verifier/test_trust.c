@@ -92,6 +92,12 @@ static void destroy_after_its_delay(void **state)
         assert_reaction(evidence(&t, PASS(.now_ms = NOW + LONG - 1)), REACTION_REINSTATE);
         assert_outcome(passing_time(&t, (struct react_input){.on_fail = destroys, .now_ms = NOW + 2 * LONG}),
                        REACT_NOTHING);
+        /* a policy that begins to ask for it finds a host that failed long ago: the delay begins then */
+        t = (struct host_trust){.trust = TRUST_TRUSTED};
+        assert_reaction(evidence(&t, FAIL(.on_fail = suspends)), REACTION_SUSPEND);
+        assert_outcome(evidence(&t, FAIL(.on_fail = destroys, .now_ms = NOW + 9 * LONG)), REACT_NOTE);
+        assert_int_equal(t.destroy_at_ms, NOW + 10 * LONG);
+        assert_reaction(evidence(&t, PASS(.now_ms = NOW + 10 * LONG - 1)), REACTION_REINSTATE);
         /* and so does another policy that was pushed meanwhile */
         assert_reaction(evidence(&t, FAIL(.on_fail = destroys)), REACTION_SUSPEND);
         assert_outcome(passing_time(&t, (struct react_input){.on_fail = suspends, .now_ms = NOW + LONG}),
