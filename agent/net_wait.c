@@ -60,6 +60,7 @@ struct net_waiter {
         /* the proof */
         struct buf proof;
         bool proven; /* the verifier has it, or does not want this one */
+        bool said;   /* that it has it */
         struct net_backoff post_backoff;
 };
 
@@ -136,7 +137,10 @@ static void posted(struct net_waiter *w, const struct http_response *res)
         bool told;
 
         w->proven = true;
+        if (res->status == 200 && w->said)
+                return;
         if (res->status == 200) {
+                w->said = true;
                 log_info("the verifier has the proof that this host's secrets are destroyed");
                 return;
         }
@@ -311,7 +315,7 @@ void net_wait_told(struct net_waiter *w, const struct wire_meta *meta)
         w->jws = jws;
         w->has_nonce = meta->has_nonce;
         memcpy(w->nonce, meta->nonce, sizeof(w->nonce));
-        w->proven = false;
+        w->proven = w->said = false;
         buf_reset(&w->proof);
         w->due[ORDER] = true;
         w->later[ORDER] = false;
@@ -411,8 +415,8 @@ void net_wait_session(struct net_waiter *w, const char *keys)
         }
         w->session = true;
         w->n_sessions++;
-        if (w->jws && !w->proven)
-                w->due[ORDER] = true; /* with other keys it may be good now */
+        /* with other keys it may be good now; and a verifier whose database was put back lost its proof */
+        w->due[ORDER] = w->jws != NULL;
         ask(w);
         poll_in(w, 0);
         post(w);

@@ -5,9 +5,9 @@
  * would say the same is held back for a while, then 304. So nothing is acknowledged, nothing is remembered of
  * a poll but its connection, and whatever is lost on the way (an answer, this program) is told the next time.
  *
- * Limits: one poll for each host, a second one ends the first; and half of all connections, so that hosts
- * that wait cannot shut out hosts that attest. Who finds no room is told when to come again, and hears with
- * its next heartbeat.
+ * Limits: one poll for each host, a second one ends the first; half of all connections, and a quarter of
+ * those that one address may have, so that hosts that wait cannot shut out hosts that attest. Who finds no
+ * room is told when to come again, its connection ends, and it hears with its next heartbeat.
  */
 #include "verifier/wait.h"
 
@@ -36,13 +36,20 @@ struct waiter {
         struct http_request *req;
         struct loop_timer *timer;
         char host[WIRE_HOST_MAX + 1];
+        char source[46];
         char etag[ETAG_CHARS + 1]; /* what it knows */
 };
 
 struct waits {
         struct verifier *v;
-        struct map by_host;
-        size_t max;
+        struct map by_host, by_source; /* the latter: struct crowd */
+        size_t max, max_of_source;
+        struct metric_series *held;
+};
+
+/* How many wait at one address. */
+struct crowd {
+        size_t n;
 };
 
 void wait_meta(const struct host *host, struct wire_meta *ret)
@@ -77,9 +84,36 @@ void wait_meta_short(const struct host *host, int64_t now_ms, struct wire_meta *
 static void waiter_free(void *value)
 {
         struct waiter *w = value;
+        struct crowd *crowd = map_get(&w->waits->by_source, w->source);
 
+        if (crowd && --crowd->n == 0)
+                (void)map_remove(&w->waits->by_source, w->source);
         loop_timer_free(w->timer);
         free(w);
+}
+
+/* One more at the address of W. */
+static int join_crowd(struct waiter *w, struct err *err)
+{
+        struct crowd *crowd = map_get(&w->waits->by_source, w->source);
+
+        if (!crowd) {
+                crowd = mem_zalloc(1, sizeof(*crowd));
+                if (!crowd || map_put(&w->waits->by_source, w->source, crowd) < 0) {
+                        free(crowd);
+                        w->source[0] = '\0'; /* it is in none */
+                        return err_nomem(err);
+                }
+        }
+        crowd->n++;
+        return 0;
+}
+
+static bool has_room(const struct waits *waits, const char *source)
+{
+        const struct crowd *crowd = map_get(&waits->by_source, source);
+
+        return map_count(&waits->by_host) < waits->max && (!crowd || crowd->n < waits->max_of_source);
 }
 
 /* Takes the poll of HOST out, for its answer. Return: NULL if there is none. */
@@ -90,6 +124,7 @@ static struct http_request *take(struct waits *waits, const char *host)
 
         if (w)
                 waiter_free(w);
+        metric_set(waits->held, (int64_t)map_count(&waits->by_host));
         return req;
 }
 
@@ -169,13 +204,15 @@ static int hold(struct waits *waits, struct http_request *req, const char *host,
         w->waits = waits;
         w->req = req;
         (void)snprintf(w->host, sizeof(w->host), "%s", host);
+        (void)snprintf(w->source, sizeof(w->source), "%s", http_request_peer(req)->source);
         (void)snprintf(w->etag, sizeof(w->etag), "%s", etag);
-        if (loop_timer_new(waits->v->loop, on_time, w, &w->timer, err) < 0 ||
+        if (join_crowd(w, err) < 0 || loop_timer_new(waits->v->loop, on_time, w, &w->timer, err) < 0 ||
             map_put(&waits->by_host, host, w) < 0) {
                 waiter_free(w);
                 return err_nomem(err);
         }
         loop_timer_start(w->timer, WAIT_MS);
+        metric_set(waits->held, (int64_t)map_count(&waits->by_host));
         return 0;
 }
 
@@ -204,8 +241,9 @@ static void on_wait(struct http_request *req, void *ctx)
                 answer_news(req, &body, etag);
                 return;
         }
-        if (map_count(&v->waits->by_host) >= v->waits->max) {
+        if (!has_room(v->waits, http_request_peer(req)->source)) {
                 http_answer_retry_after(req, RETRY_MS);
+                http_answer_close(req);
                 answer_same(req, etag);
                 return;
         }
@@ -219,14 +257,20 @@ static const struct http_route routes[] = {
 
 int routes_wait(struct verifier *v, struct err *err)
 {
-        size_t connections = v->settings.limits.connections;
+        const struct http_limits *limits = &v->settings.limits;
+        struct waits *w;
 
-        v->waits = mem_zalloc(1, sizeof(*v->waits));
-        if (!v->waits)
+        w = v->waits = mem_zalloc(1, sizeof(*w));
+        if (!w)
                 return err_nomem(err);
-        v->waits->v = v;
-        v->waits->max = (connections ? connections : 10000) / 2;
-        map_init(&v->waits->by_host, waiter_free);
+        w->v = v;
+        w->max = (limits->connections ? limits->connections : 10000) / 2;
+        w->max_of_source = ((limits->connections_per_peer ? limits->connections_per_peer : 64) + 3) / 4;
+        map_init(&w->by_source, free);
+        map_init(&w->by_host, waiter_free);
+        if (metrics_add(ops_metrics(v->ops), METRIC_GAUGE, "avow_polls", "Hosts that wait in a long poll.",
+                        NULL, 0, &w->held, err) < 0)
+                return -(int)err->kind;
         return http_server_add_routes(v->server, routes, ARRAY_LEN(routes), v, err);
 }
 
@@ -239,7 +283,8 @@ void waits_free(struct waits *w)
                 return;
         while (map_next(&w->by_host, &pos, NULL, (void **)&waiter))
                 http_answer_refusal(waiter->req, 503, "The verifier is ending.");
-        map_done(&w->by_host);
+        map_done(&w->by_host); /* before the crowds, which it counts down */
+        map_done(&w->by_source);
         free(w);
 }
 

@@ -111,6 +111,11 @@ void http_answer_retry_after(struct http_request *req, int64_t after_ms)
                            (long long)(after_ms <= 1000 ? 1 : (after_ms + 999) / 1000));
 }
 
+void http_answer_close(struct http_request *req)
+{
+        req->head.keep_alive = false;
+}
+
 static void build_head(const struct http_request *req, int status, const char *type, struct buf *head)
 {
         buf_fmt(head, "HTTP/1.1 %d %s\r\n", status, answer_reason(status));

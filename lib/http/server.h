@@ -177,6 +177,9 @@ void http_answer_header(struct http_request *req, const char *name, const char *
 /* Retry-After, rounded up to seconds. */
 void http_answer_retry_after(struct http_request *req, int64_t after_ms);
 
+/* The connection ends with the answer; before the answer. */
+void http_answer_close(struct http_request *req);
+
 /* TYPE may be NULL when BODY is empty. BODY is copied. */
 void http_answer(struct http_request *req, int status, const char *type, struct view body);
 /* Compact JSON; takes over the caller's reference; a NULL document (out of memory) is answered with 500. TYPE
