@@ -135,3 +135,19 @@ bool der_octet_string(struct view bytes, struct view *ret)
         return cursor_u8(&c, &tag) && tag == TAG_OCTET_STRING && take_length(&c, &len) &&
                cursor_take(&c, len, ret);
 }
+
+bool der_take(struct cursor *c, uint8_t *ret_tag, struct view *ret)
+{
+        struct cursor at = *c;
+        struct view content;
+        uint8_t tag;
+        size_t len;
+
+        if (!cursor_u8(&at, &tag) || (tag & TAG_HIGH) == TAG_HIGH || !take_length(&at, &len) ||
+            !cursor_take(&at, len, &content))
+                return false;
+        *c = at;
+        *ret_tag = tag;
+        *ret = content;
+        return true;
+}

@@ -15,4 +15,11 @@ bool der_is_strict(struct view bytes);
 /* If BYTES start with an OCTET STRING (tag 4, definite length), gives its content, borrowed. */
 bool der_octet_string(struct view bytes, struct view *ret);
 
+/*
+ * Takes one value with a tag of one byte (*ret_tag, all of it: class, constructed, number) and gives its
+ * content, borrowed; lengths definite and shortest (X.690 §10.1). What is inside is not looked at. Return:
+ * false, and nothing moved, if there is none.
+ */
+bool der_take(struct cursor *c, uint8_t *ret_tag, struct view *ret);
+
 #endif

@@ -3,9 +3,11 @@ noinst_LTLIBRARIES += lib/crypto/libcrypto.la
 lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/authpolicy.c lib/crypto/authpolicy.h \
 	lib/crypto/cert.c lib/crypto/cert.h \
+	lib/crypto/cert_ext.c lib/crypto/cert_ext.h \
 	lib/crypto/cert_issue.c \
 	lib/crypto/cert_tpm.c lib/crypto/cert_tpm.h \
 	lib/crypto/credential.c lib/crypto/credential.h \
+	lib/crypto/crl.c lib/crypto/crl.h \
 	lib/crypto/der.c lib/crypto/der.h \
 	lib/crypto/digest.c lib/crypto/digest.h \
 	lib/crypto/gcm.c lib/crypto/gcm.h \

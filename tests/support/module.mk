@@ -8,3 +8,7 @@ check_LTLIBRARIES += tests/support/libplaytpm.la
 tests_support_libplaytpm_la_SOURCES = tests/support/play_tpm.c tests/support/play_tpm.h \
 	tests/support/soft_ek.c tests/support/soft_ek.h tests/support/soft_host.c tests/support/soft_host.h
 tests_support_libplaytpm_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+# Revocation lists, for what a processor's maker signs.
+check_LTLIBRARIES += tests/support/libmakecrl.la
+tests_support_libmakecrl_la_SOURCES = tests/support/make_crl.c tests/support/make_crl.h
+tests_support_libmakecrl_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -2,6 +2,7 @@
 crypto_tests = \
 	tests/unit/crypto/test_cert \
 	tests/unit/crypto/test_credential \
+	tests/unit/crypto/test_crl \
 	tests/unit/crypto/test_digest \
 	tests/unit/crypto/test_gcm \
 	tests/unit/crypto/test_ed25519 \
@@ -15,6 +16,8 @@ CRYPTO_TEST_LIBS = lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
 tests_unit_crypto_test_credential_LDADD = tests/support/libplaytpm.la $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_cert_SOURCES = tests/unit/crypto/test_cert.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
 tests_unit_crypto_test_cert_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_crl_SOURCES = tests/unit/crypto/test_crl.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
+tests_unit_crypto_test_crl_LDADD = tests/support/libmakecrl.la $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_tls_SOURCES = tests/unit/crypto/test_tls.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
 tests_unit_crypto_test_tls_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_trust_SOURCES = tests/unit/crypto/test_trust.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
