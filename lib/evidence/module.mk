@@ -28,6 +28,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/revocation_order.c lib/evidence/revocation_order.h \
 	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
 	lib/evidence/sealed.c lib/evidence/sealed.h \
+	lib/evidence/tee.c lib/evidence/tee.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \
