@@ -17,6 +17,8 @@ const char verifier_outbox_migration[] =
         "CREATE INDEX revocations_proofs ON revocations (proof_posted_at_ms, proof_at_ms);"
         "CREATE INDEX revocations_wipes ON revocations (wipe, deadline_ms)";
 
+#define OUTBOX_KEPT 100
+
 #define COLUMNS                                                                                              \
         "SELECT r.n, r.tenant, r.host, r.id, r.reaction, r.seq, r.payload, r.jws, r.nonce, r.posted_at_ms,"  \
         " r.wipe, r.deadline_ms, r.proof_at_ms, "
@@ -248,6 +250,20 @@ static int mark(struct verifier_db *db, const char *tenant, const char *host, in
         return 0;
 }
 
+/*
+ * What is told and done is not kept for ever: of each host the last OUTBOX_KEPT, and whatever somebody still
+ * waits for. The registrar keeps more.
+ */
+static int forget_old(struct vreq *q, struct store_conn *c, struct err *err)
+{
+        static const char sql[] =
+                "DELETE FROM revocations WHERE tenant = $1 AND host = $2 AND posted_at_ms > 0 AND wipe <> 1"
+                " AND (proof_at_ms = 0 OR proof_posted_at_ms > 0) AND seq <= (SELECT seq FROM revocations"
+                " WHERE tenant = $1 AND host = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3)";
+
+        return store_exec(c, sql, STORE_ARGS(VREQ_KEY(q), STORE_I(OUTBOX_KEPT)), err);
+}
+
 static int body_posted(struct vreq *q, struct store_conn *c, struct err *err)
 {
         static const char sql[] = "UPDATE revocations SET posted_at_ms = $4, nonce = $5"
@@ -257,6 +273,8 @@ static int body_posted(struct vreq *q, struct store_conn *c, struct err *err)
 
         if (r == 0)
                 q->outcome = STORE_NOT_FOUND;
+        if (r > 0)
+                r = forget_old(q, c, err);
         return r < 0 ? r : 0;
 }
 

@@ -140,6 +140,33 @@ static void each_host_in_its_order(void **state)
         assert_int_equal(f->outcome, STORE_NOT_FOUND);
 }
 
+static void wipe(struct fixture *f, int64_t seq, enum wipe to, const char *proof, enum store_outcome want)
+{
+        ASK(f, verifier_db_wipe(f->db, NULL, "a", seq, to, proof, 77, NULL, on_done, f, err));
+        assert_int_equal(f->outcome, want);
+}
+
+/* What was told long ago goes, but not a wipe that is awaited, nor a proof that is on its way. */
+static void old_ones_go(void **state)
+{
+        struct fixture *f = *state;
+
+        enrol(f, "a");
+        revoke(f, "a", 1, "destroy", WIPE_PENDING);
+        revoke(f, "a", 2, "destroy", WIPE_PENDING);
+        wipe(f, 2, WIPE_WIPED, "{}", STORE_OK);
+        for (int64_t seq = 3; seq <= 120; seq++)
+                revoke(f, "a", seq, "suspend", WIPE_NONE);
+        revoke(f, "b", 1, "suspend", WIPE_NONE);
+        for (int64_t seq = 1; seq <= 120; seq++)
+                ASK(f, verifier_db_posted(f->db, NULL, "a", seq, "11", 7, on_done, f, err));
+        for (int64_t seq = 1; seq <= 120; seq++) {
+                ASK(f, verifier_db_sent(f->db, NULL, "a", seq, on_sent, f, err));
+                assert_int_equal(f->outcome, seq <= 2 || seq > 20 ? STORE_OK : STORE_NOT_FOUND);
+        }
+        unposted(f, "b/1");
+}
+
 /* A database that was put back from a backup counts from a number that the registrar has: all move up,
  * together and in order, and the host's trust with them. */
 static void numbers_move_up(void **state)
@@ -185,12 +212,6 @@ static void a_restart_forgets_nothing(void **state)
         verifier_db_close(f->db);
         assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
         unposted(f, "a/1");
-}
-
-static void wipe(struct fixture *f, int64_t seq, enum wipe to, const char *proof, enum store_outcome want)
-{
-        ASK(f, verifier_db_wipe(f->db, NULL, "a", seq, to, proof, 77, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, want);
 }
 
 static int trust_wipe(struct fixture *f)
@@ -254,6 +275,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(each_host_in_its_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(old_ones_go, setup, teardown),
                 cmocka_unit_test_setup_teardown(numbers_move_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_restart_forgets_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_wipe_is_proven_once, setup, teardown),

@@ -268,6 +268,22 @@ class Trust(Case):
         self.verifier.routes[("POST", "/avow/v1/holds/confirm")] = problem(403, "a second person has to")
         self.assertIn("second person", self.run_avow("revocation", "confirm", "edge", "--yes", expect=UNDECIDED).stderr)
 
+    def test_proof(self):
+        path = "/avow/v1/revocations/a/2/proof"
+        self.run_avow("revocation", "proof", "a", expect=MISUSE)  # no number
+        self.assertEqual(self.registrar.asked, [])
+        self.registrar.routes[("GET", path)] = problem(404, "the host has not proven the wipe yet")
+        self.assertIn("not proven the wipe", self.run_avow("revocation", "proof", "a/2", expect=NO).stderr)
+        self.registrar.routes[("GET", path)] = 200, {"schema": "avow.revocation-proof/1"}
+        self.assertEqual(json.loads(self.run_avow("revocation", "proof", "a/2").stdout)["schema"], "avow.revocation-proof/1")
+        out = os.path.join(self.dir, "a.proof")
+        self.run_avow("revocation", "proof", "a/2", "--out", out)
+        self.run_avow("revocation", "proof", "a/2", "--out", out, expect=MISUSE)  # it is there
+        self.run_avow("revocation", "proof", "a/2", "--out", out, "--force")
+        self.run_avow("revocation", "verify", out, expect=MISUSE)  # members are missing
+        self.run_avow("revocation", "verify", os.path.join(self.dir, "none"), expect=MISUSE)
+        self.assertEqual(self.verifier.asked, [])  # nobody was asked before the proof was read
+
 
 class Remove(Case):
     def setUp(self):
