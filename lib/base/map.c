@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hash map with open addressing and linear probing. The threat: a stranger who registers ten thousand names
- * that all fall into one slot. So the hash is SipHash-1-3 with a random key for each map; when the kernel
- * gives no random bytes (very early boot) the map's address and the time stand in.
+ * that all fall into one slot. So the hash is SipHash with a random key for each map.
  *
  * Removal leaves a tombstone; growing (when three quarters are used) sweeps them.
- *
- * Spec: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF" (2012), with 1 and 3 rounds.
  */
 #include "base/map.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "base/sip.h"
 
 enum slot_state { SLOT_FREE, SLOT_USED, SLOT_REMOVED };
 
@@ -27,56 +23,10 @@ struct map_slot {
         void *value;
 };
 
-static uint64_t rotl(uint64_t x, unsigned n)
-{
-        return x << n | x >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-        v[0] += v[1];
-        v[1] = rotl(v[1], 13) ^ v[0];
-        v[0] = rotl(v[0], 32);
-        v[2] += v[3];
-        v[3] = rotl(v[3], 16) ^ v[2];
-        v[0] += v[3];
-        v[3] = rotl(v[3], 21) ^ v[0];
-        v[2] += v[1];
-        v[1] = rotl(v[1], 17) ^ v[2];
-        v[2] = rotl(v[2], 32);
-}
-
-static uint64_t sip_hash(const uint64_t seed[2], struct view key)
-{
-        uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
-                         seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573};
-        struct cursor c = cursor_of(key);
-        uint64_t word, last = (uint64_t)key.len << 56;
-        uint8_t byte;
-
-        while (cursor_le64(&c, &word)) {
-                v[3] ^= word;
-                sip_round(v);
-                v[0] ^= word;
-        }
-        for (unsigned shift = 0; cursor_u8(&c, &byte); shift += 8)
-                last |= (uint64_t)byte << shift;
-        v[3] ^= last;
-        sip_round(v);
-        v[0] ^= last;
-        v[2] ^= 0xff;
-        for (int i = 0; i < 3; i++)
-                sip_round(v);
-        return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 void map_init(struct map *m, void (*free_value)(void *value))
 {
         *m = (struct map){.free_value = free_value};
-        if (getrandom(m->seed, sizeof(m->seed), GRND_NONBLOCK) != (ssize_t)sizeof(m->seed)) {
-                m->seed[0] = (uint64_t)(uintptr_t)m;
-                m->seed[1] = clock_boot_us();
-        }
+        sip_seed(m->seed);
 }
 
 static void value_free(struct map *m, void *value)

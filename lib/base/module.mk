@@ -36,6 +36,8 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/map.h \
 	lib/base/mem.c \
 	lib/base/mem.h \
+	lib/base/sip.c \
+	lib/base/sip.h \
 	lib/base/str.c \
 	lib/base/str.h \
 	lib/base/uuid.c \
