@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += lib/policy/libpolicy.la
 lib_policy_libpolicy_la_SOURCES = \
+	lib/policy/allow.c lib/policy/allow.h \
+	lib/policy/allow_build.c lib/policy/allow_impl.h \
 	lib/policy/appraise.c lib/policy/appraise.h \
 	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/build.c lib/policy/build.h \

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 policy_tests = \
+	tests/unit/policy/test_allow \
 	tests/unit/policy/test_appraise \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_effective \
@@ -9,6 +10,7 @@ policy_tests = \
 	tests/unit/policy/test_tpm_policy
 check_PROGRAMS += $(policy_tests)
 TESTS += $(policy_tests)
+tests_unit_policy_test_allow_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
