@@ -152,20 +152,29 @@ bool acl_unit_of_cgroup(struct view text, char ret[256])
         return unit_of_lines(text, true, ret) || unit_of_lines(text, false, ret);
 }
 
+/* A number of up to 64 bits in hex, which systemd writes without leading zeros. */
+static size_t random_digits(struct view address)
+{
+        size_t n = 0;
+
+        while (n < address.len && n < 16 &&
+               ((address.p[n] >= '0' && address.p[n] <= '9') || (address.p[n] >= 'a' && address.p[n] <= 'f')))
+                n++;
+        return n;
+}
+
 bool acl_credential_address(struct view address, char ret_unit[256], char ret_credential[65])
 {
         static const char middle[] = "/unit/";
         struct cursor c = cursor_of(address);
-        struct view random, word, unit, credential;
+        struct view word, unit, credential;
         const uint8_t *slash;
         char name[65];
+        size_t digits = random_digits(address);
 
-        if (!cursor_take(&c, 16, &random) || !cursor_take(&c, strlen(middle), &word) ||
+        if (digits == 0 || !cursor_skip(&c, digits) || !cursor_take(&c, strlen(middle), &word) ||
             !view_equal(word, view_str(middle)))
                 return false;
-        for (size_t i = 0; i < random.len; i++)
-                if (!memchr("0123456789abcdef", random.p[i], 16))
-                        return false;
         unit = cursor_rest(&c);
         slash = unit.len ? memchr(unit.p, '/', unit.len) : NULL;
         if (!slash)

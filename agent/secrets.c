@@ -70,7 +70,7 @@ static int index_approval(struct secrets_index *index, const struct approval *a,
 
         if (!e)
                 return err_nomem(err);
-        memcpy(e->id, a->id, sizeof(e->id));
+        memcpy(e->id, a->id, sizeof(a->id));
         memcpy(e->class, a->scope.class, sizeof(e->class));
         e->version = a->version;
         return 0;

@@ -281,7 +281,7 @@ int secret_file_check(const struct secret_file *f, bool *ret_good, struct err *e
         AUTO(buf_free)
         struct buf message = {0};
         struct digest policy_ref;
-        bool good;
+        bool good = false;
         int r = secret_scope_ref(&f->scope, &policy_ref, err);
 
         if (r >= 0)

@@ -167,7 +167,8 @@ static void systemd_says_which_credential(void **state)
                 "0123456789abcdef/unit/web.service",
                 "0123456789abcdef/unit/web.service/",
                 "0123456789abcdef/unit//db",
-                "0123456789abcde/unit/web.service/db",
+                "/unit/web.service/db",
+                "0123456789abcdef0/unit/web.service/db",
                 "0123456789ABCDEF/unit/web.service/db",
                 "0123456789abcdef/user/web.service/db",
                 "0123456789abcdef/unit/web.service/a/b",
@@ -182,6 +183,9 @@ static void systemd_says_which_credential(void **state)
         assert_true(acl_credential_address(view_str(good), unit, name));
         assert_string_equal(unit, "worker@1.service");
         assert_string_equal(name, "db-key");
+        /* one address in sixteen has fewer digits */
+        assert_true(acl_credential_address(view_str("1f/unit/web.service/db"), unit, name));
+        assert_string_equal(unit, "web.service");
         each_truncation(view_str(good), touch, NULL);
         each_bit_flip(view_str(good), touch, NULL);
         for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -95,7 +95,6 @@ static void a_later_boot_is_left_as_it_is(void **state)
 
 static void other_words_do_nothing(void **state)
 {
-        AUTO(buf_free) struct buf out = {0};
         struct half *h = wipe_host_start();
         uint64_t before = wipe_host_epoch(h);
         const struct {
