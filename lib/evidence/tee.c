@@ -21,7 +21,7 @@ static struct tee_check *add(struct tee_result *r, const char *name, enum tee_st
 }
 
 /* Texts hold names from certificates and files: anything that is not plain ASCII becomes a question mark. */
-static void set_text(struct tee_check *c, const char *fmt, va_list ap)
+static PRINTF(2, 0) void set_text(struct tee_check *c, const char *fmt, va_list ap)
 {
         (void)vsnprintf(c->text, sizeof(c->text), fmt, ap); /* cut if longer */
         for (char *p = c->text; *p; p++)
