@@ -174,8 +174,8 @@ static void systemd_says_which_credential(void **state)
                 "0123456789abcdef/unit/web.service/a/b",
                 "0123456789abcdef/unit/web.service/../db",
                 "0123456789abcdef/unit/we b.service/db",
-                "0123456789abcdef/unit/web.service/"
-                "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345",
+                ("0123456789abcdef/unit/web.service/"
+                 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345"),
         };
         char unit[256], name[65], long_unit[512];
 
