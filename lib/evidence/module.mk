@@ -14,6 +14,13 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/continuation.c lib/evidence/continuation.h \
 	lib/evidence/counter_check.c lib/evidence/counter_check.h \
 	lib/evidence/counters.c lib/evidence/counters.h \
+	lib/evidence/dcap.c lib/evidence/dcap.h \
+	lib/evidence/dcap_chain.c \
+	lib/evidence/dcap_collateral.c lib/evidence/dcap_collateral.h \
+	lib/evidence/dcap_judge.c \
+	lib/evidence/dcap_quote.c lib/evidence/dcap_quote.h \
+	lib/evidence/dcap_tcb.c lib/evidence/dcap_tcb.h \
+	lib/evidence/dcap_work.h \
 	lib/evidence/efi.c lib/evidence/efi.h \
 	lib/evidence/ima.c lib/evidence/ima.h \
 	lib/evidence/ima_event.c \
@@ -23,11 +30,13 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ima_text.c \
 	lib/evidence/pcr.c lib/evidence/pcr.h \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
+	lib/evidence/pck.c lib/evidence/pck.h \
 	lib/evidence/possession.c \
 	lib/evidence/qualify.c lib/evidence/qualify.h \
 	lib/evidence/revocation_order.c lib/evidence/revocation_order.h \
 	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
 	lib/evidence/sealed.c lib/evidence/sealed.h \
+	lib/evidence/signed_json.c \
 	lib/evidence/tee.c lib/evidence/tee.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \

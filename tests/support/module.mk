@@ -12,3 +12,8 @@ tests_support_libplaytpm_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 check_LTLIBRARIES += tests/support/libmakecrl.la
 tests_support_libmakecrl_la_SOURCES = tests/support/make_crl.c tests/support/make_crl.h
 tests_support_libmakecrl_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+# Intel's quotes and what vouches for them: before lib/evidence and lib/crypto.
+check_LTLIBRARIES += tests/support/libsoftquote.la
+tests_support_libsoftquote_la_SOURCES = tests/support/soft_quote.c tests/support/soft_quote.h
+tests_support_libsoftquote_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_support_libsoftquote_la_LIBADD = tests/support/libmakecrl.la

@@ -5,6 +5,8 @@ evidence_tests = \
 	tests/unit/evidence/test_bundle \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_counters \
+	tests/unit/evidence/test_dcap \
+	tests/unit/evidence/test_dcap_vectors \
 	tests/unit/evidence/test_ima \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
@@ -25,6 +27,8 @@ tests_unit_evidence_test_bootlog_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_dcap_LDADD = tests/support/libsoftquote.la $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_dcap_vectors_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
