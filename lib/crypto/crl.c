@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "crypto/der.h"
 #include "crypto/ossl.h"
+#include "crypto/ossl_pss.h"
 
 DEFINE_AUTO(X509_CRL, X509_CRL_free)
 
@@ -144,4 +145,12 @@ bool crl_lists(const struct crl *crl, const struct cert *cert)
         /* 2 is "removeFromCRL", which has a meaning in delta lists only: count it too */
         return X509_NAME_cmp(X509_CRL_get_issuer(crl->crl), X509_get_issuer_name(cert_x509(cert))) == 0 &&
                X509_CRL_get0_by_cert(crl->crl, &entry, cert_x509(cert)) > 0;
+}
+
+bool crl_signed_pss384(const struct crl *crl)
+{
+        const X509_ALGOR *alg = NULL;
+
+        X509_CRL_get0_signature(crl->crl, NULL, &alg);
+        return ossl_is_pss384(alg);
 }

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/crypto/libcrypto.la
 lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/authpolicy.c lib/crypto/authpolicy.h \
 	lib/crypto/cert.c lib/crypto/cert.h \
+	lib/crypto/cert_ask.c lib/crypto/cert_ask.h \
 	lib/crypto/cert_ext.c lib/crypto/cert_ext.h \
 	lib/crypto/cert_issue.c \
 	lib/crypto/cert_tpm.c lib/crypto/cert_tpm.h \
@@ -19,7 +20,7 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/jws.c lib/crypto/jws.h \
 	lib/crypto/kdf.c lib/crypto/kdf.h \
 	lib/crypto/key.c lib/crypto/key.h \
-	lib/crypto/ossl.c lib/crypto/ossl.h \
+	lib/crypto/ossl.c lib/crypto/ossl.h lib/crypto/ossl_pss.h \
 	lib/crypto/pubkey.c lib/crypto/pubkey.h \
 	lib/crypto/random.c lib/crypto/random.h \
 	lib/crypto/seed.c lib/crypto/seed.h \
