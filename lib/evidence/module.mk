@@ -37,6 +37,13 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
 	lib/evidence/sealed.c lib/evidence/sealed.h \
 	lib/evidence/signed_json.c \
+	lib/evidence/snp.h lib/evidence/snp_report.c \
+	lib/evidence/snp_bag.c lib/evidence/snp_bag.h \
+	lib/evidence/snp_cert.c lib/evidence/snp_cert.h \
+	lib/evidence/snp_chain.c \
+	lib/evidence/snp_id.c lib/evidence/snp_id.h \
+	lib/evidence/snp_policy.c \
+	lib/evidence/snp_verify.c lib/evidence/snp_verify.h lib/evidence/snp_work.h \
 	lib/evidence/tee.c lib/evidence/tee.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
