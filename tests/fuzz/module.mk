@@ -16,6 +16,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_seal \
 	tests/fuzz/fuzz_secrets \
 	tests/fuzz/fuzz_sessions \
+	tests/fuzz/fuzz_snp \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
@@ -32,6 +33,7 @@ tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_snp_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wipe_LDADD = $(EVIDENCE_FUZZ_LIBS)

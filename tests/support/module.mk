@@ -17,3 +17,7 @@ check_LTLIBRARIES += tests/support/libsoftquote.la
 tests_support_libsoftquote_la_SOURCES = tests/support/soft_quote.c tests/support/soft_quote.h
 tests_support_libsoftquote_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_support_libsoftquote_la_LIBADD = tests/support/libmakecrl.la
+# An AMD of our own: SEV-SNP certificates and reports. Before lib/evidence and lib/crypto.
+check_LTLIBRARIES += tests/support/libsnpforge.la
+tests_support_libsnpforge_la_SOURCES = tests/support/snp_forge.c tests/support/snp_forge.h
+tests_support_libsnpforge_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

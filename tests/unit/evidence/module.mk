@@ -11,6 +11,9 @@ evidence_tests = \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
 	tests/unit/evidence/test_sealed \
+	tests/unit/evidence/test_snp \
+	tests/unit/evidence/test_snp_form \
+	tests/unit/evidence/test_snp_vectors \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
 	tests/unit/evidence/test_verdict \
@@ -33,6 +36,9 @@ tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_snp_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_snp_form_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_snp_vectors_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
