@@ -59,17 +59,24 @@ static int fixed_hex(const json_t *obj, const char *name, uint8_t *ret, size_t n
         return r;
 }
 
-static int revocation_read(const json_t *obj, struct wire_meta *m, struct err *err)
+static int jws_check(const char *jws, struct err *err)
 {
-        const char *jws = NULL;
-        int r = json_get_str(obj, "jws", &jws, err);
-        if (r < 0)
-                return r;
         size_t n = strlen(jws);
         if (n > WIRE_JWS_MAX)
                 return err_set(err, ERR_LIMIT, 0, "member 'jws': more than %u characters", WIRE_JWS_MAX);
         if (n == 0 || strspn(jws, JWS_CHARACTERS) != n)
                 return err_set(err, ERR_FORMAT, 0, "member 'jws': not a JWS in compact form");
+        return 0;
+}
+
+static int revocation_read(const json_t *obj, struct wire_meta *m, struct err *err)
+{
+        const char *jws = NULL;
+        int r = json_get_str(obj, "jws", &jws, err);
+        if (r == 0)
+                r = jws_check(jws, err);
+        if (r < 0)
+                return r;
         r = fixed_hex(obj, "nonce", m->nonce, sizeof(m->nonce), err);
         if (r < 0)
                 return r;
@@ -127,6 +134,43 @@ int wire_wait_decode(struct view body, struct wire_meta *ret, struct err *err)
         if (r == 0 && !json_is_object(root))
                 r = err_set(err, ERR_FORMAT, 0, "expected an object");
         return r < 0 ? r : wire_meta_from_json(root, ret, err);
+}
+
+int wire_event_decode(struct view body, struct wire_meta *ret, struct err *err)
+{
+        AUTO(json_free_p)
+        json_t *root = NULL;
+        const json_t *data = NULL;
+        struct wire_meta m = {.jws = NULL};
+        int r = json_parse(body, WIRE_SMALL_BODY_MAX, &root, err);
+        if (r == 0 && !json_is_object(root))
+                r = err_set(err, ERR_FORMAT, 0, "expected an object");
+        if (r == 0)
+                r = json_get_object(root, "data", &data, err);
+        if (r == 0)
+                r = revocation_read(data, &m, err);
+        if (r < 0)
+                return err_wrap(err, "event");
+        *ret = m;
+        return 0;
+}
+
+int wire_order_decode(struct view jws, struct wire_meta *ret, struct err *err)
+{
+        struct wire_meta m = {.jws = NULL};
+        int r;
+        if (jws.len == 0 || jws.len > WIRE_JWS_MAX || memchr(jws.p, '\0', jws.len) != NULL)
+                return err_set(err, ERR_FORMAT, 0, "not a JWS in compact form");
+        m.jws = str_ndup((const char *)jws.p, jws.len);
+        if (m.jws == NULL)
+                return err_nomem(err);
+        r = jws_check(m.jws, err);
+        if (r < 0) {
+                wire_meta_done(&m);
+                return r;
+        }
+        *ret = m;
+        return 0;
 }
 
 void wire_meta_done(struct wire_meta *m)

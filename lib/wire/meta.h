@@ -41,6 +41,14 @@ int wire_meta_from_json(const json_t *avow, struct wire_meta *ret, struct err *e
 int wire_wait_encode(const struct wire_meta *m, struct buf *ret, struct err *err) MUST_USE;
 int wire_wait_decode(struct view body, struct wire_meta *ret, struct err *err) MUST_USE;
 
+/*
+ * An order as hooks are sent it: "jws" and "nonce" of an event's "data" (event_make()); other members are
+ * passed over, for nothing but the JWS is signed. The JWS alone. Return: as above, and -ERR_FORMAT without a
+ * JWS.
+ */
+int wire_event_decode(struct view body, struct wire_meta *ret, struct err *err) MUST_USE;
+int wire_order_decode(struct view jws, struct wire_meta *ret, struct err *err) MUST_USE;
+
 void wire_meta_done(struct wire_meta *m);
 
 #endif

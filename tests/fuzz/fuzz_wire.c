@@ -80,6 +80,9 @@ DECODE(release_answer, struct wire_release_answer, wire_release_answer_decode, w
 DECODE(ear_claims, struct wire_ear, wire_ear_decode, wire_ear_done)
 DECODE(ear_keys, struct wire_ear_keys, wire_ear_keys_parse, wire_ear_keys_done)
 
+DECODE(event, struct wire_meta, wire_event_decode, wire_meta_done)
+DECODE(order, struct wire_meta, wire_order_decode, wire_meta_done)
+
 static void blob(struct view v)
 {
         struct err err = ERR_INIT;
@@ -137,6 +140,8 @@ static void (*const decoders[])(struct view v) = {
         release_answer,
         ear_claims,
         ear_keys,
+        event,
+        order,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

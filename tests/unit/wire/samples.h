@@ -150,6 +150,10 @@
         "\"status\":403,\"title\":\"No release.\",\"type\":\"urn:avow:problem:withdrawn\",\"where\":\"db\"}"
 
 /* What stands in meta.avow beside the next challenge, and in answers to GET …/wait alone. */
+/* What hooks get, cut to what the agent's listener reads. */
+#define AV_EVENT                                                                                             \
+        "{\"data\":{\"host\":\"web-1\",\"jws\":\"eyJhIjoxfQ.e30.QUJD-_\","                                   \
+        "\"nonce\":\"000102030405060708090a0b0c0d0e0f\"},\"specversion\":\"1.0\"}"
 #define AV_WAIT                                                                                              \
         "{\"revocation\":{\"jws\":\"eyJhIjoxfQ.e30.QUJD-_\",\"nonce\":\"000102030405060708090a0b0c0d0e0f\"}" \
         ","                                                                                                  \

@@ -39,6 +39,7 @@ DECODER(request, struct wire_request, wire_request_decode, NO_DONE)
 DECODER(evidence, struct wire_evidence, wire_evidence_decode, wire_evidence_done)
 DECODER(outcome, struct wire_outcome, wire_outcome_decode, wire_outcome_done)
 DECODER(wait_answer, struct wire_meta, wire_wait_decode, wire_meta_done)
+DECODER(event, struct wire_meta, wire_event_decode, wire_meta_done)
 DECODER(release_request, struct wire_release_request, wire_release_request_decode, NO_DONE)
 DECODER(release_challenge, struct wire_release_challenge, wire_release_challenge_decode, NO_DONE)
 DECODER(release_answer, struct wire_release_answer, wire_release_answer_decode, wire_release_answer_done)
@@ -84,6 +85,7 @@ static const struct row {
         {outcome, AV_OUTCOME_REVOKED},
         {session_result, AV_SESSION_RESULT},
         {wait_answer, AV_WAIT},
+        {event, AV_EVENT},
         {release_request, AV_RELEASE_REQUEST},
         {release_challenge, AV_RELEASE_CHALLENGE},
         {release_answer, AV_RELEASE},

@@ -465,6 +465,46 @@ static void told_amiss(void **state)
         }
 }
 
+/* Orders as strangers may send them to the agent's listener: what cannot be one goes no further. */
+static void orders(void **state)
+{
+        static const struct {
+                const char *body, *says;
+        } bad[] = {
+                {"[]", "expected an object"},
+                {"{\"jws\":\"a.b.c\"}", "member 'data'"},
+                {"{\"data\":{}}", "member 'jws'"},
+                {"{\"data\":{\"jws\":\"a b\"}}", "not a JWS"},
+                {"{\"data\":{\"jws\":\"a.b.c\",\"nonce\":\"00\"}}", "expected 16 bytes"},
+        };
+        static const char *const bare[] = {"", "a b", "a.b.c\n", "{}"};
+        struct err err = ERR_INIT;
+        struct wire_meta m;
+        (void)state;
+        assert_ok(wire_event_decode(view_str(AV_EVENT), &m, &err), &err);
+        assert_string_equal(m.jws, "eyJhIjoxfQ.e30.QUJD-_");
+        assert_true(m.has_nonce && m.nonce[15] == 15);
+        assert_false(m.has_secrets);
+        wire_meta_done(&m);
+        assert_ok(wire_order_decode(view_str("a.b.c"), &m, &err), &err);
+        assert_string_equal(m.jws, "a.b.c");
+        assert_false(m.has_nonce);
+        wire_meta_done(&m);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                POISON(m);
+                assert_err(wire_event_decode(view_str(bad[i].body), &m, &err), ERR_FORMAT, &err, bad[i].says);
+                assert_poisoned(m);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+                POISON(m);
+                assert_err(wire_order_decode(view_str(bare[i]), &m, &err), ERR_FORMAT, &err, "not a JWS");
+                assert_poisoned(m);
+        }
+        POISON(m);
+        assert_err(wire_order_decode(VIEW("a.b\0c", 5), &m, &err), ERR_FORMAT, &err, "not a JWS");
+        assert_poisoned(m);
+}
+
 /* The echo that Keylime agents get, and the records of GET: written here, read by others. */
 static void records(void **state)
 {
@@ -616,6 +656,7 @@ int main(void)
                 cmocka_unit_test(outcomes),
                 cmocka_unit_test(told_beside),
                 cmocka_unit_test(told_amiss),
+                cmocka_unit_test(orders),
                 cmocka_unit_test(empty_logs),
                 cmocka_unit_test(records),
                 cmocka_unit_test(encoders_out_of_memory),
