@@ -75,6 +75,9 @@ static const struct conf_key keys[] = {
          .def = "avow",
          .choices = peer_names,
          .flags = CONF_RESTART},
+        {.path = "pull.listen",
+         .type = CONF_STR,
+         .help = "address and port of its own listener, for revocations; default: none"},
         {.path = "interval", .type = CONF_DURATION, .def = "30s", .min = 500, .max = 86400000},
         {.path = "watch.rescan",
          .type = CONF_DURATION,
@@ -253,6 +256,7 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 {"verifier.url", &config->verifier.url},
                 {"verifier.ca", &config->verifier.ca},
                 {"run.dir", &config->run_dir},
+                {"pull.listen", &config->listen},
                 {"verifier.keys", &config->verifier_keys},
                 {"on_revocation.dir", &config->hooks_dir},
                 {"secrets.dir", &config->secrets_dir},
@@ -315,6 +319,7 @@ void agent_config_free(struct agent_config *config)
         free(config->acl);
         free_list(config->owners, config->n_owners);
         free(config->run_dir);
+        free(config->listen);
         free(config->verifier_keys);
         free(config->hooks_dir);
         free(config->secrets_dir);

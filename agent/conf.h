@@ -49,6 +49,7 @@ struct agent_config {
                 char *ca;  /* PEM file, NULL: the system's */
         } registrar, verifier;
         enum agent_peer peer; /* what the verifier is */
+        char *listen;         /* pull.listen: "ADDRESS:PORT", or NULL: no listener */
         int64_t interval_ms;
         int64_t rescan_ms;                       /* watch.rescan */
         char *run_dir;                           /* /run/avow: the sockets */

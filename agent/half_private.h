@@ -36,7 +36,7 @@ struct half {
         uint64_t alive_clock_ms, alive_kept_ms; /* TPM's clock: the verifier took evidence; so in the file */
         int64_t alive_look_ms, wipe_retry_ms;
         bool silent; /* for longer than fail_closed_after */
-        char wipe_said[ERR_TEXT_BYTES], keys_said[ERR_TEXT_BYTES];
+        char wipe_said[ERR_TEXT_BYTES], keys_said[ERR_TEXT_BYTES], order_said[ERR_TEXT_BYTES];
         uint64_t boot_time_ms;
         int64_t rescan_at_ms, retry_at_ms, retry_step_ms;
         bool said_unexplained, lockout;

@@ -241,10 +241,13 @@ int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct
                 return r;
         r = wipe_take(h->wipe, &t, h->verifier_keys.keys, h->verifier_keys.n, h->id.host_id, m.jws, err);
         if (r < 0) {
-                log_err(err, "what came as a revocation is not carried out");
+                if (!str_equal(h->order_said, err->text)) /* once: it may be a stranger who goes on sending */
+                        log_err(err, "what came as a revocation is not carried out");
+                memcpy(h->order_said, err->text, sizeof(h->order_said));
                 return r;
         }
         if (r > 0) {
+                h->order_said[0] = '\0';
                 half_trust_settle(h);
                 go_on(h, clock_mono_ms());
         }

@@ -288,6 +288,10 @@ static void on_tpm_answer(void *ctx, enum net_tpm_asker asker, const struct priv
                 net_wait_answer(net->wait, frame);
                 return;
         }
+        if (asker == NET_TPM_LISTEN) {
+                net_listen_answer(net->listen, frame);
+                return;
+        }
         if (net_handlers[net->state].tpm == NULL || net->waiting)
                 return;
         if (frame->result == PRIVSEP_OK) {
@@ -337,6 +341,17 @@ void net_told(struct net *net, const struct wire_meta *meta)
 {
         net_wait_told(net->wait, meta);
         net_secrets_offered(net, meta);
+}
+
+void net_open_listener(struct net *net, bool anew)
+{
+        struct err err = ERR_INIT;
+        if (anew)
+                net_listen_free(TAKE(net->listen));
+        if (net->listen != NULL || net->wait == NULL || net->config->listen == NULL)
+                return;
+        if (net_listen_new(net, &net->listen, &err) < 0)
+                log_err(&err, "pull.listen");
 }
 
 /* --- the marker ------------------------------------------------------------------------------------------
@@ -414,6 +429,7 @@ static void stop(struct net *net)
 {
         if (net->call != NULL)
                 http_client_cancel(net->call);
+        net_listen_free(net->listen);
         net_wait_free(net->wait);
         http_client_free(net->client[0]);
         http_client_free(net->client[1]);

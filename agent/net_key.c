@@ -104,9 +104,9 @@ int net_key_load(const char *dir, const char *host_id, int64_t now_ms, struct ne
                  struct err *err)
 {
         AUTO(mem_free_p)
-        char *key_path = str_fmt("%s/tls.key", dir);
+        char *key_path = str_fmt("%s/" NET_KEY_FILE, dir);
         AUTO(mem_free_p)
-        char *cert_path = str_fmt("%s/tls.crt", dir);
+        char *cert_path = str_fmt("%s/" NET_KEY_CERT, dir);
         AUTO(key_free_p)
         struct key *key = NULL;
         AUTO(cert_free_p)

@@ -6,10 +6,14 @@
 #include "base/mem.h"
 #include "crypto/digest.h"
 
+/* In the half's folder. */
+#define NET_KEY_FILE "tls.key"
+#define NET_KEY_CERT "tls.crt"
+
 /*
  * The network half's own TLS key: P-256, with a certificate signed by itself (CN = host id). It says nothing
- * by itself; the session's proof, signed by the AK, is over its digest, and that binds the token to it.
- * Spec: SR-13.
+ * by itself; the session's proof, signed by the AK, is over its digest, and that binds the token to it. The
+ * agent's own listener shows it too (net_listen.h). Spec: SR-13.
  */
 struct net_key {
         struct secret key_pem;

@@ -6,6 +6,7 @@
 #include "agent/net_backoff.h"
 #include "agent/net_flow.h"
 #include "agent/net_key.h"
+#include "agent/net_listen.h"
 #include "agent/net_tpm.h"
 #include "agent/net_wait.h"
 #include "http/client.h"
@@ -27,6 +28,7 @@ struct net {
         struct loop_timer *timer; /* runs while waiting for the next state */
         struct net_tpm *tpm;
         struct net_waiter *wait;       /* NULL: not native */
+        struct net_listener *listen;   /* NULL: not asked for, or no key to show yet */
         struct http_client *client[2]; /* registrar, verifier; made at first use */
         struct http_call_handle *call; /* in flight */
 
@@ -99,6 +101,8 @@ void net_say(struct net *net, int64_t condition, const char *fmt, ...) PRINTF(3,
 /* A client of its own for PEER, as the machine has one. */
 int net_client_new(struct net *net, enum net_peer peer, uint32_t connections, struct http_client **ret,
                    struct err *err) MUST_USE;
+/* The listener, once there is a key to show; anew for another one. */
+void net_open_listener(struct net *net, bool anew);
 /* What a verifier told beside its business: to whom it concerns. */
 void net_told(struct net *net, const struct wire_meta *meta);
 

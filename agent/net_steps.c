@@ -91,6 +91,7 @@ static enum net_result got_identity(struct net *net, struct view body)
                 return net_failed(net, &err);
         if (made)
                 log_info("made a new TLS key for host %s", SHOW(net->host));
+        net_open_listener(net, made);
         return net->config->registrar.url == NULL || net_registered(net) ? NET_SKIP : NET_DONE;
 }
 

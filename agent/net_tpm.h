@@ -14,6 +14,7 @@ struct net_tpm;
 enum net_tpm_asker {
         NET_TPM_MACHINE, /* net.c */
         NET_TPM_WAIT,    /* net_wait.c */
+        NET_TPM_LISTEN,  /* net_listen.c */
         NET_TPM_N_ASKERS,
 };
 

@@ -55,6 +55,7 @@ struct net_waiter {
         /* the newest word about this host's trust */
         char *jws;
         bool has_nonce;
+        bool heard; /* by the listener: the verifier's own word, once it comes, counts more */
         uint8_t nonce[WIRE_NONCE_BYTES];
 
         /* the proof */
@@ -299,18 +300,17 @@ void net_wait_alive(struct net_waiter *w)
         ask(w);
 }
 
-void net_wait_told(struct net_waiter *w, const struct wire_meta *meta)
+/* Return: false if it says nothing new, or is to be told again. */
+static bool take_word(struct net_waiter *w, const struct wire_meta *meta)
 {
         char *jws;
 
-        if (!w || !meta->jws)
-                return;
         if (w->jws && str_equal(w->jws, meta->jws) && w->has_nonce == meta->has_nonce &&
             (!meta->has_nonce || equal_ct(w->nonce, sizeof(w->nonce), meta->nonce, sizeof(meta->nonce))))
-                return;
+                return false;
         jws = str_dup(meta->jws);
         if (!jws)
-                return; /* told again with the next answer */
+                return false; /* told again with the next answer */
         free(w->jws);
         w->jws = jws;
         w->has_nonce = meta->has_nonce;
@@ -321,6 +321,29 @@ void net_wait_told(struct net_waiter *w, const struct wire_meta *meta)
         w->later[ORDER] = false;
         w->ask_backoff.failures = 0;
         ask(w);
+        return true;
+}
+
+void net_wait_told(struct net_waiter *w, const struct wire_meta *meta)
+{
+        if (!w || !meta->jws)
+                return;
+        if (take_word(w, meta) || (w->jws && str_equal(w->jws, meta->jws)))
+                w->heard = false;
+}
+
+/*
+ * Whoever has seen an order can send it with another nonce, and the verifier refuses a proof over that. So
+ * the nonce that the verifier said stays; one that came by the listener gives way to the next.
+ */
+void net_wait_heard(struct net_waiter *w, const struct wire_meta *meta)
+{
+        bool same = w && w->jws && meta->jws && str_equal(w->jws, meta->jws);
+
+        if (!w || !meta->jws || (same && (!meta->has_nonce || (w->has_nonce && !w->heard))))
+                return;
+        if (take_word(w, meta))
+                w->heard = true;
 }
 
 /* ---- the poll ---- */

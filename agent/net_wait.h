@@ -22,6 +22,8 @@ void net_wait_free(struct net_waiter *w);
 void net_wait_session(struct net_waiter *w, const char *keys);
 /* What stood in meta.avow of an answer. */
 void net_wait_told(struct net_waiter *w, const struct wire_meta *meta);
+/* The TPM half took this order, which came by the listener; nobody signed the nonce with it. */
+void net_wait_heard(struct net_waiter *w, const struct wire_meta *meta);
 /* The verifier took evidence. */
 void net_wait_alive(struct net_waiter *w);
 /* The TPM half's answer to NET_TPM_WAIT; it became ready. */

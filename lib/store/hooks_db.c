@@ -17,7 +17,7 @@
 
 const char *hook_kind_name(enum hook_kind kind)
 {
-        static const char *const names[] = {"webhook", "exec", "journal"};
+        static const char *const names[] = {"webhook", "exec", "journal", "agent"};
 
         return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "?";
 }
@@ -83,12 +83,13 @@ int hook_wants(const struct hook *h, const struct received *r, struct err *err)
 #define HOOK_WHICH                                                                                           \
         " FROM hooks h WHERE ($1 IS NULL OR h.tenant = $1) AND ($2 IS NULL OR h.name = $2) ORDER BY h.name"
 
-static const char sql_hooks[] = HOOK_COLUMNS " 0, 0, 0, 0" HOOK_WHICH;
-static const char sql_counted[] = HOOK_COLUMNS
-        " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state IN (0, 1)),"
-        " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state = 3),"
-        " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state = 2),"
-        " (SELECT max(o.delivered_at_ms) FROM outbox o WHERE o.hook = h.name AND o.state = 2)" HOOK_WHICH;
+static const char sql_hooks[] = HOOK_COLUMNS " 0, 0, 0, 0, 0" HOOK_WHICH;
+static const char sql_counted[] =
+        HOOK_COLUMNS " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state IN (0, 1)),"
+                     " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state = 3),"
+                     " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state = 2),"
+                     " (SELECT max(o.delivered_at_ms) FROM outbox o WHERE o.hook = h.name AND o.state = 2),"
+                     " (SELECT count(*) FROM outbox o WHERE o.hook = h.name AND o.state = 4)" HOOK_WHICH;
 
 static int read_hook(const struct store_row *row, void *arg, struct err *err)
 {
@@ -107,7 +108,8 @@ static int read_hook(const struct store_row *row, void *arg, struct err *err)
                            .n_pending = store_row_int(row, 20),
                            .n_parked = store_row_int(row, 21),
                            .n_delivered = store_row_int(row, 22),
-                           .delivered_at_ms = store_row_int(row, 23)};
+                           .delivered_at_ms = store_row_int(row, 23),
+                           .n_skipped = store_row_int(row, 24)};
         return COPY_TEXTS(
                 err, {store_row_text(row, 0), &h->name}, {store_row_text(row, 1), &h->tenant},
                 {store_row_text(row, 5), &h->url}, {store_row_text(row, 6), &h->ca_pem},
@@ -244,6 +246,10 @@ static int body_rotate(struct hooks_request *q, struct store_conn *c, struct err
 {
         int r = load_changeable(q, c, false, err);
 
+        if (r > 0 && q->hooks[0].kind != HOOK_WEBHOOK) {
+                q->outcome = STORE_CONFLICT;
+                return 0;
+        }
         if (r > 0)
                 r = q->text ? store_exec(c, sql_rotate, STORE_ARGS(STORE_T(q->text), STORE_T(q->name)), err)
                             : store_exec(c, sql_rotated, STORE_ARGS(STORE_T(q->name)), err);

@@ -29,8 +29,8 @@ int hooks_db_new(struct store *store, const struct audit_key *audit_key, struct 
 void hooks_db_free(struct hooks_db *db);
 DEFINE_AUTO(struct hooks_db, hooks_db_free)
 
-enum hook_kind { HOOK_WEBHOOK, HOOK_EXEC, HOOK_JOURNAL };
-/* "webhook", "exec", "journal". */
+enum hook_kind { HOOK_WEBHOOK, HOOK_EXEC, HOOK_JOURNAL, HOOK_AGENT };
+/* "webhook", "exec", "journal", "agent". */
 const char *hook_kind_name(enum hook_kind kind);
 
 /* What a hook wants; NULL wants all. Lists are JSON text: ["a","b"]; labels {"NAME":"VALUE"}, all must fit.
@@ -53,7 +53,7 @@ struct hook {
         char *actor;
         int64_t created_at_ms;
         /* Of the outbox; read only. */
-        int64_t n_pending, n_parked, n_delivered, delivered_at_ms;
+        int64_t n_pending, n_parked, n_delivered, delivered_at_ms, n_skipped;
 };
 void hook_done(struct hook *h);
 /* Return: 0; -ERR_NOMEM, RET empty. */
@@ -80,7 +80,8 @@ int hooks_db_remove(struct hooks_db *db, const char *tenant, const char *name,
                     const struct audit_entry *audit, hooks_done_fn done, void *ctx, struct err *err) MUST_USE;
 int hooks_db_pause(struct hooks_db *db, const char *tenant, const char *name, bool paused,
                    const struct audit_entry *audit, hooks_done_fn done, void *ctx, struct err *err) MUST_USE;
-/* Makes SECRET the first and keeps the present one as the second; SECRET NULL forgets the second. */
+/* Makes SECRET the first and keeps the present one as the second; SECRET NULL forgets the second. Webhooks
+ * have one: STORE_CONFLICT for others. */
 int hooks_db_rotate(struct hooks_db *db, const char *tenant, const char *name, const char *secret,
                     const struct audit_entry *audit, hooks_done_fn done, void *ctx, struct err *err) MUST_USE;
 /* The hooks of the configuration become these; others that it had made go, with their outbox. */
@@ -134,8 +135,8 @@ int hooks_db_proof(struct hooks_db *db, const char *tenant, const char *id, rece
 
 /* ---- the outbox ---- */
 
-enum outbox_state { OUTBOX_WAITING, OUTBOX_READY, OUTBOX_DELIVERED, OUTBOX_PARKED };
-/* "pending" (the first two), "delivered", "parked". */
+enum outbox_state { OUTBOX_WAITING, OUTBOX_READY, OUTBOX_DELIVERED, OUTBOX_PARKED, OUTBOX_SKIPPED };
+/* "pending" (the first two), "delivered", "parked", "skipped". */
 const char *outbox_state_name(enum outbox_state state);
 
 struct outbox_row {
@@ -162,7 +163,8 @@ int hooks_db_due(struct hooks_db *db, const char *hook, int64_t now_ms, size_t l
                  void *ctx, struct err *err) MUST_USE;
 /*
  * How an attempt ended: STATE is OUTBOX_DELIVERED, or OUTBOX_READY to be tried again at NEXT_AT_MS, or
- * OUTBOX_PARKED. Delivered, the host's next row becomes ready, in the same transaction.
+ * OUTBOX_PARKED, or OUTBOX_SKIPPED: given up without holding anything up. Delivered or skipped, the host's
+ * next row becomes ready, in the same transaction.
  */
 int hooks_db_attempted(struct hooks_db *db, const char *hook, int64_t n, enum outbox_state state,
                        int64_t at_ms, int64_t next_at_ms, const char *error, outbox_done_fn done, void *ctx,

@@ -2,8 +2,8 @@
 /*
  * Revocations received, and the outbox. All that keeps the order of a host's events is here, inside the
  * transactions: a new row waits if anything of its host is not delivered; what is delivered wakes the oldest
- * that waits; what is parked wakes nothing. Only one thread writes, so each of these is a whole step.
- * Spec: SR-8.
+ * that waits, and so does what is skipped; what is parked wakes nothing. Only one thread writes, so each of
+ * these is a whole step. Spec: SR-8.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 const char *outbox_state_name(enum outbox_state state)
 {
-        static const char *const names[] = {"pending", "pending", "delivered", "parked"};
+        static const char *const names[] = {"pending", "pending", "delivered", "parked", "skipped"};
 
         return (size_t)state < ARRAY_LEN(names) ? names[state] : "?";
 }
@@ -225,14 +225,14 @@ static const char sql_wake[] =
 
 static int body_attempted(struct hooks_request *q, struct store_conn *c, struct err *err)
 {
-        bool delivered = q->state == OUTBOX_DELIVERED;
+        bool delivered = q->state == OUTBOX_DELIVERED, over = delivered || q->state == OUTBOX_SKIPPED;
         int x = store_exec(c, sql_attempted,
                            STORE_ARGS(STORE_I(q->state), STORE_I(q->next_ms),
                                       STORE_I(delivered ? q->at_ms : 0), STORE_T(q->text), STORE_T(q->name),
                                       STORE_I(q->n)),
                            err);
 
-        if (x > 0 && delivered)
+        if (x > 0 && over)
                 x = store_exec(c, sql_wake, STORE_ARGS(STORE_T(q->name), STORE_I(q->n)), err);
         return x < 0 ? x : 0;
 }

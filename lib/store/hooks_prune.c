@@ -39,7 +39,7 @@ static int find_bound(const struct hooks_request *q, struct store_conn *c, int64
 static const char sql_walk[] =
         "SELECT r.n, CASE WHEN (r.n <= $1 OR r.received_at_ms < $2) AND r.n < (SELECT max(x.n) FROM"
         " revocations x WHERE x.host = r.host AND x.tenant = r.tenant) AND NOT EXISTS (SELECT 1 FROM outbox o"
-        " WHERE o.n = r.n AND o.state <> 2) THEN 1 ELSE 0 END"
+        " WHERE o.n = r.n AND o.state NOT IN (2, 4)) THEN 1 ELSE 0 END"
         " FROM revocations r WHERE r.n > $3 AND r.n <= $4 ORDER BY r.n LIMIT $5";
 static const char sql_rows[] = "DELETE FROM outbox WHERE n = $1";
 static const char sql_revocation[] = "DELETE FROM revocations WHERE n = $1";

@@ -38,13 +38,13 @@ static void reads_all(void **state)
         struct err err = ERR_INIT;
 
         (void)state;
-        assert_ok(
-                load("host:\n  id: web-1\ntpm:\n  tcti: swtpm:path=/x\n  banks: [sha256, sha384]\n"
-                     "verifier:\n  url: https://127.0.0.1:8881\n  ca: ca.pem\n  peer: keylime\ninterval: 2s\n"
-                     "runtimes:\n- name: a\n  path: /bin/true\n- name: b\n  path: rel/b\n  libs: all\n"
-                     "  files: [/etc/x, y]\n",
-                     &c, &err),
-                &err);
+        assert_ok(load("host:\n  id: web-1\ntpm:\n  tcti: swtpm:path=/x\n  banks: [sha256, sha384]\n"
+                       "verifier:\n  url: https://127.0.0.1:8881\n  ca: ca.pem\n  peer: keylime\ninterval: "
+                       "2s\npull: {listen: '[::]:9002'}\n"
+                       "runtimes:\n- name: a\n  path: /bin/true\n- name: b\n  path: rel/b\n  libs: all\n"
+                       "  files: [/etc/x, y]\n",
+                       &c, &err),
+                  &err);
         assert_string_equal(c->host_id, "web-1");
         assert_string_equal(c->tpm.tcti, "swtpm:path=/x");
         assert_int_equal(c->tpm.n_banks, 2);
@@ -53,6 +53,7 @@ static void reads_all(void **state)
         assert_int_equal(c->peer, AGENT_PEER_KEYLIME);
         assert_null(c->registrar.url);
         assert_int_equal(c->interval_ms, 2000);
+        assert_string_equal(c->listen, "[::]:9002");
         assert_int_equal(c->n_runtimes, 2);
         assert_int_equal(c->runtimes[0].libs, AGENT_LIBS_PRIVATE);
         assert_int_equal(c->runtimes[1].libs, AGENT_LIBS_ALL);
