@@ -601,6 +601,34 @@ static void test_prune(void **state)
         assert_int_equal(receive(f, "c", 1), n[5] + 2); /* numbers are never given twice */
 }
 
+/* What is skipped holds nothing up, is no delivery, and can be asked for again. */
+static void test_skipped(void **state)
+{
+        struct fixture *f = *state;
+        int64_t a1, a2;
+
+        assert_int_equal(add(f, "x", "default", NULL), STORE_OK);
+        a1 = receive(f, "a", 1);
+        a2 = receive(f, "a", 2);
+        attempted(f, "x", a1, OUTBOX_SKIPPED, 0, "no listener");
+        assert_string_equal(due(f, "x", 1), "a/2");
+        delivered(f, "x", a2);
+        ASK(f, hooks_db_get(f->hooks, NULL, "x", on_hooks, f, err));
+        assert_int_equal(f->hook.n_skipped, 1);
+        assert_int_equal(f->hook.n_delivered, 1);
+        assert_int_equal(f->hook.n_pending, 0);
+        ASK(f, hooks_db_deliveries(f->hooks, NULL, "x", true, 0, 8, on_rows, f, err));
+        assert_int_equal(f->n, 0); /* of the parked */
+        ASK(f, hooks_db_deliveries(f->hooks, NULL, "x", false, 0, 8, on_rows, f, err));
+        assert_int_equal(f->rows[0].state, OUTBOX_SKIPPED);
+        assert_string_equal(f->rows[0].error, "no listener");
+        assert_string_equal(outbox_state_name(OUTBOX_SKIPPED), "skipped");
+        assert_int_equal(replay(f, "x", "a/1", 0), 1);
+        assert_string_equal(due(f, "x", 1), "a/1");
+        attempted(f, "x", a1, OUTBOX_SKIPPED, 0, "no listener");
+        assert_int_equal(prune(f, INT64_MAX, 0, 0, 8), 1); /* and is not kept for it */
+}
+
 /* In steps: each looks at so many, and says where to go on. */
 static void test_prune_steps(void **state)
 {
@@ -656,9 +684,10 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(test_hooks), T(test_configured),  T(test_filters), T(test_received_once),
-                T(test_pages), T(test_order),       T(test_replay),  T(test_replay_behind_parked),
-                T(test_prune), T(test_prune_steps), T(test_oom)};
+                T(test_hooks),         T(test_configured),  T(test_filters),
+                T(test_received_once), T(test_pages),       T(test_order),
+                T(test_skipped),       T(test_replay),      T(test_replay_behind_parked),
+                T(test_prune),         T(test_prune_steps), T(test_oom)};
 
         return cmocka_run_group_tests_name("hooks_db", tests, NULL, NULL);
 }
