@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hooks over the API: webhooks alone. Programs are named in the configuration's file and nowhere else (SR-8),
- * so a stolen hook-admin's key makes nothing run here. What makes a webhook able to act as us (its secrets,
- * the key of its client certificate) goes in and never comes out again, but for a secret that was made here,
- * which its maker is told once.
+ * Hooks over the API: webhooks, and the hosts' own agents. Programs are named in the configuration's file and
+ * nowhere else (SR-8), so a stolen hook-admin's key makes nothing run here. What makes a webhook able to act
+ * as us (its secrets, the key of its client certificate) goes in and never comes out again, but for a secret
+ * that was made here, which its maker is told once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +109,8 @@ static json_t *hook_json(const struct hook *h)
              json_set_bool(j, "client_certificate", h->cert_pem != NULL) |
              json_set_int(j, "timeout_ms", h->timeout_ms) | json_set_str(j, "created_by", h->actor) |
              json_set_int(j, "pending", h->n_pending) | json_set_int(j, "parked", h->n_parked) |
-             json_set_int(j, "delivered", h->n_delivered) | set_secret(j, h);
+             json_set_int(j, "delivered", h->n_delivered) | json_set_int(j, "skipped", h->n_skipped) |
+             set_secret(j, h);
         r |= h->created_at_ms ? json_set_time(j, "created_at", h->created_at_ms)
                               : json_set_str(j, "created_at", NULL);
         r |= h->delivered_at_ms ? json_set_time(j, "last_delivered_at", h->delivered_at_ms)
@@ -151,9 +152,11 @@ static void on_one(void *ctx, const struct hooks_result *result)
         }
         if (result->outcome == STORE_CONFLICT) {
                 http_answer_problem(
-                        c->req, 409, NULL,
+                        c->req, 409, NULL, "%s",
                         c->added ? "there is a hook of this name: remove it first, or choose another"
-                                 : "this hook is the registrar's configuration's: change it there");
+                        : result->n > 0 && !result->hooks[0].configured
+                                ? "a hook of this kind has no secret"
+                                : "this hook is the registrar's configuration's: change it there");
                 return;
         }
         if (c->changes)
@@ -336,16 +339,44 @@ static int copy_member(const json_t *body, const char *name, const char *otherwi
         return text && !*ret ? err_nomem(err) : 0;
 }
 
+/* What a webhook has and an agent has not. Its address is the host's, and the verifier has signed already. */
+static int check_agent(const json_t *body, struct err *err)
+{
+        static const char *const names[] = {"url", "secret", "signature", "certificate", "key", "ca"};
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                if (json_object_get(body, names[i]))
+                        return err_set(err, ERR_FORMAT, 0, "member '%s': a hook of kind agent has none",
+                                       names[i]);
+        return 0;
+}
+
+static int read_kind(const json_t *body, enum hook_kind *ret, struct err *err)
+{
+        const char *kind = "webhook";
+
+        if (json_opt_str(body, "kind", &kind, err) < 0)
+                return -(int)err->kind;
+        *ret = str_equal(kind, "agent") ? HOOK_AGENT : HOOK_WEBHOOK;
+        if (*ret == HOOK_AGENT)
+                return check_agent(body, err);
+        if (strcmp(kind, "webhook") != 0)
+                return err_set(err, ERR_FORMAT, 0,
+                               "member 'kind': webhook or agent; programs are named in the registrar's "
+                               "configuration (hooks.exec)");
+        return 0;
+}
+
 static int read_hook(struct call *c, const json_t *body, struct hook *h, struct err *err)
 {
         static const char *const names[] = {"name",   "kind",        "url",    "tenant",
                                             "filter", "timeout_ms",  "secret", "signature",
                                             "paused", "certificate", "key",    "ca"};
-        const char *own = peer_tenant(c->req), *kind = NULL;
+        const char *own = peer_tenant(c->req);
 
-        if (json_only(body, names, ARRAY_LEN(names), err) < 0 || json_opt_str(body, "kind", &kind, err) < 0 ||
+        if (json_only(body, names, ARRAY_LEN(names), err) < 0 || read_kind(body, &h->kind, err) < 0 ||
             copy_member(body, "name", "", &h->name, err) < 0 ||
-            copy_member(body, "url", "", &h->url, err) < 0 ||
+            copy_member(body, "url", h->kind == HOOK_AGENT ? NULL : "", &h->url, err) < 0 ||
             copy_member(body, "tenant", own ? own : "default", &h->tenant, err) < 0 ||
             copy_member(body, "ca", NULL, &h->ca_pem, err) < 0 ||
             copy_member(body, "certificate", NULL, &h->cert_pem, err) < 0 ||
@@ -353,23 +384,21 @@ static int read_hook(struct call *c, const json_t *body, struct hook *h, struct 
             json_opt_bool(body, "paused", &h->paused, err) < 0 ||
             json_opt_int(body, "timeout_ms", TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &h->timeout_ms, err) < 0)
                 return -(int)err->kind;
-        if (kind && strcmp(kind, "webhook") != 0)
-                return err_set(err, ERR_FORMAT, 0,
-                               "member 'kind': only webhook; programs are named in the registrar's "
-                               "configuration (hooks.exec)");
         if (!str_valid_name(h->name))
                 return err_set(err, ERR_FORMAT, 0, "member 'name': expected 1 to 64 of [A-Za-z0-9_.-]");
         if (!str_valid_name(h->tenant) || (own && strcmp(own, h->tenant) != 0))
                 return err_set(err, ERR_FORMAT, 0, "member 'tenant': %s is not yours", SHOW(h->tenant));
-        if (check_url(h->url, c->r->material.settings->hooks.plain_http, err) < 0 ||
+        if ((h->url && check_url(h->url, c->r->material.settings->hooks.plain_http, err) < 0) ||
             read_filter(body, &h->filter, err) < 0 || check_pem(h, err) < 0)
                 return -(int)err->kind;
+        if (h->kind == HOOK_AGENT)
+                return 0;
         return read_secret(c, body, h, err);
 }
 
 static int add(struct call *c, const json_t *body, struct err *err)
 {
-        AUTO(hook_done) struct hook h = {.kind = HOOK_WEBHOOK, .created_at_ms = clock_now_ms()};
+        AUTO(hook_done) struct hook h = {.created_at_ms = clock_now_ms()};
         struct audit_entry audit = {.time_ms = h.created_at_ms, .action = "hook.add"};
         AUTO(mem_free_p) char *detail = NULL;
         AUTO(json_free_p) json_t *j = NULL;

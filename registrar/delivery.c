@@ -35,6 +35,9 @@ static void attempt_free(struct attempt *a)
         if (a->key)
                 (void)map_remove(&d->busy, a->key);
         exec_cancel(a->run);
+        http_client_free(a->client);
+        free(a->host);
+        free(a->listener);
         free(a->key);
         free(a->id);
         free(a->body);
@@ -93,6 +96,22 @@ static void record(struct attempt *a, enum outbox_state state, int64_t wait_ms, 
         target_settle(t);
 }
 
+/*
+ * A host hears by other ways too, and its newest order is the one that counts: nothing has to wait behind one
+ * that did not come by this one.
+ */
+static void give_up(struct attempt *a, const struct err *err)
+{
+        struct target *t = a->t;
+        bool skip = t->hook.kind == HOOK_AGENT;
+
+        metric_inc(t->d->outcomes[skip ? OUT_SKIPPED : OUT_PARKED]);
+        log_with(skip ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_FIELDS({"AVOW_EVENT_ID", a->id}),
+                 "hook %s: %s is %s after %lld attempts: %s", t->hook.name, a->id,
+                 skip ? "skipped" : "parked", (long long)a->attempts + 1, err->text);
+        record(a, skip ? OUTBOX_SKIPPED : OUTBOX_PARKED, 0, err->text);
+}
+
 void delivery_finish(struct attempt *a, const struct err *err, bool gone, int64_t retry_after_ms)
 {
         struct target *t = a->t;
@@ -119,10 +138,7 @@ void delivery_finish(struct attempt *a, const struct err *err, bool gone, int64_
                 return;
         }
         if (gone || a->attempts + 1 >= (int64_t)d->s.attempts) {
-                metric_inc(d->outcomes[OUT_PARKED]);
-                log_warning("hook %s: %s is parked after %lld attempts: %s", t->hook.name, a->id,
-                            (long long)a->attempts + 1, err->text);
-                record(a, OUTBOX_PARKED, 0, err->text);
+                give_up(a, err);
                 return;
         }
         metric_inc(d->outcomes[OUT_FAILED]);
@@ -159,6 +175,8 @@ static int make_event(struct attempt *a, const struct outbox_row *row, struct er
         if (r < 0)
                 return r;
         r = event_make(&rev, row->jws, row->nonce, &a->body, err);
+        if (r >= 0 && a->t->hook.kind == HOOK_AGENT)
+                r = delivery_find_listener(a, &rev, err);
         revocation_done(&rev);
         a->id = str_dup(row->id);
         a->n = row->n;
@@ -321,8 +339,8 @@ static void on_retry_reload(void *ctx)
         delivery_reload(ctx);
 }
 
-int delivery_new(struct loop *loop, struct hooks_db *db, const struct settings *settings, struct metrics *m,
-                 struct delivery **ret, struct err *err)
+int delivery_new(struct loop *loop, struct hooks_db *db, struct registrar_db *hosts,
+                 const struct settings *settings, struct metrics *m, struct delivery **ret, struct err *err)
 {
         AUTO(delivery_free_p) struct delivery *d = mem_zalloc(1, sizeof(*d));
         int r;
@@ -331,6 +349,7 @@ int delivery_new(struct loop *loop, struct hooks_db *db, const struct settings *
                 return err_nomem(err);
         d->loop = loop;
         d->db = db;
+        d->hosts = hosts;
         map_init(&d->targets, NULL);
         map_init(&d->busy, NULL);
         r = delivery_read_settings(d, settings, err);
@@ -353,6 +372,7 @@ void delivery_stop(struct delivery *d)
         (void)err_set(&err, ERR_IO, 0, "the registrar stops");
         for (struct attempt *a = d->attempts; a; a = a->next) {
                 exec_cancel(TAKE(a->run));
+                http_client_free(TAKE(a->client));
                 if (!a->key && a->test_done)
                         a->test_done(a->test_ctx, 0, &err);
                 a->test_done = NULL;

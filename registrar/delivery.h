@@ -8,6 +8,7 @@
 #include "http/metrics.h"
 #include "settings.h"
 #include "store/hooks_db.h"
+#include "store/registrar_db.h"
 
 /*
  * Takes what is due out of the outbox to the hooks, at least once each. What it knows can be lost at any
@@ -15,9 +16,10 @@
  */
 struct delivery;
 
-/* SETTINGS are copied. Adds its metrics to M. */
-int delivery_new(struct loop *loop, struct hooks_db *db, const struct settings *settings, struct metrics *m,
-                 struct delivery **ret, struct err *err) MUST_USE;
+/* SETTINGS are copied. HOSTS are asked for the certificates of listeners. Adds its metrics to M. */
+int delivery_new(struct loop *loop, struct hooks_db *db, struct registrar_db *hosts,
+                 const struct settings *settings, struct metrics *m, struct delivery **ret,
+                 struct err *err) MUST_USE;
 /* Drops what is under way (the outbox has it still) and starts nothing more: before the database is closed,
  * which still tells it outcomes. */
 void delivery_stop(struct delivery *d);

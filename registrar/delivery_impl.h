@@ -7,15 +7,18 @@
 #include "exec_hook.h"
 #include "http/client.h"
 #include "networks.h"
+#include "wire/event.h"
 
-/* The inside of delivery.c and its parts: delivery_kinds.c, delivery_setup.c, delivery_targets.c. */
+/* The inside of delivery.c and its parts: delivery_agent.c, delivery_kinds.c, delivery_setup.c,
+ * delivery_targets.c. */
 #define DELIVERY_TROUBLE_MS 5000 /* after a failure of the database */
 
-enum delivery_outcome { OUT_DELIVERED, OUT_FAILED, OUT_PARKED, OUT_N };
+enum delivery_outcome { OUT_DELIVERED, OUT_FAILED, OUT_PARKED, OUT_SKIPPED, OUT_N };
 
 struct delivery {
         struct loop *loop;
         struct hooks_db *db;
+        struct registrar_db *hosts;
         struct hook_settings s; /* numbers only */
         char *ca, *programs;
         struct network *networks;
@@ -49,6 +52,8 @@ struct attempt {
         struct target *t;
         char *key; /* in busy; NULL: a test */
         char *id, *body;
+        char *host, *listener;      /* hooks of kind agent: whose it is, and where that is; may be NULL */
+        struct http_client *client; /* the same: it trusts this host's key alone */
         int64_t n, attempts, received_at_ms, started_ms;
         struct exec_run *run;
         bool recorded; /* its outcome is written; kept until the answer that is on its way came: see on_due()
@@ -62,8 +67,14 @@ struct attempt {
 /* Asks the outbox for what is due to the hook, unless it is being asked. */
 void delivery_ask(struct target *t);
 /* An attempt is over. ERR NULL: the hook took it. GONE: it wants nothing any more. RETRY_AFTER_MS -1: it did
- * not say. */
+ * not say. What would be parked is skipped for a hook of kind agent. */
 void delivery_finish(struct attempt *a, const struct err *err, bool gone, int64_t retry_after_ms);
+
+/* ---- delivery_agent.c ---- */
+
+/* Where the host of REV listens, for a hook of kind agent. */
+int delivery_find_listener(struct attempt *a, const struct revocation *rev, struct err *err) MUST_USE;
+int delivery_send_agent(struct attempt *a, struct err *err) MUST_USE;
 
 /* ---- delivery_kinds.c ---- */
 

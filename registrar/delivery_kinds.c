@@ -110,8 +110,10 @@ static int write_journal(struct attempt *a, struct err *err)
 
 int delivery_dispatch(struct attempt *a, struct err *err)
 {
-        static int (*const kinds[])(struct attempt *, struct err *) = {
-                [HOOK_WEBHOOK] = send_webhook, [HOOK_EXEC] = start_program, [HOOK_JOURNAL] = write_journal};
+        static int (*const kinds[])(struct attempt *, struct err *) = {[HOOK_WEBHOOK] = send_webhook,
+                                                                       [HOOK_EXEC] = start_program,
+                                                                       [HOOK_JOURNAL] = write_journal,
+                                                                       [HOOK_AGENT] = delivery_send_agent};
         struct target *t = a->t;
 
         a->started_ms = loop_now_ms();

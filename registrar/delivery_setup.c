@@ -117,7 +117,7 @@ static void on_metrics_read(void *ctx)
 
 int delivery_add_metrics(struct delivery *d, struct metrics *m, struct err *err)
 {
-        static const char *const names[OUT_N] = {"delivered", "failed", "parked"};
+        static const char *const names[OUT_N] = {"delivered", "failed", "parked", "skipped"};
         static const double bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 300, 3600};
         int r = 0;
 

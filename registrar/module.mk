@@ -8,7 +8,7 @@ registrar_libregistrar_la_SOURCES = \
 	registrar/api_v2.c \
 	registrar/candidates.c registrar/candidates.h \
 	registrar/delivery.c registrar/delivery.h registrar/delivery_impl.h \
-	registrar/delivery_kinds.c registrar/delivery_setup.c registrar/delivery_targets.c \
+	registrar/delivery_agent.c registrar/delivery_kinds.c registrar/delivery_setup.c registrar/delivery_targets.c \
 	registrar/enrol.c registrar/enrol.h \
 	registrar/exec_hook.c registrar/exec_hook.h \
 	registrar/keep.c registrar/keep.h \

@@ -44,6 +44,9 @@ static void map_v4(const void *four, uint8_t ret[16])
         memcpy(ret + 12, four, 4);
 }
 
+static const char *const site_networks[] = {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16",
+                                            "fc00::/7"};
+
 bool network_parse(const char *text, struct network *ret)
 {
         const char *slash = strchr(text, '/');
@@ -110,5 +113,15 @@ bool address_is_private(const struct sockaddr *address)
         for (size_t i = 0; i < ARRAY_LEN(private_networks); i++)
                 if (!network_parse(private_networks[i], &net) || network_holds(&net, address))
                         return true; /* (a row that is no network lets nothing through) */
+        return false;
+}
+
+bool address_is_site(const struct sockaddr *address)
+{
+        struct network net;
+
+        for (size_t i = 0; i < ARRAY_LEN(site_networks); i++)
+                if (network_parse(site_networks[i], &net) && network_holds(&net, address))
+                        return true;
         return false;
 }

@@ -22,5 +22,7 @@ bool network_holds(const struct network *net, const struct sockaddr *address);
  * metadata), private, shared, multicast, reserved, and IPv6 forms that hide one of these.
  * Spec: RFC 6890, RFC 4193, RFC 6598. */
 bool address_is_private(const struct sockaddr *address);
+/* An address that a site gives its hosts: RFC 1918, RFC 4193, RFC 6598. Not loopback, not link-local. */
+bool address_is_site(const struct sockaddr *address);
 
 #endif

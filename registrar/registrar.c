@@ -375,7 +375,7 @@ static int open_server(struct registrar *r, struct err *err)
         if (x >= 0)
                 x = api_hooks_add(r, err);
         if (x >= 0)
-                x = delivery_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->delivery, err);
+                x = delivery_new(r->loop, r->hooks, r->db, s, ops_metrics(r->ops), &r->delivery, err);
         if (x >= 0)
                 x = keep_new(r->loop, r->hooks, s, ops_metrics(r->ops), &r->keep, err);
         if (x >= 0)

@@ -41,13 +41,15 @@ static int call(const struct session *s, const char *method, const char *name, c
 /* ---- add ---- */
 
 struct add_values {
-        const char *url, *ca, *cert, *key, *signature, *secret_file, *tenant, *timeout;
+        const char *kind, *url, *ca, *cert, *key, *signature, *secret_file, *tenant, *timeout;
         struct option_list host, label, policy, severity, reaction;
         bool paused;
 };
 
 #define AT(member) offsetof(struct add_values, member)
 static const struct option_row add_options[] = {
+        {"kind", "KIND", "webhook (default), or agent: the host itself, on its own listener", OPTION_TEXT,
+         AT(kind)},
         {"url", "URL", "where events are POSTed", OPTION_TEXT, AT(url)},
         {"host", "HOST", "only of this host (may be repeated)", OPTION_LIST, AT(host)},
         {"label", "NAME=VALUE", "only of hosts with this label (may be repeated)", OPTION_LIST, AT(label)},
@@ -129,7 +131,9 @@ static int make_body(const struct add_values *v, const char *name, json_t *body,
         int64_t timeout_ms = 0;
 
         if (json_object_set_new(body, "filter", filter) < 0 || json_set_str(body, "name", name) < 0 ||
-            json_set_str(body, "url", v->url) < 0 || (v->paused && json_set_bool(body, "paused", true) < 0) ||
+            (v->url && json_set_str(body, "url", v->url) < 0) ||
+            (v->kind && json_set_str(body, "kind", v->kind) < 0) ||
+            (v->paused && json_set_bool(body, "paused", true) < 0) ||
             (v->tenant && json_set_str(body, "tenant", v->tenant) < 0) ||
             (v->signature && json_set_str(body, "signature", v->signature) < 0))
                 return err_nomem(err);
@@ -165,6 +169,7 @@ static const struct column hook_lines[] = {
         {"Client certificate", "client_certificate"},
         {"Pending", "pending"},
         {"Parked", "parked"},
+        {"Skipped", "skipped"},
         {"Delivered", "delivered"},
         {"Last delivered", "last_delivered_at"},
         {"Added", "created_at"},
@@ -192,7 +197,7 @@ static int run_add(const struct session *s, const void *values, int n_args, char
         int r;
 
         (void)n_args;
-        if (!v->url)
+        if (!v->url && !str_equal(v->kind, "agent"))
                 return err_set(err, ERR_CONFIG, 0, "say where to with --url https://…");
         if (!body)
                 return err_nomem(err);

@@ -122,7 +122,7 @@ static void start(struct fixture *f, const char *hooks)
         struct err err = ERR_INIT;
 
         read_settings(f, hooks);
-        assert_ok(delivery_new(f->loop, f->hooks, f->settings, f->metrics, &f->delivery, &err), &err);
+        assert_ok(delivery_new(f->loop, f->hooks, f->db, f->settings, f->metrics, &f->delivery, &err), &err);
         delivery_start(f->delivery);
 }
 
@@ -267,9 +267,10 @@ static void add_hook(struct fixture *f, const char *name, const char *old_secret
         assert_int_equal(f->outcome, STORE_OK);
 }
 
-static void receive(struct fixture *f, const char *host, int64_t seq)
+/* MORE: further members of the payload, with a comma before them. */
+static void receive_with(struct fixture *f, const char *host, int64_t seq, const char *more)
 {
-        char id[32], payload[256];
+        char id[32], payload[512];
         const struct received r = {.id = id,
                                    .tenant = (char *)"default",
                                    .host = (char *)host,
@@ -284,11 +285,16 @@ static void receive(struct fixture *f, const char *host, int64_t seq)
         (void)snprintf(
                 payload, sizeof(payload),
                 "{\"schema\":\"avow.revocation/1\",\"id\":\"%s\",\"host\":\"%s\",\"reaction\":\"suspend\","
-                "\"issued_at\":\"2026-11-21T19:30:48.123Z\"}",
-                id, host);
+                "\"issued_at\":\"2026-11-21T19:30:48.123Z\"%s}",
+                id, host, more);
         ASK(f, hooks_db_receive(f->hooks, &r, NULL, on_received, f, err));
         assert_int_equal(f->outcome, STORE_OK);
         delivery_wake(f->delivery);
+}
+
+static void receive(struct fixture *f, const char *host, int64_t seq)
+{
+        receive_with(f, host, seq, "");
 }
 
 /* Reads the outbox of HOOK into f->rows. */
@@ -421,7 +427,7 @@ static void test_retry_after(void **state)
         f->retry_after_ms = 5000;
         read_settings(f, USUAL);
         f->settings->hooks.backoff_max_ms = 3000;
-        assert_ok(delivery_new(f->loop, f->hooks, f->settings, f->metrics, &f->delivery, &err), &err);
+        assert_ok(delivery_new(f->loop, f->hooks, f->db, f->settings, f->metrics, &f->delivery, &err), &err);
         delivery_start(f->delivery);
         add_hook(f, "x", NULL);
         delivery_reload(f->delivery);
@@ -476,6 +482,53 @@ static void test_allowed_network(void **state)
         delivery_reload(f->delivery);
         receive(f, "web-1", 1);
         wait_row(f, "x", 0, OUTBOX_DELIVERED);
+}
+
+/* ---- the hosts' own agents ---- */
+
+static void on_agent_tested(void *ctx, int64_t took_ms, const struct err *err)
+{
+        (void)ctx;
+        (void)took_ms;
+        (void)err;
+        fail_msg("a test of no host came to an end");
+}
+
+/* Where no listener is known nothing is sent, nothing is tried again, and nothing is held up. */
+static void test_agent_without_listener(void **state)
+{
+        static const struct {
+                const char *host, *more, *error;
+        } rows[] = {
+                {"web-1", "", "host web-1 has no label listener"},
+                {"web-2", ",\"labels\":{\"listener\":\"10.0.0.1/x?y\"}", "is no ADDRESS:PORT"},
+                {"web-3", ",\"labels\":{\"listener\":\"u@10.0.0.1\"}", "is no ADDRESS:PORT"},
+                {"web-4", ",\"labels\":{\"listener\":\"\"}", "is no ADDRESS:PORT"},
+                {"web-5", ",\"labels\":{\"listener\":\"127.0.0.1:1\"}", "host web-5 is not registered"},
+                {"web-5", ",\"labels\":{\"listener\":\"127.0.0.1:1\"}", "host web-5 is not registered"},
+        };
+        const struct hook h = {.name = (char *)"x",
+                               .tenant = (char *)"default",
+                               .kind = HOOK_AGENT,
+                               .created_at_ms = clock_now_ms()};
+        struct fixture *f = *state;
+        struct err why = ERR_INIT;
+
+        start(f, USUAL);
+        ASK(f, hooks_db_add(f->hooks, &h, NULL, on_hooks, f, err));
+        delivery_reload(f->delivery);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                receive_with(f, rows[i].host, (int64_t)i + 1, rows[i].more);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                wait_row(f, "x", i, OUTBOX_SKIPPED);
+                assert_int_equal(f->rows[i].attempts, 1);
+                if (!strstr(f->rows[i].error, rows[i].error))
+                        fail_msg("%s: %s", rows[i].host, f->rows[i].error);
+        }
+        assert_int_equal(outcome(f, "skipped"), ARRAY_LEN(rows));
+        assert_int_equal(outcome(f, "parked"), 0);
+        assert_err(delivery_test(f->delivery, "x", on_agent_tested, f, &why), ERR_CONFIG, &why,
+                   "is about none");
 }
 
 /* ---- hooks that change ---- */
@@ -667,7 +720,7 @@ static void test_again_after_a_crash(void **state)
         delivery_free(f->delivery);
         metrics_free(f->metrics);
         assert_ok(metrics_new(&f->metrics, &err), &err);
-        assert_ok(delivery_new(f->loop, f->hooks, f->settings, f->metrics, &f->delivery, &err), &err);
+        assert_ok(delivery_new(f->loop, f->hooks, f->db, f->settings, f->metrics, &f->delivery, &err), &err);
         delivery_start(f->delivery);
         wait_row(f, "x", 0, OUTBOX_DELIVERED);
         assert_int_equal(f->n_got, 2);
@@ -682,6 +735,7 @@ int main(void)
                                            T(test_tried_again),
                                            T(test_parked),
                                            T(test_gone),
+                                           T(test_agent_without_listener),
                                            T(test_retry_after),
                                            T(test_stalled),
                                            T(test_private),

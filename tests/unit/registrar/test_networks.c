@@ -84,9 +84,30 @@ static void test_networks(void **state)
         assert_false(network_holds(&net, (const struct sockaddr *)&a));
 }
 
+/* What a site's hosts have, and nothing that is the registrar's own or a cloud's. */
+static void test_site(void **state)
+{
+        static const char *const inside[] = {"10.0.0.1",   "172.16.0.1", "192.168.1.1",
+                                             "100.64.0.1", "fd00::1",    "::ffff:10.0.0.1"};
+        static const char *const outside[] = {"127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1",
+                                              "::1",       "fe80::1",         "8.8.8.8", "172.32.0.1"};
+        struct sockaddr_storage a;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
+                make(inside[i], &a);
+                assert_true(address_is_site((const struct sockaddr *)&a));
+        }
+        for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
+                make(outside[i], &a);
+                assert_false(address_is_site((const struct sockaddr *)&a));
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_private), cmocka_unit_test(test_networks)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_private), cmocka_unit_test(test_networks),
+                                           cmocka_unit_test(test_site)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
