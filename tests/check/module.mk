@@ -10,6 +10,7 @@ house_rules = \
 	tests/check/check-openapi.py \
 	tests/check/check-spdx.sh \
 	tests/check/check-symbols.sh \
+	tests/check/check-top.sh \
 	tests/check/rules-find-offenders.sh \
 	tests/check/runner-counts.sh
 dist_check_SCRIPTS += $(house_rules)
