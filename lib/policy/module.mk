@@ -9,6 +9,8 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/effective.c lib/policy/effective.h \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/parse.c \
+	lib/policy/pattern.c lib/policy/pattern.h \
+	lib/policy/pattern_regex.c lib/policy/pattern_regex.h \
 	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \
 	lib/policy/predict.c lib/policy/predict.h \
 	lib/policy/tpm_policy.c
