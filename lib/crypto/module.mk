@@ -13,6 +13,7 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/digest.c lib/crypto/digest.h \
 	lib/crypto/gcm.c lib/crypto/gcm.h \
 	lib/crypto/digest_short.c lib/crypto/digest_short.h \
+	lib/crypto/dsse.c lib/crypto/dsse.h \
 	lib/crypto/hmac.c \
 	lib/crypto/ed25519.c lib/crypto/ed25519.h \
 	lib/crypto/jwks.c lib/crypto/jwks.h \

@@ -8,6 +8,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_crypto \
 	tests/fuzz/fuzz_dcap \
+	tests/fuzz/fuzz_dsse \
 	tests/fuzz/fuzz_elf \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
@@ -33,6 +34,7 @@ tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_snp_LDADD = $(EVIDENCE_FUZZ_LIBS)

@@ -4,6 +4,7 @@ crypto_tests = \
 	tests/unit/crypto/test_credential \
 	tests/unit/crypto/test_crl \
 	tests/unit/crypto/test_digest \
+	tests/unit/crypto/test_dsse \
 	tests/unit/crypto/test_gcm \
 	tests/unit/crypto/test_ed25519 \
 	tests/unit/crypto/test_jws \
@@ -23,6 +24,7 @@ tests_unit_crypto_test_tls_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_trust_SOURCES = tests/unit/crypto/test_trust.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
 tests_unit_crypto_test_trust_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_digest_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_dsse_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_gcm_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_ed25519_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_jws_LDADD = $(CRYPTO_TEST_LIBS)
