@@ -8,6 +8,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/build.c lib/policy/build.h \
 	lib/policy/effective.c lib/policy/effective.h \
 	lib/policy/judge.c lib/policy/judge.h \
+	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
 	lib/policy/parse.c \
 	lib/policy/pattern.c lib/policy/pattern.h \
 	lib/policy/pattern_regex.c lib/policy/pattern_regex.h \

@@ -12,6 +12,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_elf \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_keylime_policy \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
@@ -35,6 +36,7 @@ tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_snp_LDADD = $(EVIDENCE_FUZZ_LIBS)

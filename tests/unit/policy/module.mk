@@ -5,6 +5,7 @@ policy_tests = \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
+	tests/unit/policy/test_keylime_policy \
 	tests/unit/policy/test_pattern \
 	tests/unit/policy/test_policy \
 	tests/unit/policy/test_predict \
@@ -13,6 +14,7 @@ check_PROGRAMS += $(policy_tests)
 TESTS += $(policy_tests)
 tests_unit_policy_test_allow_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_keylime_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_pattern_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
