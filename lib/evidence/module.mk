@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/evidence/libevidence.la
 lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ak_certificate.c lib/evidence/ak_certificate.h \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
+	lib/evidence/azure_hcl.c lib/evidence/azure_hcl.h \
 	lib/evidence/bootlog.c lib/evidence/bootlog.h \
 	lib/evidence/bootlog_text.c \
 	lib/evidence/bundle.c lib/evidence/bundle.h \

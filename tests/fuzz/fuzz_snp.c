@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SEV-SNP evidence: reports, certificate tables, certificates and revocation lists, ID blocks. In production
- * the attester controls all of it, and its host the table. The first byte chooses.
+ * SEV-SNP evidence: reports, certificate tables, certificates and revocation lists, ID blocks, HCL. In
+ * production the attester controls all of it, and its host the table. The first byte chooses.
  */
+#include "evidence/azure_hcl.h"
 #include "evidence/snp_id.h"
 #include "evidence/snp_verify.h"
 #include "fuzz/fuzz.h"
@@ -73,9 +74,23 @@ static void try_id(struct view v)
                                     VIEW(v.p + SNP_ID_BLOCK_BYTES, v.len - SNP_ID_BLOCK_BYTES), &id, &err);
 }
 
+static void try_hcl(struct view v)
+{
+        AUTO(pubkey_free_p) struct pubkey *ak = NULL;
+        struct azure_hcl h;
+        struct err err = ERR_INIT;
+        bool good;
+
+        if (azure_hcl_parse(v, &h, &err) < 0)
+                return;
+        (void)!azure_hcl_ak(&h, &ak, &err);
+        FUZZ_CHECK(azure_hcl_binds(&h, VIEW(v.p, SNP_DATA_BYTES), &good, &err) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const tries[])(struct view) = {try_report, try_table, try_verify, try_leaf, try_id};
+        static void (*const tries[])(struct view) = {try_report, try_table, try_verify,
+                                                     try_leaf,   try_id,    try_hcl};
 
         if (size)
                 tries[data[0] % ARRAY_LEN(tries)](VIEW(data + 1, size - 1));

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The forms of SEV-SNP evidence: reports, TCBs, certificate tables.
+ * The forms of SEV-SNP evidence: reports, TCBs, certificate tables; Azure's container.
  */
+#include "base/base64.h"
+#include "crypto/digest.h"
+#include "evidence/azure_hcl.h"
 #include "evidence/snp_bag.h"
 #include "support/snp_forge.h"
 #include "support/support.h"
@@ -182,6 +185,127 @@ static void components_are_compared_one_by_one(void **state)
                          SNP_LINE_UNKNOWN); /* Venice: no root is pinned for it */
 }
 
+/* ---- Azure's container ---- */
+
+static void put_hcl(struct buf *b, const char *text)
+{
+        static const uint8_t zeros[SNP_REPORT_BYTES];
+
+        buf_reset(b);
+        buf_str(b, "HCLA");
+        buf_le32(b, 2);
+        buf_le32(b, 0);
+        buf_le32(b, 2);
+        buf_put(b, zeros, 16);
+        buf_put(b, zeros, sizeof(zeros));
+        buf_le32(b, 20 + (uint32_t)strlen(text));
+        buf_le32(b, 1);
+        buf_le32(b, AZURE_HCL_SNP);
+        buf_le32(b, 1);
+        buf_le32(b, (uint32_t)strlen(text));
+        buf_str(b, text);
+        assert_true(buf_ok(b));
+}
+
+static void cut_hcl(struct view bytes, const char *what, void *ctx)
+{
+        struct err err = ERR_INIT;
+        struct azure_hcl h;
+
+        (void)ctx;
+        if (azure_hcl_parse(bytes, &h, &err) == 0)
+                fail_msg("%s: read", what);
+}
+
+static void a_container_is_read_whole(void **state)
+{
+        static const size_t edits[] = {0, 4, 0x20 + SNP_REPORT_BYTES, 0x20 + SNP_REPORT_BYTES + 12};
+        struct err err = ERR_INIT;
+        struct buf b = {0};
+        struct azure_hcl h;
+
+        (void)state;
+        put_hcl(&b, "{}");
+        assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+        assert_view(h.data, "{}");
+        each_truncation(VIEW_BUF(&b), cut_hcl, NULL);
+        for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+                b.p[edits[i]] ^= 0x40;
+                assert_err(azure_hcl_parse(VIEW_BUF(&b), &h, &err), ERR_FORMAT, &err, "HCL report");
+                b.p[edits[i]] ^= 0x40;
+        }
+        buf_u8(&b, 0);
+        assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+        buf_u8(&b, 1);
+        assert_err(azure_hcl_parse(VIEW_BUF(&b), &h, &err), ERR_FORMAT, &err, "follows");
+        buf_free(&b);
+}
+
+static void the_text_is_bound_by_its_digest(void **state)
+{
+        uint8_t data[SNP_DATA_BYTES] = {0};
+        struct err err = ERR_INIT;
+        struct buf b = {0};
+        struct azure_hcl h;
+        struct digest d;
+        bool good = false;
+
+        (void)state;
+        put_hcl(&b, "{\"keys\":[]}");
+        assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+        assert_ok(digest_bytes(DIGEST_SHA256, h.data, &d, &err), &err);
+        memcpy(data, d.b, d.len);
+        assert_ok(azure_hcl_binds(&h, VIEW_ARRAY(data), &good, &err), &err);
+        assert_true(good);
+        assert_ok(azure_hcl_binds(&h, VIEW(data, 32), &good, &err), &err);
+        assert_false(good);
+        data[63] = 1;
+        assert_ok(azure_hcl_binds(&h, VIEW_ARRAY(data), &good, &err), &err);
+        assert_false(good);
+        data[63] = 0;
+        data[0] ^= 1;
+        assert_ok(azure_hcl_binds(&h, VIEW_ARRAY(data), &good, &err), &err);
+        assert_false(good);
+        buf_free(&b);
+}
+
+static void the_text_has_one_ak(void **state)
+{
+        static const char *const bad[] = {
+                "{\"keys\":[]}", "[]", "{\"keys\":[{\"kid\":\"HCLAkPub\",\"kty\":\"EC\"}]}",
+                "{\"keys\":[{\"kid\":\"HCLAkPub\",\"kty\":\"RSA\",\"n\":\"!\",\"e\":\"AQAB\"}]}"};
+        AUTO(pubkey_free_p) struct pubkey *ak = NULL;
+        AUTO(mem_free_p) char *n64 = NULL, *one = NULL, *two = NULL;
+        struct err err = ERR_INIT;
+        struct buf b = {0};
+        struct azure_hcl h;
+        uint8_t n[256];
+
+        (void)state;
+        memset(n, 0xff, sizeof(n));
+        n64 = base64url_encode(VIEW_ARRAY(n));
+        one = str_fmt("{\"kid\":\"HCLAkPub\",\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", n64);
+        two = str_fmt("{\"keys\":[%s,%s]}", one, one);
+        put_hcl(&b, two);
+        assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+        assert_err(azure_hcl_ak(&h, &ak, &err), ERR_FORMAT, &err, "two keys");
+        free(two);
+        two = str_fmt("{\"keys\":[%s]}", one);
+        put_hcl(&b, two);
+        assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+        assert_ok(azure_hcl_ak(&h, &ak, &err), &err);
+        assert_int_equal(pubkey_bits(ak), 2048);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                struct pubkey *none = NULL;
+
+                put_hcl(&b, bad[i]);
+                assert_ok(azure_hcl_parse(VIEW_BUF(&b), &h, &err), &err);
+                assert_err(azure_hcl_ak(&h, &none, &err), ERR_FORMAT, &err, "HCL data");
+                assert_null(none);
+        }
+        buf_free(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -189,6 +313,9 @@ int main(void)
                 cmocka_unit_test(components_are_compared_one_by_one),
                 cmocka_unit_test(a_table_is_read_within_its_bounds),
                 cmocka_unit_test(a_table_brings_its_certificates),
+                cmocka_unit_test(a_container_is_read_whole),
+                cmocka_unit_test(the_text_is_bound_by_its_digest),
+                cmocka_unit_test(the_text_has_one_ak),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "evidence/azure_hcl.h"
 #include "evidence/snp_id.h"
 #include "evidence/snp_verify.h"
 #include "support/support.h"
@@ -85,18 +86,18 @@ static void fill_bag(struct snp_bag *bag, const char *dir)
 /* The report, from a container if it lies in one. */
 static struct view report_of(struct buf *b, const char *dir)
 {
+        struct err err = ERR_INIT;
+        struct azure_hcl hcl;
         char path[256];
-        struct cursor c;
         struct view v;
-        bool hcl = exists(dir, "hcl-report.bin");
+        bool in_hcl = exists(dir, "hcl-report.bin");
 
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, hcl ? "hcl-report.bin" : "report.bin");
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, in_hcl ? "hcl-report.bin" : "report.bin");
         v = read_into(b, path);
-        if (!hcl)
+        if (!in_hcl)
                 return v;
-        c = cursor_of(v);
-        assert_true(cursor_skip(&c, 0x20) && cursor_take(&c, SNP_REPORT_BYTES, &v));
-        return v;
+        assert_ok(azure_hcl_parse(v, &hcl, &err), &err);
+        return hcl.hardware;
 }
 
 static int64_t time_of(const json_t *expected)
@@ -417,6 +418,41 @@ static void an_id_block_is_checked(void **state)
         buf_free(&auth);
 }
 
+/* Quote ← AK ← text ← report, of one machine. */
+static void an_hcl_report_binds_the_tpm(void **state)
+{
+        AUTO(pubkey_free_p) struct pubkey *ak = NULL;
+        static const char *const dirs[] = {"snp/azure-hcl-evidence-v1", "snp/azure-hcl-raw"};
+        struct buf b = {0}, msg = {0}, sig = {0};
+        struct signature s = {.scheme = SIG_RSASSA, .hash = DIGEST_SHA256};
+        struct err err = ERR_INIT;
+        struct snp_report report;
+        struct azure_hcl hcl;
+        bool good = false;
+        char path[256];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+                (void)snprintf(path, sizeof(path), "%s/hcl-report.bin", dirs[i]);
+                assert_ok(azure_hcl_parse(read_into(&b, path), &hcl, &err), &err);
+                assert_true(hcl.type == AZURE_HCL_SNP && hcl.data.len == 1110);
+                assert_ok(snp_report_parse(hcl.hardware, &report, &err), &err);
+                assert_ok(azure_hcl_binds(&hcl, report.report_data, &good, &err), &err);
+                assert_true(good);
+        }
+        assert_ok(azure_hcl_parse(read_into(&b, "snp/azure-hcl-evidence-v1/hcl-report.bin"), &hcl, &err),
+                  &err);
+        assert_ok(azure_hcl_ak(&hcl, &ak, &err), &err);
+        s.rsa = read_into(&sig, "snp/azure-hcl-evidence-v1/tpm-quote.sig");
+        assert_ok(pubkey_verify(ak, &s, read_into(&msg, "snp/azure-hcl-evidence-v1/tpm-quote.msg"), &good,
+                                &err),
+                  &err);
+        assert_true(good);
+        buf_free(&b);
+        buf_free(&msg);
+        buf_free(&sig);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -424,6 +460,7 @@ int main(void)
                 cmocka_unit_test(mutants_have_their_verdicts),
                 cmocka_unit_test(an_endorsement_alone_is_checked),
                 cmocka_unit_test(an_id_block_is_checked),
+                cmocka_unit_test(an_hcl_report_binds_the_tpm),
         };
 
         top = getenv("AVOW_VECTORS");
