@@ -33,7 +33,7 @@ enum dcap_body {
 #define SGX_FLAG_INIT  (UINT64_C(1) << 0)
 #define SGX_FLAG_DEBUG (UINT64_C(1) << 1)
 
-/* REPORT body of an enclave, 384 bytes. Spec: Intel SDM vol. 3D, table 38-21 (REPORT). */
+/* REPORT body of an enclave, 384 bytes. Spec: Intel SDM vol. 3D, SGX data structures, REPORT. */
 struct sgx_report {
         struct view cpu_svn; /* 16 */
         uint32_t misc_select;

@@ -11,7 +11,7 @@
 
 /*
  * What a PCK certificate says about its platform: the SGX extension 1.2.840.113741.1.13.1.
- * Spec: Intel SGX PCK Certificate and Certificate Revocation List Profile, §1.3.5.
+ * Spec: Intel SGX PCK Certificate and Certificate Revocation List Profile, SGX extensions.
  */
 #define PCK_COMPONENTS 16
 

@@ -248,6 +248,35 @@ static void statuses(void **state)
         }
 }
 
+/* The first level that fits is the highest, wherever the file has it. */
+static void order_is_ours(void **state)
+{
+        AUTO(mem_free_p)
+        char *low = soft_levels("OutOfDate", true);
+        AUTO(mem_free_p)
+        char *high = soft_levels("UpToDate", true);
+        AUTO(mem_free_p)
+        char *both = NULL;
+        struct soft_spec spec;
+
+        (void)state;
+        strstr(low, "\"pcesvn\":11")[10] = '0'; /* 10 */
+        low[strlen(low) - 1] = '\0';
+        both = str_fmt("%s,%s", low, high + 1);
+        assert_non_null(both);
+        soft_spec_init(&spec, 4, DCAP_BODY_TD10);
+        spec.levels = both;
+        spec.qe_levels = "[{\"tcb\":{\"isvsvn\":5},\"tcbDate\":\"2026-01-01T00:00:00Z\","
+                         "\"tcbStatus\":\"OutOfDate\"},{\"tcb\":{\"isvsvn\":6},"
+                         "\"tcbDate\":\"2026-01-01T00:00:00Z\",\"tcbStatus\":\"UpToDate\"}]";
+        expect(&spec, NULL);
+        spec.pck.pcesvn = 10;
+        expect(&spec, "tcb-OutOfDate");
+        spec.pck.pcesvn = 11;
+        spec.qe[258] = 5;
+        expect(&spec, "tcb-OutOfDate");
+}
+
 /* A policy that takes everything still does not take Revoked. */
 static void revoked_is_never_good(void **state)
 {
@@ -295,6 +324,15 @@ static void relaunching(void **state)
         soft_spec_init(&spec, 5, DCAP_BODY_TD15);
         spec.report[0] = 3;
         expect(&spec, "tcb-TDRelaunchAdvised");
+        spec.report[586] = 1; /* microcode as old as before: a relaunch would not mend it */
+        expect(&spec, "tcb-OutOfDate");
+        spec.report[586] = 3;
+        spec.report[585] = 0; /* a module without versions: the platform's own levels say */
+        expect(&spec, "tcb-TDRelaunchAdvised");
+        spec.report[584] = 4;
+        expect(&spec, "tcb-OutOfDate");
+        spec.report[584] = 6;
+        spec.report[585] = 1;
         spec.levels = levels;
         expect(&spec, "tcb-TDRelaunchAdvisedConfigurationNeeded");
         spec.report[584] = 3; /* still old now */
@@ -520,14 +558,23 @@ static void out_of_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_kind),    cmocka_unit_test(says_what_it_found),
-                cmocka_unit_test(endorsements),  cmocka_unit_test(collateral),
-                cmocka_unit_test(platforms),     cmocka_unit_test(attributes),
-                cmocka_unit_test(statuses),      cmocka_unit_test(revoked_is_never_good),
-                cmocka_unit_test(converging),    cmocka_unit_test(relaunching),
-                cmocka_unit_test(policies),      cmocka_unit_test(mixed_parts),
-                cmocka_unit_test(broken_quotes), cmocka_unit_test(broken_collateral),
-                cmocka_unit_test(cutting),       cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(every_kind),
+                cmocka_unit_test(says_what_it_found),
+                cmocka_unit_test(endorsements),
+                cmocka_unit_test(collateral),
+                cmocka_unit_test(platforms),
+                cmocka_unit_test(attributes),
+                cmocka_unit_test(statuses),
+                cmocka_unit_test(order_is_ours),
+                cmocka_unit_test(revoked_is_never_good),
+                cmocka_unit_test(converging),
+                cmocka_unit_test(relaunching),
+                cmocka_unit_test(policies),
+                cmocka_unit_test(mixed_parts),
+                cmocka_unit_test(broken_quotes),
+                cmocka_unit_test(broken_collateral),
+                cmocka_unit_test(cutting),
+                cmocka_unit_test(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
