@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define CC_REGISTERS        5 /* 0 is MRTD, 1 to 4 are RTMR 0 to 3 */
 #define LEGACY_DIGEST_BYTES 20
 #define LOCALITY_BYTES      17 /* "StartupLocality" NUL, and the number */
 
@@ -125,7 +126,7 @@ static const char *read_header(const struct bootlog_event *e, struct bootlog *lo
         uint8_t uintn, vendor;
         uint32_t n;
 
-        if (e->pcr != 0 || !all_zero(e->digests[0].value))
+        if ((e->pcr != 0 && !(log->cc && e->pcr == 1)) || !all_zero(e->digests[0].value))
                 return "a header is of PCR 0 and has no digest";
         if (!cursor_skip(&c, sizeof(spec_id)) || !cursor_le32(&c, &log->platform_class) ||
             !cursor_u8(&c, &log->minor) || !cursor_u8(&c, &log->major) || !cursor_u8(&c, &log->errata) ||
@@ -184,6 +185,8 @@ static const char *check_no_action(const struct bootlog_event *e, struct walk *w
 
 static const char *check_event(const struct bootlog_event *e, struct walk *w, struct bootlog *log)
 {
+        if (log->cc)
+                return e->pcr < CC_REGISTERS ? NULL : "there is no such register";
         if (e->type == EV_NO_ACTION)
                 return check_no_action(e, w, log);
         if (e->pcr >= PCR_COUNT)
@@ -208,10 +211,22 @@ static int begin(struct bootlog *log, struct err *err)
         return why ? bad(&e, err, why) : 0;
 }
 
-int bootlog_parse(struct view bytes, struct bootlog *ret, struct err *err)
+/* Where a confidential guest's log stops and the rest of its area begins. */
+static bool at_cc_end(const struct cursor *c)
+{
+        struct cursor ahead = *c;
+        uint32_t reg, type, n;
+
+        if (!cursor_le32(&ahead, &reg))
+                return true;
+        return reg == UINT32_MAX ||
+               (reg == 0 && cursor_le32(&ahead, &type) && type == 0 && cursor_le32(&ahead, &n) && n == 0);
+}
+
+static int parse(struct view bytes, bool cc, struct bootlog *ret, struct err *err)
 {
         struct cursor c = cursor_of(bytes);
-        struct bootlog log = {.bytes = bytes};
+        struct bootlog log = {.bytes = bytes, .cc = cc};
         struct walk w = {.has_locality = false};
         int r;
 
@@ -221,7 +236,11 @@ int bootlog_parse(struct view bytes, struct bootlog *ret, struct err *err)
         r = begin(&log, err);
         if (r < 0)
                 return r;
+        if (cc && !log.agile)
+                return err_set(err, ERR_FORMAT, 0, "a confidential guest's log begins with a header");
         for (log.n_events = 0; c.left; log.n_events++) {
+                if (cc && log.n_events > 0 && at_cc_end(&c))
+                        break;
                 struct bootlog_event e = {.number = log.n_events, .at = c.at};
                 const char *why = read_event(&log, &c, &e);
 
@@ -233,8 +252,20 @@ int bootlog_parse(struct view bytes, struct bootlog *ret, struct err *err)
                         return err_set(err, ERR_LIMIT, 0, "a boot log of more than %u events",
                                        BOOTLOG_EVENTS_MAX);
         }
+        if (cc)
+                log.bytes = VIEW(bytes.p, c.at);
         *ret = log;
         return 0;
+}
+
+int bootlog_parse(struct view bytes, struct bootlog *ret, struct err *err)
+{
+        return parse(bytes, false, ret, err);
+}
+
+int bootlog_parse_cc(struct view bytes, struct bootlog *ret, struct err *err)
+{
+        return parse(bytes, true, ret, err);
 }
 
 bool bootlog_next(const struct bootlog *log, struct bootlog_pos *pos, struct bootlog_event *ret)

@@ -92,6 +92,7 @@ struct view bootlog_event_digest(const struct bootlog_event *e, enum digest_alg 
 struct bootlog {
         struct view bytes;
         bool agile;                   /* false: SHA-1 alone */
+        bool cc;                      /* of a confidential guest: bootlog_parse_cc() */
         uint8_t major, minor, errata; /* of the specification, as the header says; 0 without one */
         uint32_t platform_class;      /* 0: client, 1: server */
         size_t n_banks;
@@ -110,6 +111,15 @@ struct bootlog {
  * event. Return: 0; -ERR_FORMAT, -ERR_LIMIT with the event's number and place.
  */
 int bootlog_parse(struct view bytes, struct bootlog *ret, struct err *err) MUST_USE;
+
+/*
+ * The same form as a confidential guest's firmware writes it (the area that the ACPI table CCEL names): its
+ * registers are measurement registers 0 to 4, the header may name register 1, and the area is larger than
+ * the log, which ends at a register 0xffffffff, at a header of zeros, or with the area. RET's bytes end
+ * there. Spec: UEFI 2.10, chapter 38 (confidential computing); Intel TDX Guest-Host Communication Interface
+ * (CCEL).
+ */
+int bootlog_parse_cc(struct view bytes, struct bootlog *ret, struct err *err) MUST_USE;
 
 /* Walks; *POS starts as zeros. The header is event 0. Return: false at the end. */
 struct bootlog_pos {

@@ -9,6 +9,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/bundle.c lib/evidence/bundle.h \
 	lib/evidence/bundle_decode.c \
 	lib/evidence/bundle_encode.c \
+	lib/evidence/ccel.c lib/evidence/ccel.h \
 	lib/evidence/cel.c lib/evidence/cel.h \
 	lib/evidence/cel_replay.c \
 	lib/evidence/cel_write.c \

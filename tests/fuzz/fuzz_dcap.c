@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intel's quotes, TCB info, QE identities, SGX extensions, revocation lists. In production the quote comes
- * from the host that wants to be trusted, and the rest from the network, a cache or a bundle that somebody
- * carried. The first byte chooses.
+ * Intel's quotes, TCB info, QE identities, SGX extensions, revocation lists, logs of TDs. In production the
+ * quote comes from the host that wants to be trusted, and the rest from the network, a cache or a bundle that
+ * somebody carried. The first byte chooses.
  */
 #include "crypto/crl.h"
+#include "evidence/ccel.h"
 #include "evidence/dcap.h"
 #include "fuzz/fuzz.h"
 
@@ -85,10 +86,27 @@ static void try_crl(struct view v)
                 FUZZ_CHECK(crl_issuer(crl) && crl_this_update_ms(crl) != CRL_NO_TIME);
 }
 
+static void try_log(struct view v)
+{
+        struct bootlog_pos pos = {0};
+        struct digest rtmr[TD_RTMRS];
+        struct bootlog_event e;
+        struct bootlog log;
+        struct err err = ERR_INIT;
+        size_t n = 0;
+
+        if (bootlog_parse_cc(v, &log, &err) < 0)
+                return;
+        while (bootlog_next(&log, &pos, &e))
+                n++;
+        FUZZ_CHECK(n == log.n_events && log.bytes.len <= v.len);
+        (void)!ccel_replay(&log, rtmr, &err); /* either answer will do */
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const tries[])(struct view) = {try_quote, try_info, try_identity,
-                                                     try_cut,   try_pck,  try_crl};
+        static void (*const tries[])(struct view) = {try_quote, try_info, try_identity, try_cut,
+                                                     try_pck,   try_crl,  try_log};
 
         if (size)
                 tries[data[0] % ARRAY_LEN(tries)](VIEW(data + 1, size - 1));

@@ -3,6 +3,7 @@ evidence_tests = \
 	tests/unit/evidence/test_authenticate \
 	tests/unit/evidence/test_bootlog \
 	tests/unit/evidence/test_bundle \
+	tests/unit/evidence/test_ccel \
 	tests/unit/evidence/test_cel \
 	tests/unit/evidence/test_counters \
 	tests/unit/evidence/test_dcap \
@@ -28,6 +29,7 @@ EVIDENCE_TEST_LIBS = tests/unit/evidence/libvectors.la tests/support/libplaytpm.
 tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bootlog_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_ccel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_dcap_LDADD = tests/support/libsoftquote.la $(EVIDENCE_TEST_LIBS)

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "evidence/ccel.h"
 #include "evidence/dcap.h"
 
 #define FILE_MAX_BYTES (4u * 1024 * 1024)
@@ -320,6 +321,57 @@ static void no_collateral(void **state)
         kit_done(&kit);
 }
 
+/* ---- logs ---- */
+
+static void real_logs(void **state)
+{
+        static const char *const dirs[] = {"ccel/ovmf", "ccel/grub", "tdx/v4-gce-ccel"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+                json_t *expected = load_json(dirs[i], "expected.json");
+                const json_t *cc =
+                        json_object_get(expected, "ccel") ? json_object_get(expected, "ccel") : expected;
+                struct digest rtmr[TD_RTMRS];
+                struct err err = ERR_INIT;
+                struct buf area = {0};
+                struct bootlog log;
+
+                assert_true(load(&area, dirs[i], "ccel-data.bin"));
+                assert_ok(bootlog_parse_cc(VIEW_BUF(&area), &log, &err), &err);
+                assert_ok(ccel_replay(&log, rtmr, &err), &err);
+                print_message("%-48s %zu events\n", dirs[i], log.n_events);
+                if (json_object_get(cc, "consumed"))
+                        assert_int_equal(log.bytes.len, json_integer_value(json_object_get(cc, "consumed")));
+                same_hex(json_object_get(cc, "replayed"), "rtmr0", digest_view(&rtmr[0]));
+                same_hex(json_object_get(cc, "replayed"), "rtmr1", digest_view(&rtmr[1]));
+                same_hex(json_object_get(cc, "replayed"), "rtmr2", digest_view(&rtmr[2]));
+                same_hex(json_object_get(cc, "replayed"), "rtmr3", digest_view(&rtmr[3]));
+                buf_free(&area);
+                json_decref(expected);
+        }
+}
+
+/* The log of the TD whose quote it is. */
+static void log_of_the_quote(void **state)
+{
+        struct tee_result res = {0};
+        const char *reason = NULL;
+        struct err err = ERR_INIT;
+        struct buf area = {0};
+        struct dcap_quote q;
+        struct kit kit;
+
+        (void)state;
+        kit_load(&kit, "tdx/v4-gce-ccel");
+        assert_true(load(&area, "tdx/v4-gce-ccel", "ccel-data.bin"));
+        assert_ok(dcap_quote_parse(VIEW_BUF(&kit.quote), &q, &reason, &err), &err);
+        assert_ok(ccel_check(VIEW_BUF(&area), &q.td, &res, &err), &err);
+        assert_int_equal(tee_find(&res, "rtmr-log")->state, TEE_PASS);
+        buf_free(&area);
+        kit_done(&kit);
+}
+
 /* ---- edited quotes ---- */
 
 static void edit(struct buf *b, const json_t *e)
@@ -425,8 +477,9 @@ int main(void)
 {
         const char *dir = getenv("AVOW_VECTORS");
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(real_quotes),   cmocka_unit_test(dates_matter),
-                cmocka_unit_test(no_collateral), cmocka_unit_test(edited_quotes),
+                cmocka_unit_test(real_quotes),      cmocka_unit_test(dates_matter),
+                cmocka_unit_test(no_collateral),    cmocka_unit_test(real_logs),
+                cmocka_unit_test(log_of_the_quote), cmocka_unit_test(edited_quotes),
                 cmocka_unit_test(truncated),
         };
         struct stat st;
