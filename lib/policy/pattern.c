@@ -441,11 +441,25 @@ static bool run(const struct program *p, struct view text)
         return now[p->n_steps / 64] >> (p->n_steps % 64) & 1;
 }
 
+/* Can BYTE be the last one of a path that matches? Most patterns end in what most paths do not end in. */
+static bool may_end(const struct program *p, uint8_t byte)
+{
+        size_t last = p->n_steps - 1;
+        uint64_t bit = UINT64_C(1) << (last % 64);
+
+        return (p->masks[2 * p->words * p->n_classes + last / 64] & bit) ||
+               (p->masks[2 * p->words * p->class_of[byte] + last / 64] & bit);
+}
+
 static bool matches(const struct program *p, struct view rest)
 {
         if (p->n_steps == 0)
                 return rest.len == 0;
-        return p->rest || (rest.len >= p->at_least && run(p, rest));
+        if (p->rest)
+                return true;
+        if (rest.len < p->at_least || (rest.len && !may_end(p, rest.p[rest.len - 1])))
+                return false;
+        return run(p, rest);
 }
 
 size_t pattern_match(const struct pattern_set *s, struct view path)
