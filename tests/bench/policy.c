@@ -2,7 +2,9 @@
 /*
  * What a policy's digests cost: building the frozen set, its memory, and look-ups in random order, for 10,000
  * to a million digests of SHA-256, by digest alone and under paths. Beside them, in the same run, what one
- * read from anywhere in as much memory costs by itself: the look-ups are to be a small number of those.
+ * read from anywhere in as much memory costs by itself: the look-ups are to be a small number of those. Then
+ * path patterns: compiling 10 to 1,000, and matching paths of which one pattern's literal beginning fits, and
+ * of which the beginning of half of all patterns does.
  *
  * Usage: tests/bench/policy [DIGESTS...]
  */
@@ -14,6 +16,7 @@
 #include "base/mem.h"
 #include "crypto/digest_short.h"
 #include "policy/allow.h"
+#include "policy/pattern.h"
 
 #define LOOKUPS 2000000u
 
@@ -156,6 +159,48 @@ static void row(size_t n, bool paths)
         allow_unref(a);
 }
 
+/* N patterns, half of them plain folders, the others with stars and sets, and paths of which most fit none.
+ */
+static void patterns_row(size_t n)
+{
+        struct view *v = mem_zalloc(n, sizeof(*v));
+        char(*texts)[96] = mem_zalloc(n, sizeof(*texts)), path[96];
+        struct pattern_set *s = NULL;
+        struct err err = ERR_INIT;
+        uint64_t x = 88172645463325252u;
+        size_t hits = 0;
+        double t = cpu_s();
+
+        if (!v || !texts)
+                die("out of memory");
+        for (size_t i = 0; i < n; i++) {
+                if (i % 20 == 0)
+                        (void)snprintf(texts[i], sizeof(texts[i]), "/var/cache/%zu/**/tmp?*", i);
+                else if (i % 2)
+                        (void)snprintf(texts[i], sizeof(texts[i]), "/srv/data-%zu/**", i);
+                else
+                        (void)snprintf(texts[i], sizeof(texts[i]), "/usr/lib/*/package-%zu/*.so.[0-9]", i);
+                v[i] = view_str(texts[i]);
+        }
+        if (pattern_set_new(v, n, &s, NULL, &err) < 0)
+                die(err.text);
+        (void)printf("%8zu %8.1f %9zu KiB", n, (cpu_s() - t) * 1e3, pattern_bytes(s) >> 10);
+        for (int kind = 0; kind < 2; kind++) {
+                t = cpu_s();
+                for (size_t i = 0; i < 10000; i++) {
+                        size_t len = kind ? path_of(shuffled(&x) % 100000, path)
+                                          : (size_t)snprintf(path, sizeof(path), "/srv/data-%zu/a/file", i);
+
+                        hits += pattern_match(s, VIEW(path, len)) != PATTERN_NONE;
+                }
+                (void)printf(" %16.0f", (cpu_s() - t) / 10000 * 1e9);
+        }
+        (void)printf(" %7zu\n", hits);
+        pattern_set_unref(s);
+        free(v);
+        free(texts);
+}
+
 int main(int argc, char **argv)
 {
         static const size_t sizes[] = {10000, 100000, 200000, 1000000};
@@ -169,5 +214,9 @@ int main(int argc, char **argv)
                         row(sizes[i], paths);
         }
         (void)printf("\nA host more on the same set: one pointer, %zu bytes.\n", sizeof(struct allow *));
+        (void)printf(
+                "\npatterns built,ms        memory   /srv/data-N, ns  /usr/lib/…, ns  matched (of 20000)\n");
+        for (size_t n = 10; n <= 1000; n *= 10)
+                patterns_row(n);
         return 0;
 }
