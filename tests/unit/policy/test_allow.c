@@ -361,7 +361,8 @@ static void chosen_keys(void **state)
                 assert_ok(allow_add(b, DIGEST_SHA256, VIEW(bytes, 32), view_str(path), 0, i, &err), &err);
         }
         a = freeze(b);
-        assert_in_range(allow_longest_probe(a), 1, 200);
+        assert_in_range(allow_longest_probe(a), 1,
+                        400); /* by chance about 90; collisions would make thousands */
         assert_in_range(allow_bytes(a) / allow_count(a), 32, 90);
         allow_unref(a);
 }
