@@ -2,7 +2,7 @@
 /*
  * The TPM half's life. It starts with everything or not at all: a TPM, both keys, every file readable, and
  * then the measurements. Once it is ready, nothing ends it but a signal: a TPM that goes away (or forgets our
- * keys) makes it STARTING again, and it comes back by itself. Spec: design §5; style guide, daemons.
+ * keys) makes it STARTING again, and it comes back by itself. Spec: docs/architecture.md, "Decisions".
  */
 #include "agent/half.h"
 

@@ -8,7 +8,7 @@
  *
  * A file that is gone is no danger: nothing can be started from it. A file that is there and cannot be read
  * or logged is: something could run that the register does not show. Then nothing is quoted until it can be
- * (SR-2 does the rest: silence ends trust). Spec: design §5.
+ * (SR-2 does the rest: silence ends trust).
  */
 #include "agent/inventory.h"
 

@@ -4,7 +4,7 @@
  * means. Nothing from a server is believed beyond its schema (lib/wire), and nothing of it reaches the TPM
  * half but the bytes of a challenge and of a credential, and a selection of registers.
  *
- * Spec: Keylime 2.x registrar, push model 3.0; design §6 (one round trip); SR-13.
+ * Spec: Keylime 2.x registrar, push model 3.0; docs/protocol.md; SR-13.
  */
 #include "agent/net_machine.h"
 

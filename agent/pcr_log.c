@@ -11,8 +11,8 @@
  *
  * A boot ends when the TPM's resetCount changes, or when restartCount changes and the register is back at
  * zero; not by boot_id, since kexec and resume keep PCRs. A register that still holds what the list says
- * belongs to it whatever the counters say: TPM2_Clear sets them back without touching PCRs. Spec: design §5,
- * SR-18; RFC 7464; contracts "PCR 15 log".
+ * belongs to it whatever the counters say: TPM2_Clear sets them back without touching PCRs. Spec: SR-18;
+ * RFC 7464; docs/protocol.md.
  */
 #include "agent/pcr_log.h"
 

@@ -8,7 +8,7 @@
  * Where the cache has variants for certain CPUs (glibc-hwcaps), all of them are measured beside the plain
  * one: which one this CPU takes is not decided here, and one too many is harmless where one too few is not.
  * LD_LIBRARY_PATH and LD_PRELOAD belong to whoever starts the runtime and are not followed; dlopen() is not
- * visible in files. Spec: design §5; ld.so(8).
+ * visible in files. Spec: ld.so(8).
  */
 #include "base/closure.h"
 

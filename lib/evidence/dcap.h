@@ -42,7 +42,7 @@ struct dcap_collateral {
 
 /* The statuses as a set: DCAP_STATUS(DCAP_UP_TO_DATE) | … */
 #define DCAP_STATUS(s) (1u << (unsigned)(s))
-/* The default: what runs is current (issue 6, reference §5.3). */
+/* The default: what runs is current. */
 #define DCAP_STATUSES_DEFAULT (DCAP_STATUS(DCAP_UP_TO_DATE) | DCAP_STATUS(DCAP_SW_HARDENING))
 
 struct dcap_policy {
