@@ -443,7 +443,7 @@ static int read_counted(struct translation *t, unsigned depth, struct rows *so_f
 {
         struct rows atom = {0}, counted = {0};
         size_t at = t->c.at;
-        int min, max, e = read_atom(t, depth, &atom);
+        int min = 1, max = 1, e = read_atom(t, depth, &atom);
 
         if (e > 0)
                 e = read_count(t, &min, &max);
