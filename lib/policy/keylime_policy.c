@@ -25,7 +25,7 @@ static bool is_hex(const char *s, size_t min, size_t max)
 {
         size_t n = 0;
 
-        for (; s[n] && n <= max; n++)
+        for (; n <= max && s[n]; n++)
                 if (!((s[n] >= '0' && s[n] <= '9') || (s[n] >= 'a' && s[n] <= 'f')))
                         return false;
         return n >= min && n <= max;
