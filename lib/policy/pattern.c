@@ -462,6 +462,12 @@ static bool matches(const struct program *p, struct view rest)
         return run(p, rest);
 }
 
+/* What follows the first N bytes; an empty view may have no address to count from. */
+static struct view behind(struct view v, size_t n)
+{
+        return n < v.len ? VIEW(v.p + n, v.len - n) : VIEW_NONE;
+}
+
 size_t pattern_match(const struct pattern_set *s, struct view path)
 {
         size_t low = 0, high = s->n, i;
@@ -477,8 +483,7 @@ size_t pattern_match(const struct pattern_set *s, struct view path)
         for (i = low ? low - 1 : PATTERN_NONE; i != PATTERN_NONE; i = s->programs[i].parent) {
                 const struct program *p = &s->programs[i];
 
-                if (begins(path, p->prefix) &&
-                    matches(p, VIEW(path.p + p->prefix.len, path.len - p->prefix.len)))
+                if (begins(path, p->prefix) && matches(p, behind(path, p->prefix.len)))
                         return p->number;
         }
         return PATTERN_NONE;
