@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Local hooks. The process that runs them holds the TPM's keys, so programs are spawned, never forked into,
- * with no descriptor of ours but the event; and a program that somebody else could have put there is not run.
- */
+/* Local hooks, one after the other. A program that somebody else could have put there is not run. */
 #include "agent/local_hooks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "base/str.h"
 
 #define LOOK_AGAIN_MS 1000
@@ -52,10 +45,8 @@ void local_hooks_configure(struct local_hooks *h, int64_t timeout_ms)
 
 static void give_up(struct local_hooks *h)
 {
-        if (h->pid) {
-                (void)kill(-h->pid, SIGKILL);
-                (void)waitpid(h->pid, NULL, 0); /* it is dead */
-        }
+        if (h->pid)
+                program_kill(h->pid);
         h->pid = 0;
         strv_done(&h->names);
         h->names = (struct strv){0};
@@ -73,30 +64,12 @@ void local_hooks_free(struct local_hooks *h)
         free(h);
 }
 
-/* Only root, or whoever we are, may have put it there. */
-static int check_path(const char *path, bool folder, struct err *err)
-{
-        struct stat st;
-
-        if (lstat(path, &st) < 0)
-                return err_errno(err, errno, "%s", SHOW(path));
-        if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
-                return err_set(err, ERR_CONFIG, 0, "%s is no %s", SHOW(path),
-                               folder ? "folder" : "regular file");
-        if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
-                return err_set(err, ERR_CONFIG, 0, "%s must be root's, and writable by nobody else",
-                               SHOW(path));
-        if (!folder && !(st.st_mode & S_IXUSR))
-                return err_set(err, ERR_CONFIG, 0, "%s is not executable", SHOW(path));
-        return 0;
-}
-
 int local_hooks_start(struct local_hooks *h, struct view event, struct err *err)
 {
         struct err why = ERR_INIT;
 
         give_up(h);
-        if (check_path(h->dir, true, &why) < 0) {
+        if (program_check_folder(h->dir, PROGRAM_ROOTS_OR_OURS, &why) < 0) {
                 if (why.code != ENOENT)
                         log_err(&why, "local hooks");
                 return 0;
@@ -107,79 +80,20 @@ int local_hooks_start(struct local_hooks *h, struct view event, struct err *err)
         return file_list(h->dir, "", &h->names, err);
 }
 
-static int input_file(struct view input, struct err *err)
-{
-        int fd = memfd_create("event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-        if (fd < 0)
-                return err_errno(err, errno, "memfd_create");
-        if (fd_write(fd, "event", input, err) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
-            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-                (void)close(fd);
-                return err->kind ? -(int)err->kind : err_errno(err, errno, "event");
-        }
-        return fd;
-}
-
-/* Return: 0 or an errno. */
-static int spawn(const char *path, int input, pid_t *ret)
-{
-        char *const env[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, (char[]){"LC_ALL=C"}, NULL};
-        char *const argv[] = {(char *)(uintptr_t)path, NULL};
-        posix_spawn_file_actions_t files;
-        posix_spawnattr_t attr;
-        sigset_t all, none;
-        int r = posix_spawn_file_actions_init(&files);
-
-        if (r != 0)
-                return r;
-        r = posix_spawnattr_init(&attr);
-        if (r == 0) {
-                (void)sigfillset(&all);
-                (void)sigdelset(&all, SIGKILL);
-                (void)sigdelset(&all, SIGSTOP);
-                (void)sigemptyset(&none);
-                r = posix_spawn_file_actions_adddup2(&files, input, 0);
-                if (r == 0)
-                        r = posix_spawn_file_actions_adddup2(&files, 2, 1);
-                if (r == 0)
-                        r = posix_spawn_file_actions_addclosefrom_np(&files, 3);
-                if (r == 0)
-                        r = posix_spawn_file_actions_addchdir_np(&files, "/");
-                if (r == 0)
-                        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                                                    POSIX_SPAWN_SETSIGMASK);
-                if (r == 0)
-                        r = posix_spawnattr_setsigdefault(&attr, &all);
-                if (r == 0)
-                        r = posix_spawnattr_setsigmask(&attr, &none);
-                if (r == 0)
-                        r = posix_spawn(ret, path, &files, &attr, argv, env);
-                (void)posix_spawnattr_destroy(&attr);
-        }
-        (void)posix_spawn_file_actions_destroy(&files);
-        return r;
-}
-
 static int run_one(struct local_hooks *h, const char *name, int64_t mono_ms, struct err *err)
 {
         AUTO(mem_free_p) char *path = str_fmt("%s/%s", h->dir, name);
-        AUTO(fd_close_p) int fd = -1;
+        pid_t pid;
         int r;
 
         if (!path)
                 return err_nomem(err);
-        r = check_path(path, false, err);
+        r = program_check(path, PROGRAM_ROOTS_OR_OURS, err);
+        if (r >= 0)
+                r = program_start(path, VIEW_BUF(&h->event), &pid, err);
         if (r < 0)
                 return r;
-        fd = input_file(VIEW_BUF(&h->event), err);
-        if (fd < 0)
-                return fd;
-        r = spawn(path, fd, &h->pid);
-        if (r != 0) {
-                h->pid = 0;
-                return err_errno(err, r, "%s", SHOW(path));
-        }
+        h->pid = pid;
         h->late = false;
         h->deadline_ms = mono_ms + h->timeout_ms;
         return 0;

@@ -38,6 +38,7 @@ lib_base_libbase_la_SOURCES = \
 	lib/base/mem.h \
 	lib/base/sip.c \
 	lib/base/sip.h \
+	lib/base/program.c lib/base/program.h \
 	lib/base/str.c \
 	lib/base/str.h \
 	lib/base/uuid.c \
