@@ -49,7 +49,7 @@ static void put_parameters(struct json_out *o, const char *name, const void *ask
         } else {
                 if (a->has_count)
                         json_out_int(o, "entry_count", (int64_t)a->entry_count);
-                json_out_str(o, "format", wire_log_format(a->type));
+                json_out_str(o, "format", wire_log_format(a->type, a->binary));
                 if (a->has_offset)
                         json_out_int(o, "starting_offset", (int64_t)a->starting_offset);
         }
@@ -122,9 +122,10 @@ static int log_read(const json_t *p, struct wire_ask *a, struct err *err)
         const char *format = NULL;
         int64_t offset = 0, count = 0;
         int r = json_opt_str(p, "format", &format, err);
-        if (r > 0 && strcmp(format, wire_log_format(a->type)) != 0)
+        a->binary = r > 0 && a->type == WIRE_IMA_LOG && strcmp(format, WIRE_TYPE_OCTETS) == 0;
+        if (r > 0 && strcmp(format, wire_log_format(a->type, a->binary)) != 0)
                 return err_set(err, ERR_FORMAT, 0, "member 'format': expected '%s'",
-                               wire_log_format(a->type));
+                               wire_log_format(a->type, false));
         if (r >= 0)
                 r = json_opt_int(p, "starting_offset", 0, INT64_MAX, &offset, err);
         if (r < 0)

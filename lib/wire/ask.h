@@ -25,6 +25,7 @@ struct wire_ask {
         uint64_t starting_offset; /* first entry wanted */
         bool has_count;
         uint64_t entry_count; /* at most so many, if has_count */
+        bool binary;          /* WIRE_IMA_LOG: the kernel's binary list, not its text */
 };
 
 struct wire_asks {

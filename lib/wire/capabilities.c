@@ -19,13 +19,13 @@
 static const char *const formats[WIRE_N_EVIDENCE_TYPES] = {
         [WIRE_TPM_QUOTE] = "",
         [WIRE_CEL_LOG] = WIRE_TYPE_JSON_SEQ,
-        [WIRE_UEFI_LOG] = "application/octet-stream",
+        [WIRE_UEFI_LOG] = WIRE_TYPE_OCTETS,
         [WIRE_IMA_LOG] = "text/plain",
 };
 
-const char *wire_log_format(enum wire_evidence_type type)
+const char *wire_log_format(enum wire_evidence_type type, bool binary)
 {
-        return formats[type];
+        return type == WIRE_IMA_LOG && binary ? WIRE_TYPE_OCTETS : formats[type];
 }
 
 json_t *wire_key_to_json(const struct wire_quote_offer *q)
@@ -66,7 +66,11 @@ static json_t *log_to_json(const struct wire_log_offer *l, enum wire_evidence_ty
         AUTO(json_free_p)
         json_t *c = json_object();
         json_t *list = json_array();
-        int r = json_array_append_new(list, json_string(wire_log_format(type)));
+        int r = 0;
+        if (l->binary)
+                r |= json_array_append_new(list, json_string(wire_log_format(type, true)));
+        if (l->own_format || !l->binary)
+                r |= json_array_append_new(list, json_string(wire_log_format(type, false)));
         r |= json_object_set_new(c, "formats", list);
         r |= json_set_bool(c, "supports_partial_access", l->partial);
         r |= json_set_bool(c, "appendable", l->appendable);
@@ -209,8 +213,10 @@ static int log_read(const json_t *c, enum wire_evidence_type type, struct wire_l
         r = json_opt_array(c, "formats", WIRE_LIST_MAX, &list, err);
         for (size_t i = 0; r > 0 && i < json_array_size(list); i++) {
                 const char *s = json_string_value(json_array_get(list, i));
-                if (s != NULL && strcmp(s, wire_log_format(type)) == 0)
+                if (s != NULL && strcmp(s, wire_log_format(type, false)) == 0)
                         l->own_format = true;
+                if (s != NULL && type == WIRE_IMA_LOG && strcmp(s, WIRE_TYPE_OCTETS) == 0)
+                        l->binary = true;
         }
         return r < 0 ? r : 0;
 }

@@ -33,7 +33,8 @@ struct wire_log_offer {
         bool appendable;
         bool has_count;
         uint64_t entry_count;
-        bool own_format; /* formats holds the one media type that we read for this log */
+        bool own_format; /* formats holds the one media type that all agents send of this log */
+        bool binary; /* of an ima_log: formats holds WIRE_TYPE_OCTETS, the kernel's binary list (ours do) */
 };
 
 struct wire_capabilities {
@@ -47,8 +48,9 @@ int wire_capabilities_encode(const struct wire_capabilities *m, struct buf *ret,
 int wire_capabilities_decode(struct view body, struct wire_capabilities *ret, struct err *err) MUST_USE;
 void wire_capabilities_done(struct wire_capabilities *m);
 
-/* The media type of a log as we write and read it: "application/json-seq" for the CEL log. */
-const char *wire_log_format(enum wire_evidence_type type);
+/* The media type of a log as we write and read it: "application/json-seq" for the CEL log. BINARY counts for
+ * an ima_log alone, which Keylime's agents send as text. */
+const char *wire_log_format(enum wire_evidence_type type, bool binary);
 
 /* For the messages that repeat an offer: its capabilities, its key. Not for use outside lib/wire. */
 json_t *wire_offer_to_json(const struct wire_capabilities *m, enum wire_evidence_type type);

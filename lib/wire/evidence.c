@@ -3,7 +3,8 @@
  * Evidence on the wire. The sender may be root on a taken host, or anybody who stole a token: what is decoded
  * here is bytes of bounded size and says nothing yet. Who reads it first checks the quote's signature.
  *
- * The CEL log travels in base64: its records carry paths as the kernel knows them, and those are bytes.
+ * The CEL log and the kernel's binary list travel in base64: they carry paths as the kernel knows them, and
+ * those are bytes. The list of a Keylime agent is text, which it made UTF-8.
  *
  * Spec: Keylime push model 3.0, PATCH …/attestations/:index; SR-4.
  */
@@ -13,6 +14,7 @@
 
 #include "base/base64.h"
 #include "base/str.h"
+#include "wire/capabilities.h"
 #include "wire/field.h"
 
 const struct wire_evidence_item *wire_evidence_find(const struct wire_evidence *m,
@@ -69,17 +71,32 @@ static json_t *text_of(const struct buf *b)
         return json_stringn(b->len > 0 ? (const char *)b->p : "", b->len);
 }
 
+/* What avow adds to a log. */
+static json_t *log_avow_to_json(const struct wire_evidence_item *item)
+{
+        AUTO(json_free_p)
+        json_t *avow = json_object();
+        int r = 0;
+        if (item->binary)
+                r |= json_set_str(avow, "format", WIRE_TYPE_OCTETS);
+        if (item->has_total)
+                r |= json_set_int(avow, "entry_total", (int64_t)item->entry_total);
+        return r == 0 ? TAKE(avow) : NULL;
+}
+
 static json_t *log_to_json(const struct wire_evidence_item *item)
 {
         AUTO(json_free_p)
         json_t *data = json_object();
         int r;
-        if (item->type == WIRE_IMA_LOG)
+        if (item->type == WIRE_IMA_LOG && !item->binary)
                 r = json_object_set_new(data, "entries", text_of(&item->entries));
         else
                 r = json_set_base64(data, "entries", VIEW_BUF(&item->entries));
         if (item->has_count)
                 r |= json_set_int(data, "entry_count", (int64_t)item->entry_count);
+        if (item->binary || item->has_total)
+                r |= json_object_set_new(data, "avow", log_avow_to_json(item));
         return r == 0 ? TAKE(data) : NULL;
 }
 
@@ -171,13 +188,37 @@ static int text_read(const json_t *data, struct wire_evidence_item *item, struct
         return buf_ok(&item->entries) ? 0 : err_nomem(err);
 }
 
+static int log_avow_read(const json_t *data, struct wire_evidence_item *item, struct err *err)
+{
+        const json_t *avow = NULL;
+        const char *format = NULL;
+        int64_t total = 0;
+        int r = json_opt_object(data, "avow", &avow, err);
+        if (r <= 0)
+                return r;
+        r = json_opt_str(avow, "format", &format, err);
+        item->binary = r > 0 && item->type == WIRE_IMA_LOG && strcmp(format, WIRE_TYPE_OCTETS) == 0;
+        if (r > 0 && strcmp(format, wire_log_format(item->type, item->binary)) != 0)
+                return err_set(err, ERR_FORMAT, 0, "member 'avow': member 'format': expected '%s'",
+                               wire_log_format(item->type, false));
+        if (r >= 0)
+                r = json_opt_int(avow, "entry_total", 0, INT64_MAX, &total, err);
+        if (r < 0)
+                return err_wrap(err, "member 'avow'");
+        item->has_total = r > 0;
+        item->entry_total = (uint64_t)total;
+        return 0;
+}
+
 static int log_read(const json_t *data, struct wire_evidence_item *item, struct err *err)
 {
         int64_t count = 0;
-        int r;
-        if (item->type == WIRE_IMA_LOG)
+        int r = log_avow_read(data, item, err);
+        if (r < 0)
+                return r;
+        if (item->type == WIRE_IMA_LOG && !item->binary)
                 r = text_read(data, item, err);
-        else if (item->type == WIRE_CEL_LOG)
+        else if (item->type != WIRE_UEFI_LOG)
                 r = json_get_base64(data, "entries", WIRE_BODY_MAX, &item->entries, err);
         else
                 r = field_opt_bytes(data, "entries", WIRE_BODY_MAX, &item->entries, err);

@@ -29,6 +29,9 @@ struct wire_evidence_item {
         struct buf entries; /* the log's bytes: JSON-seq, text, or binary */
         bool has_count;
         uint64_t entry_count;
+        bool binary;          /* WIRE_IMA_LOG: the kernel's binary list, not its text (avow.format) */
+        bool has_total;       /* avow.entry_total: */
+        uint64_t entry_total; /* entries that the log had when it was read, sent or not: a claim */
 };
 
 struct wire_evidence {

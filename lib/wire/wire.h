@@ -27,6 +27,7 @@
 #define WIRE_TYPE_JSON_API "application/vnd.api+json"
 #define WIRE_TYPE_PROBLEM  "application/problem+json"
 #define WIRE_TYPE_JSON_SEQ "application/json-seq"
+#define WIRE_TYPE_OCTETS   "application/octet-stream"
 
 enum {
         WIRE_HOST_MAX = 80,           /* characters of a host id */

@@ -200,6 +200,19 @@ static const struct {
          "twice"},
         {evidence,
          "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
+         "\"ima_log\",\"data\":{\"entries\":\"\",\"avow\":{\"format\":\"text/html\"}}}]}}}",
+         "expected 'text/plain'"},
+        {evidence,
+         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
+         "\"ima_log\",\"data\":{\"entries\":\"10 "
+         "x\",\"avow\":{\"format\":\"application/octet-stream\"}}}]}}}",
+         "base64"},
+        {evidence,
+         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
+         "\"ima_log\",\"data\":{\"entries\":\"\",\"avow\":{\"entry_total\":-1}}}]}}}",
+         "entry_total"},
+        {evidence,
+         "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
          "\"tee_snp\",\"data\":{}}]}}}",
          "tee_snp"},
         {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[]}", "at least one"},

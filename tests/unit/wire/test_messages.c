@@ -341,6 +341,44 @@ static void keylime_evidence(void **state)
         wire_evidence_done(&m);
 }
 
+/* The kernel's list as bytes, a part of a longer one: what our agents offer, are asked for and send. */
+static void binary_lists(void **state)
+{
+        static const uint8_t entry[] = {10, 0, 0, 0, 0xff, 0xfe, 0, '"'};
+        struct err err = ERR_INIT;
+        struct wire_capabilities c, offer = {.quote.offered = true};
+        struct wire_request n, m = {.host = "web-1", .asks.n = 1};
+        struct wire_evidence from = {.n = 1}, to;
+        struct buf out = {0};
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &offer, &err), &err);
+        assert_false(offer.log[WIRE_IMA_LOG].binary);
+        offer.log[WIRE_IMA_LOG].own_format = false;
+        offer.log[WIRE_IMA_LOG].binary = true;
+        assert_ok(wire_capabilities_encode(&offer, &out, &err), &err);
+        assert_ok(wire_capabilities_decode(VIEW_BUF(&out), &c, &err), &err);
+        assert_true(c.log[WIRE_IMA_LOG].binary && !c.log[WIRE_IMA_LOG].own_format);
+        wire_capabilities_done(&c);
+        wire_capabilities_done(&offer);
+        buf_reset(&out);
+        m.asks.item[0] = (struct wire_ask){.type = WIRE_IMA_LOG, .has_offset = true, .binary = true};
+        assert_ok(wire_request_encode(&m, &out, &err), &err);
+        assert_ok(wire_request_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_true(n.asks.item[0].binary);
+        buf_reset(&out);
+        from.item[0] = (struct wire_evidence_item){
+                .type = WIRE_IMA_LOG, .binary = true, .has_total = true, .entry_total = 1234567};
+        buf_put(&from.item[0].entries, entry, sizeof(entry));
+        assert_ok(wire_evidence_encode(&from, &out, &err), &err);
+        assert_ok(wire_evidence_decode(VIEW_BUF(&out), &to, &err), &err);
+        assert_true(to.item[0].binary && to.item[0].has_total);
+        assert_int_equal(to.item[0].entry_total, 1234567);
+        assert_true(view_equal(VIEW_BUF(&to.item[0].entries), VIEW_ARRAY(entry)));
+        wire_evidence_done(&to);
+        wire_evidence_done(&from);
+        buf_free(&out);
+}
+
 /* Nothing new since the last time: a log of no entries is a log. */
 static void empty_logs(void **state)
 {
@@ -657,6 +695,7 @@ int main(void)
                 cmocka_unit_test(told_beside),
                 cmocka_unit_test(told_amiss),
                 cmocka_unit_test(orders),
+                cmocka_unit_test(binary_lists),
                 cmocka_unit_test(empty_logs),
                 cmocka_unit_test(records),
                 cmocka_unit_test(encoders_out_of_memory),
