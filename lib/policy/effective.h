@@ -26,6 +26,12 @@ struct policy_version {
 
 struct policy_effective;
 
+/* Who says something: a version, and in it a layer (the policy itself, an overlay, what it is based on). */
+struct policy_source {
+        const struct policy_version *version;
+        const struct policy_part *part;
+};
+
 /*
  * From the newest version (first) and older ones, newest to oldest; those whose until_ms is not after NOW_MS
  * are left out. Takes its own references to the policies. Return: 0; -ERR_CONFIG if two versions in force

@@ -13,6 +13,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/pattern.c lib/policy/pattern.h \
 	lib/policy/pattern_regex.c lib/policy/pattern_regex.h \
 	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \
+	lib/policy/policy_boot.h lib/policy/policy_ima.h \
 	lib/policy/predict.c lib/policy/predict.h \
 	lib/policy/tpm_policy.c
 lib_policy_libpolicy_la_LIBADD = lib/evidence/libevidence.la

@@ -78,6 +78,21 @@ struct policy_on_fail {
         uint32_t destroy_now;
 };
 
+/*
+ * One layer of a policy: its own text, an overlay in it, or what it is based on. Runtimes, records, deny and
+ * PCR values of all layers are put together in struct policy; the large sets stay apart here, so that they
+ * are shared. Spec: avow-policy(5), LAYERS.
+ */
+struct pattern_set;
+struct policy_ima;
+struct policy_boot;
+struct policy_part {
+        const char *name; /* of the document: "web", "debian-12"; an overlay's: "web, overlay 2" */
+        const struct pattern_set *hosts; /* NULL: every host; else of an overlay, over the host's name */
+        const struct policy_ima *ima;    /* NULL: says nothing about it; policy_ima.h */
+        const struct policy_boot *boot;  /* policy_boot.h */
+};
+
 struct policy {
         const char *name;
         const char *description; /* "" if none */
@@ -104,6 +119,12 @@ struct policy {
         const struct policy_digest *denied;
         size_t n_denied;
         struct policy_pcr pcrs[POLICY_PCRS];
+        const struct policy_part *parts; /* its own first, then overlays, then what it is based on */
+        size_t n_parts;
+        bool judges_ima, judges_boot; /* some layer for every host has `ima:`, `boot:` */
+        int64_t reappraise_ms;        /* 0: not stated, five intervals. Spec: SR-16 */
+        const int64_t *ends;          /* every `until` in the layers, ascending, without doubles */
+        size_t n_ends;
 };
 
 /*
