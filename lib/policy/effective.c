@@ -17,6 +17,7 @@ struct policy_effective {
         int64_t at_ms, changes_at_ms;
         uint32_t pcr_mask;
         struct digest digest;
+        unsigned refs; /* atomic */
 };
 
 /* The bytes that the effective digest is over; *CHANGES gets the next time at which they differ. */
@@ -103,6 +104,7 @@ int policy_effective_new(const struct policy_version *versions, size_t n_version
         e = mem_zalloc(1, sizeof(*e));
         if (!e)
                 return err_nomem(err);
+        e->refs = 1;
         e->at_ms = now_ms;
         e->changes_at_ms = POLICY_NEVER;
         r = choose(e, versions, n_versions, err);
@@ -118,9 +120,15 @@ int policy_effective_new(const struct policy_version *versions, size_t n_version
         return 0;
 }
 
+struct policy_effective *policy_effective_ref(struct policy_effective *e)
+{
+        (void)__atomic_add_fetch(&e->refs, 1, __ATOMIC_RELAXED);
+        return e;
+}
+
 void policy_effective_free(struct policy_effective *e)
 {
-        if (!e)
+        if (!e || __atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) > 0)
                 return;
         for (size_t i = 0; i < e->n; i++)
                 policy_unref(e->versions[i].policy);

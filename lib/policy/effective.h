@@ -40,6 +40,9 @@ struct policy_source {
  */
 int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
                          struct policy_effective **ret, struct err *err) MUST_USE;
+/* One more user: it is read-only, and any thread may hold it. */
+struct policy_effective *policy_effective_ref(struct policy_effective *e);
+/* One less; the last frees it. From any thread; NULL is fine. */
 void policy_effective_free(struct policy_effective *e);
 DEFINE_AUTO(struct policy_effective, policy_effective_free)
 
