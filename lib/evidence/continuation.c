@@ -34,6 +34,7 @@ void continuation_free(struct continuation *c)
         for (size_t i = 0; i < c->n_measured; i++)
                 measured_done(&c->measured[i]);
         free(c->measured);
+        ima_memory_free(c->ima);
         pcr_packed_done(&c->last_pcrs);
         free(c);
 }
@@ -73,6 +74,7 @@ struct continuation *continuation_dup(const struct continuation *c)
                 return NULL;
         copy->measured = NULL;
         copy->n_measured = 0;
+        copy->ima = NULL;
         copy->last_pcrs = (struct pcr_packed){.b = NULL};
         pcr_values_unpack(&c->last_pcrs, &pcrs);
         if (pcr_values_pack(&pcrs, &copy->last_pcrs, &err) < 0)
@@ -80,6 +82,8 @@ struct continuation *continuation_dup(const struct continuation *c)
         for (size_t i = 0; i < c->n_measured; i++)
                 if (continuation_add(copy, &c->measured[i], &err) < 0)
                         return NULL;
+        if (c->ima && !(copy->ima = ima_memory_dup(c->ima)))
+                return NULL;
         return TAKE(copy);
 }
 
@@ -90,6 +94,8 @@ void previous_put(struct json_out *o, const char *name, const struct previous *p
         json_out_int(o, "clock", (int64_t)p->clock.clock_ms);
         json_out_object(o, "offsets");
         json_out_int(o, "cel", (int64_t)p->cel_entries);
+        if (p->ima_entries)
+                json_out_int(o, "ima", (int64_t)p->ima_entries);
         json_out_object_end(o);
         pcr_values_put(o, "pcrs", pcrs);
         json_out_time(o, "received_at", p->received_at_ms);
@@ -121,20 +127,23 @@ static int clock_from_json(const json_t *j, struct tpm_clock *clock, struct err 
         return 0;
 }
 
-static int offsets_from_json(const json_t *j, uint64_t *ret_cel, struct err *err)
+static int offsets_from_json(const json_t *j, struct previous *ret, struct err *err)
 {
-        static const char *const names[] = {"cel"};
+        static const char *const names[] = {"cel", "ima"};
         const json_t *offsets = NULL;
-        int64_t cel = 0;
+        int64_t cel = 0, ima = 0;
         int r = json_get_object(j, "offsets", &offsets, err);
 
         if (r >= 0)
                 r = json_only(offsets, names, ARRAY_LEN(names), err);
         if (r >= 0)
                 r = json_get_int(offsets, "cel", 0, INT64_MAX, &cel, err);
+        if (r >= 0)
+                r = json_opt_int(offsets, "ima", 1, INT64_MAX, &ima, err);
         if (r < 0)
                 return r;
-        *ret_cel = (uint64_t)cel;
+        ret->cel_entries = (uint64_t)cel;
+        ret->ima_entries = (uint64_t)ima;
         return 0;
 }
 
@@ -153,7 +162,7 @@ int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values 
                 r = json_opt_int(j, "time_offset", INT64_MIN, INT64_MAX, &p.time_offset_ms, err);
         p.has_time_offset = r == 1;
         if (r >= 0)
-                r = offsets_from_json(j, &p.cel_entries, err);
+                r = offsets_from_json(j, &p, err);
         if (r < 0)
                 return r;
         r = pcr_values_from_json(json_object_get(j, "pcrs"), ret_pcrs, err);
@@ -187,6 +196,8 @@ static void put(struct json_out *o, const char *name, const void *what)
         json_out_str(o, "alg", digest_name(c->pcr_value.alg));
         json_out_int(o, "cel_entries", (int64_t)c->cel_entries);
         json_out_hex(o, "effective_policy", digest_view(&c->effective_policy));
+        if (c->ima)
+                ima_memory_put(o, "ima", c->ima);
         previous_put(o, "last", &c->last, &pcrs);
         json_out_array(o, "measured");
         for (size_t i = 0; i < c->n_measured; i++)
@@ -300,11 +311,12 @@ static int policy_from_json(const json_t *j, struct digest *ret, struct err *err
 
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err)
 {
-        static const char *const names[] = {"version", "last",      "effective_policy", "pcr",
-                                            "alg",     "pcr_value", "cel_entries",      "measured"};
+        static const char *const names[] = {"version",   "last",        "effective_policy", "pcr", "alg",
+                                            "pcr_value", "cel_entries", "measured",         "ima"};
         AUTO(continuation_free_p)
         struct continuation *c = continuation_new();
         int64_t version = 0, pcr = 0, entries = 0;
+        const json_t *ima = NULL;
         int r;
 
         if (!c)
@@ -324,6 +336,10 @@ int continuation_from_json(const json_t *j, struct continuation **ret, struct er
                 r = json_get_int(j, "cel_entries", 0, INT64_MAX, &entries, err);
         if (r >= 0)
                 r = all_measured_from_json(j, c, err);
+        if (r >= 0)
+                r = json_opt_object(j, "ima", &ima, err);
+        if (r == 1)
+                r = ima_memory_from_json(ima, &c->ima, err);
         if (r < 0)
                 return err_wrap(err, "continuation");
         c->pcr = (unsigned)pcr;

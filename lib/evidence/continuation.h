@@ -11,6 +11,7 @@
 #include "base/json_out.h"
 #include "base/macro.h"
 #include "crypto/digest.h"
+#include "evidence/ima_memory.h"
 #include "evidence/pcr.h"
 #include "evidence/tpm_types.h"
 
@@ -18,8 +19,8 @@
  * What is remembered about a host between two rounds, so that only new log entries are asked for and judged.
  *
  * It has two halves. `last` is what the last authentic quote said: clock and counters must move on from there
- * (SR-14). The rest says how far the log was judged, under which effective policy: it is void when that
- * digest changes, or at a reboot, and then the log is asked for from entry 0 (SR-16).
+ * (SR-14). The rest says how far the logs were judged, under which effective policy: it is void when that
+ * digest changes, or at a reboot, and then they are asked for from entry 0 (SR-16).
  */
 
 #define CONTINUATION_MEASURED_MAX   8192
@@ -32,6 +33,7 @@ struct previous {
         bool has_time_offset;
         int64_t time_offset_ms; /* clock - time, constant within a reset count unless the clock was set */
         uint64_t cel_entries;   /* log entries that the quote covered */
+        uint64_t ima_entries;   /* of the kernel's list; 0 without one */
 };
 
 /* A measurement that still counts: the newest of its name, or one that was refused in this boot. Names are
@@ -55,6 +57,7 @@ struct continuation {
         uint64_t cel_entries;           /* how many entries of the log were judged: where the next begin */
         size_t n_measured;
         struct measured *measured; /* in the order of `entry` */
+        struct ima_memory *ima;    /* of the kernel's list; NULL: it was not judged */
 };
 
 struct continuation *continuation_new(void) MUST_USE;
@@ -71,7 +74,8 @@ json_t *continuation_to_json(const struct continuation *c) MUST_USE;
 char *continuation_text(const struct continuation *c) MUST_USE;
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err) MUST_USE;
 
-/* {"clock", "reset", "restart", "safe", "received_at", "time_offset"?, "pcrs", "offsets": {"cel"}}. */
+/* {"clock", "reset", "restart", "safe", "received_at", "time_offset"?, "pcrs", "offsets": {"cel", "ima"?}}.
+ */
 void previous_put(struct json_out *o, const char *name, const struct previous *p,
                   const struct pcr_values *pcrs);
 int previous_from_json(const json_t *j, struct previous *ret, struct pcr_values *ret_pcrs,

@@ -26,6 +26,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/efi.c lib/evidence/efi.h \
 	lib/evidence/ima.c lib/evidence/ima.h \
 	lib/evidence/ima_event.c \
+	lib/evidence/ima_memory.c lib/evidence/ima_memory.h \
 	lib/evidence/ima_reader.h \
 	lib/evidence/ima_replay.c \
 	lib/evidence/ima_signature.c lib/evidence/ima_signature.h \

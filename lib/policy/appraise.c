@@ -37,6 +37,13 @@ uint64_t appraisal_log_offset(const struct continuation *before, const struct po
         return before->cel_entries;
 }
 
+void appraisal_needs(const struct continuation *before, const struct policy_effective *policy,
+                     struct appraisal_needs *ret)
+{
+        *ret = (struct appraisal_needs){.cel = policy_effective_judges_log(policy),
+                                        .cel_first = appraisal_log_offset(before, policy)};
+}
+
 int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding *f, struct err *err)
 {
         if (ask == APPRAISAL_ASK_NOW || !w->in->asked_again)

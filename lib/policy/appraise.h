@@ -11,7 +11,8 @@
 /*
  * The appraisal: there is one, for the verifier's every round and for `avow evidence verify` years later.
  *
- *   authenticate (AK, challenge, counters, clock) → replay the log to the quoted register → policy → verdict
+ *   authenticate (AK, challenge, counters, clock) → replay the logs to the quoted registers → policy →
+ * verdict
  *
  * Pure: bytes and times in, a verdict with findings and the next continuation out.
  */
@@ -23,14 +24,19 @@ struct appraisal {
         bool has_log;                          /* a cel_log came with the evidence (it may be empty) */
         struct view log;                       /* its records, */
         uint64_t log_first;                    /* from this entry on: what was asked for and sent */
-        bool asked_again;                      /* the log was already asked for a second time, in full */
+        bool has_ima;                          /* the kernel's measurement list came */
+        struct view ima;                       /* in either of its forms, */
+        uint64_t ima_first;                    /* from this entry on */
+        bool has_uefi;                         /* the firmware's event log came, */
+        struct view uefi;                      /* whole */
+        bool asked_again;                      /* the logs were already asked for a second time, in full */
 };
 
 /* What the verifier has to ask for before there can be a verdict. */
 enum appraisal_ask {
         APPRAISAL_ASK_NOTHING = 0,
         APPRAISAL_ASK_NOW,      /* a new challenge with a deadline of seconds (SR-14) */
-        APPRAISAL_ASK_FULL_LOG, /* the same, and the log from entry 0 (SR-4, SR-16) */
+        APPRAISAL_ASK_FULL_LOG, /* the same, and all logs from entry 0 (SR-4, SR-16) */
 };
 
 struct appraisal_result {
@@ -43,6 +49,7 @@ struct appraisal_result {
         enum appraisal_ask ask;
         uint64_t firmware_version;       /* of the TPM, as signed; 0 if refused */
         struct counters_record counters; /* to be remembered, unless refused */
+        size_t ima_bytes;                /* so many of in->ima the quote covers; the rest decides nothing */
 };
 
 void appraisal_result_done(struct appraisal_result *r);
@@ -64,10 +71,16 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                     const struct continuation *memory, struct verdict **ret, struct err *err) MUST_USE;
 
 /*
- * The entry from which the log has to be asked for in the next round, given what is remembered and the policy
- * in force then: 0 if that policy is another one. Keep what is remembered all the same: it tells what was
- * judged in its time (SR-16).
+ * The logs that the next round needs, and the entries from which they have to be asked for, given what is
+ * remembered (or NULL) and the policy in force then: 0 if that policy is another one. Keep what is remembered
+ * all the same: it tells what was judged in its time (SR-16).
  */
+struct appraisal_needs {
+        bool cel, ima, uefi;
+        uint64_t cel_first, ima_first;
+};
+void appraisal_needs(const struct continuation *before, const struct policy_effective *policy,
+                     struct appraisal_needs *ret);
 uint64_t appraisal_log_offset(const struct continuation *before, const struct policy_effective *policy);
 
 #endif

@@ -6,7 +6,21 @@
 #include "policy/appraise.h"
 #include "policy/judge.h"
 
-/* The inside of the appraisal: for appraise.c and appraise_log.c alone. */
+/* The inside of the appraisal: for appraise*.c alone. */
+
+/*
+ * What the firmware's event log showed of this boot, now or when it was read. Every fact is one that a digest
+ * covers, in a register whose quoted value the log leads to: nothing here is the log's mere word.
+ */
+enum boot_switch { BOOT_UNKNOWN, BOOT_OFF, BOOT_ON };
+struct boot_facts {
+        uint32_t explained;           /* PCRs whose quoted values the log leads to */
+        enum boot_switch secure_boot; /* as the firmware measured it */
+        bool kernel_allowed;          /* what was loaded as the kernel is allowed by the policy */
+        bool command_line_allowed;    /* so is its command line */
+        bool has_command_line;
+        struct view command_line; /* borrowed from the log or from what is remembered */
+};
 
 /* One appraisal under way. */
 struct work {
@@ -18,6 +32,8 @@ struct work {
         const struct continuation *memory; /* what was judged in its time */
         bool offline;
         const struct previous *previous; /* of a bundle, if there is no memory */
+
+        struct boot_facts boot; /* all zero without a boot log */
 
         /* The log. */
         struct cel_log *log;

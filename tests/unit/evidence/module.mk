@@ -9,6 +9,7 @@ evidence_tests = \
 	tests/unit/evidence/test_dcap \
 	tests/unit/evidence/test_dcap_vectors \
 	tests/unit/evidence/test_ima \
+	tests/unit/evidence/test_ima_memory \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
 	tests/unit/evidence/test_sealed \
@@ -35,6 +36,7 @@ tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_dcap_LDADD = tests/support/libsoftquote.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_dcap_vectors_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_ima_memory_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
