@@ -28,3 +28,7 @@ install-data-hook: contrib/systemd/avow.tmpfiles
 uninstall-hook:
 	rm -f '$(DESTDIR)$(prefix)/lib/sysusers.d/avow.conf' '$(DESTDIR)$(prefix)/lib/tmpfiles.d/avow.conf'
 endif
+
+# What the kernel is to measure; `avow host prepare` installs it.
+imadir = $(datadir)/avow/ima
+dist_ima_DATA = contrib/ima/ima-policy
