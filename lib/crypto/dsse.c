@@ -16,10 +16,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "crypto/digest.h"
-#include "crypto/ossl.h"
 
 #define SIG_BYTES_MAX 256u /* DER of P-521 has 139 */
-#define TEXT_MAX      (DSSE_PAYLOAD_MAX / 3 * 4 + DSSE_SIGNATURES_MAX * (DSSE_KEYID_BYTES_MAX + 1024u) + 65536u)
 
 void dsse_pae(struct buf *b, struct view type, struct view payload)
 {
@@ -44,69 +42,90 @@ int dsse_keyid(const struct pubkey *key, char **ret, struct err *err)
         return *ret ? 0 : err_nomem(err);
 }
 
-/* DER, as OpenSSL gives it and Keylime takes it. */
-static int sign(const struct key *key, struct view message, struct buf *ret, struct err *err)
+int dsse_new(const char *type, struct view payload, struct dsse *ret, struct err *err)
 {
-        AUTO(EVP_MD_CTX_free_p)
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        uint8_t sig[SIG_BYTES_MAX];
-        size_t len = sizeof(sig);
-
-        if (EVP_PKEY_get_base_id(key_evp(key)) != EVP_PKEY_EC)
-                return err_set(err, ERR_CRYPTO, 0, "an envelope is signed with an EC key");
-        if (!ctx || EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key_evp(key)) != 1 ||
-            EVP_DigestSign(ctx, sig, &len, message.p, message.len) != 1)
-                return ossl_err(err, ERR_CRYPTO, "signing");
-        buf_put(ret, sig, len);
-        return buf_ok(ret) ? 0 : err_nomem(err);
-}
-
-static int make_text(const char *type, struct view payload, const char *keyid, struct view sig, char **ret,
-                     struct err *err)
-{
-        AUTO(json_free_p)
-        json_t *envelope = json_object();
-        json_t *list = json_array(), *one = json_object(); /* the envelope's as soon as they are in */
-
-        if (json_object_set_new(envelope, "signatures", list) < 0) {
-                json_decref(one);
-                return err_nomem(err);
-        }
-        if (json_array_append_new(list, one) < 0)
-                return err_nomem(err);
-        if (json_set_base64(envelope, "payload", payload) | json_set_str(envelope, "payloadType", type) |
-            json_set_str(one, "keyid", keyid) | json_set_base64(one, "sig", sig))
-                return err_nomem(err);
-        *ret = json_print(envelope);
-        return *ret ? 0 : err_nomem(err);
-}
-
-int dsse_sign(const struct key *key, const char *type, struct view payload, char **ret, struct err *err)
-{
-        AUTO(pubkey_free_p)
-        struct pubkey *pub = NULL;
-        AUTO(mem_free_p)
-        char *keyid = NULL;
-        AUTO(buf_free)
-        struct buf pae = {0};
-        AUTO(buf_free)
-        struct buf sig = {0};
-        int r;
+        AUTO(dsse_done)
+        struct dsse d = {0};
 
         if (payload.len > DSSE_PAYLOAD_MAX)
                 return err_set(err, ERR_LIMIT, 0, "%zu bytes to sign, at most %u are allowed", payload.len,
                                DSSE_PAYLOAD_MAX);
-        dsse_pae(&pae, view_str(type), payload);
+        buf_put_view(&d.payload, payload);
+        d.type = str_dup(type);
+        if (!d.type || !buf_ok(&d.payload))
+                return err_nomem(err);
+        *ret = d;
+        d = (struct dsse){0};
+        return 0;
+}
+
+/* RAW as DER, the form that Keylime takes, too; it has to be KEY's. */
+static int der_of(const struct dsse *d, const struct pubkey *key, struct view raw, struct buf *ret,
+                  struct err *err)
+{
+        AUTO(buf_free)
+        struct buf pae = {0};
+        size_t half = pubkey_curve_bytes(pubkey_curve(key));
+        struct signature sig = {.scheme = SIG_ECDSA, .hash = DIGEST_SHA256};
+        bool good = false;
+        int r;
+
+        if (half == 0 || raw.len != 2 * half)
+                return err_set(err, ERR_CRYPTO, 0, "an envelope is signed with an EC key");
+        dsse_pae(&pae, view_str(d->type), VIEW_BUF(&d->payload));
         if (!buf_ok(&pae))
                 return err_nomem(err);
-        r = sign(key, VIEW_BUF(&pae), &sig, err);
+        sig.r = VIEW(raw.p, half);
+        sig.s = VIEW(raw.p + half, half);
+        r = pubkey_verify(key, &sig, VIEW_BUF(&pae), &good, err);
+        if (r >= 0 && !good)
+                r = err_set(err, ERR_CRYPTO, 0, "the signature is not its key's");
+        return r < 0 ? r : signature_der(key, &sig, ret, err);
+}
+
+int dsse_add(struct dsse *d, const struct pubkey *key, struct view raw, struct err *err)
+{
+        struct dsse_signature *grown, one = {0};
+        int r;
+
+        if (d->n_signatures == DSSE_SIGNATURES_MAX)
+                return err_set(err, ERR_LIMIT, 0, "there are %u signatures, and no more are allowed",
+                               DSSE_SIGNATURES_MAX);
+        r = der_of(d, key, raw, &one.sig, err);
         if (r >= 0)
-                r = key_public(key, &pub, err);
-        if (r >= 0)
-                r = dsse_keyid(pub, &keyid, err);
-        if (r >= 0)
-                r = make_text(type, payload, keyid, VIEW_BUF(&sig), ret, err);
-        return r;
+                r = dsse_keyid(key, &one.keyid, err);
+        grown = r >= 0 ? mem_resize(d->signatures, d->n_signatures + 1, sizeof(*grown)) : NULL;
+        if (!grown) {
+                free(one.keyid);
+                buf_free(&one.sig);
+                return r < 0 ? r : err_nomem(err);
+        }
+        d->signatures = grown;
+        grown[d->n_signatures++] = one;
+        return 0;
+}
+
+int dsse_text(const struct dsse *d, char **ret, struct err *err)
+{
+        AUTO(json_free_p)
+        json_t *envelope = json_object();
+        json_t *list = json_array(); /* the envelope's as soon as it is in */
+
+        if (json_object_set_new(envelope, "signatures", list) < 0)
+                return err_nomem(err);
+        for (size_t i = 0; i < d->n_signatures; i++) {
+                json_t *one = json_object();
+
+                if (json_array_append_new(list, one) < 0 ||
+                    json_set_str(one, "keyid", d->signatures[i].keyid) |
+                            json_set_base64(one, "sig", VIEW_BUF(&d->signatures[i].sig)))
+                        return err_nomem(err);
+        }
+        if (json_set_base64(envelope, "payload", VIEW_BUF(&d->payload)) |
+            json_set_str(envelope, "payloadType", d->type))
+                return err_nomem(err);
+        *ret = json_print(envelope);
+        return *ret ? 0 : err_nomem(err);
 }
 
 void dsse_done(struct dsse *d)
@@ -172,7 +191,7 @@ int dsse_parse(struct view text, struct dsse *ret, struct err *err)
         json_t *j = NULL;
         AUTO(dsse_done)
         struct dsse d = {0};
-        int r = json_parse(text, TEXT_MAX, &j, err);
+        int r = json_parse(text, DSSE_TEXT_MAX, &j, err);
 
         if (r >= 0 && !json_is_object(j))
                 r = err_set(err, ERR_FORMAT, 0, "expected an object");

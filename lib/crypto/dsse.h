@@ -21,6 +21,8 @@
 #define DSSE_PAYLOAD_MAX     (64u * 1024 * 1024)
 #define DSSE_SIGNATURES_MAX  16u
 #define DSSE_KEYID_BYTES_MAX 16384u /* Keylime puts a whole certificate here */
+#define DSSE_TEXT_MAX                                                                                        \
+        (DSSE_PAYLOAD_MAX / 3 * 4 + DSSE_SIGNATURES_MAX * (DSSE_KEYID_BYTES_MAX + 1024u) + 65536u)
 
 struct dsse_signature {
         char *keyid; /* "" if there is none */
@@ -40,11 +42,6 @@ void dsse_pae(struct buf *b, struct view type, struct view payload);
 /* A key's identifier as Keylime writes it: SHA-256 of its PEM, in hex. free() the text. */
 int dsse_keyid(const struct pubkey *key, char **ret, struct err *err) MUST_USE;
 
-/* An envelope as JSON text with one signature of KEY, an EC key. free() the text. Return: 0; -ERR_CRYPTO,
- * -ERR_NOMEM. */
-int dsse_sign(const struct key *key, const char *type, struct view payload, char **ret,
-              struct err *err) MUST_USE;
-
 /*
  * Takes an envelope apart. Nothing of it is believed before dsse_verify(). Members that are unknown are
  * ignored, and either alphabet of base64 is taken, as the specification has it. Return: 0; -ERR_FORMAT,
@@ -52,6 +49,15 @@ int dsse_sign(const struct key *key, const char *type, struct view payload, char
  */
 int dsse_parse(struct view text, struct dsse *ret, struct err *err) MUST_USE;
 void dsse_done(struct dsse *d);
+
+/*
+ * An envelope without a signature; one more, which KEY's owner made over dsse_pae(): RAW is r ‖ s as
+ * key_sign() gives it, is checked, and becomes DER; the JSON text (free()). Return: 0; -ERR_CRYPTO for a key
+ * that is no EC key and a signature that is not KEY's, -ERR_LIMIT, -ERR_NOMEM.
+ */
+int dsse_new(const char *type, struct view payload, struct dsse *ret, struct err *err) MUST_USE;
+int dsse_add(struct dsse *d, const struct pubkey *key, struct view raw, struct err *err) MUST_USE;
+int dsse_text(const struct dsse *d, char **ret, struct err *err) MUST_USE;
 
 /*
  * Is one of the signatures by one of KEYS? A signature is DER, or the two numbers side by side (both are in

@@ -97,6 +97,11 @@ struct signature {
 int pubkey_verify(const struct pubkey *key, const struct signature *sig, struct view message, bool *ret_good,
                   struct err *err) MUST_USE;
 
+/* Appends an ECDSA signature's numbers as DER. Return: 0; -ERR_FORMAT if they are too long for KEY's curve;
+ * -ERR_CRYPTO, -ERR_NOMEM. */
+int signature_der(const struct pubkey *key, const struct signature *sig, struct buf *ret,
+                  struct err *err) MUST_USE;
+
 /*
  * The same where the message's digest is all there is. SIGNATURE as OpenSSL and the kernel have it: RSA's
  * bytes, or ECDSA's DER.

@@ -39,6 +39,15 @@ static int ecdsa_der(const struct pubkey *key, const struct signature *sig, stru
         return buf_ok(ret) ? 1 : err_nomem(err);
 }
 
+int signature_der(const struct pubkey *key, const struct signature *sig, struct buf *ret, struct err *err)
+{
+        int r = ecdsa_der(key, sig, ret, err);
+
+        return r == 0  ? err_set(err, ERR_FORMAT, 0, "numbers that are no signature of this key")
+               : r < 0 ? r
+                       : 0;
+}
+
 /* Checks SIG, in the form that EVP wants. */
 static int evp_verify(const struct pubkey *key, const struct signature *sig, struct view bytes,
                       struct view message, bool *ret_good, struct err *err)

@@ -96,6 +96,31 @@ static void wrong_ones(void **state)
         pubkey_free(key);
 }
 
+/* An envelope with KEY's signature, as text. */
+static int sign(const struct key *key, char **ret, struct err *err)
+{
+        struct pubkey *pub = NULL;
+        struct dsse d = {0};
+        struct buf pae = {0}, raw = {0};
+        int r = dsse_new("type", view_str("payload"), &d, err);
+
+        if (r >= 0)
+                r = key_public(key, &pub, err);
+        if (r >= 0) {
+                dsse_pae(&pae, view_str(d.type), VIEW_BUF(&d.payload));
+                r = key_sign(key, DIGEST_SHA256, VIEW_BUF(&pae), &raw, err);
+        }
+        if (r >= 0)
+                r = dsse_add(&d, pub, VIEW_BUF(&raw), err);
+        if (r >= 0)
+                r = dsse_text(&d, ret, err);
+        pubkey_free(pub);
+        buf_free(&pae);
+        buf_free(&raw);
+        dsse_done(&d);
+        return r;
+}
+
 static void sign_and_verify(void **state)
 {
         static const enum pubkey_curve curves[] = {CURVE_P256, CURVE_P384, CURVE_P521};
@@ -117,7 +142,7 @@ static void sign_and_verify(void **state)
                 keys[i] = pub[i];
                 free(text);
                 text = NULL;
-                assert_ok(dsse_sign(key, "type", view_str("payload"), &text, &err), &err);
+                assert_ok(sign(key, &text, &err), &err);
                 assert_ok(dsse_parse(view_str(text), &d, &err), &err);
                 assert_view(VIEW_BUF(&d.payload), "payload");
                 assert_ok(dsse_verify(&d, keys, i + 1, &ok, &which, &err), &err);
@@ -132,13 +157,67 @@ static void sign_and_verify(void **state)
         assert_false(good(text, rsa_pub));
         free(text);
         text = NULL;
-        assert_err(dsse_sign(rsa, "type", view_str("payload"), &text, &err), ERR_CRYPTO, &err, "EC key");
+        assert_err(sign(rsa, &text, &err), ERR_CRYPTO, &err, "EC key");
         assert_null(text);
         for (size_t i = 0; i < 3; i++)
                 pubkey_free(pub[i]);
         pubkey_free(rsa_pub);
         key_free(rsa);
         key_free(key);
+}
+
+/* Two people sign one after the other; what is no signature of the key's is not taken. */
+static void several(void **state)
+{
+        struct pubkey *pub[2] = {NULL};
+        struct key *key[2] = {NULL};
+        struct err err = ERR_INIT;
+        struct dsse d, back;
+        struct buf pae = {0}, raw[2] = {{0}};
+        char *text = NULL;
+        size_t which;
+        bool ok;
+
+        (void)state;
+        assert_ok(dsse_new("type", view_str("payload"), &d, &err), &err);
+        dsse_pae(&pae, view_str("type"), view_str("payload"));
+        for (size_t i = 0; i < 2; i++) {
+                assert_ok(key_generate_ec(CURVE_P256, &key[i], &err), &err);
+                assert_ok(key_public(key[i], &pub[i], &err), &err);
+                assert_ok(key_sign(key[i], DIGEST_SHA256, VIEW_BUF(&pae), &raw[i], &err), &err);
+        }
+        assert_err(dsse_add(&d, pub[1], VIEW_BUF(&raw[0]), &err), ERR_CRYPTO, &err, "not its key's");
+        assert_err(dsse_add(&d, pub[1], VIEW(raw[1].p, 63), &err), ERR_CRYPTO, &err, NULL);
+        assert_int_equal(d.n_signatures, 0);
+        for (size_t i = 0; i < 2; i++)
+                assert_ok(dsse_add(&d, pub[i], VIEW_BUF(&raw[i]), &err), &err);
+        assert_ok(dsse_text(&d, &text, &err), &err);
+        assert_ok(dsse_parse(view_str(text), &back, &err), &err);
+        assert_int_equal(back.n_signatures, 2);
+        for (size_t i = 0; i < 2; i++) {
+                const struct pubkey *one = pub[i];
+
+                assert_ok(dsse_verify(&back, &one, 1, &ok, &which, &err), &err);
+                assert_true(ok);
+                pubkey_free(pub[i]);
+        }
+        while (d.n_signatures < DSSE_SIGNATURES_MAX) {
+                struct pubkey *again = NULL;
+
+                assert_ok(key_public(key[0], &again, &err), &err);
+                assert_ok(dsse_add(&d, again, VIEW_BUF(&raw[0]), &err), &err);
+                if (d.n_signatures == DSSE_SIGNATURES_MAX)
+                        assert_err(dsse_add(&d, again, VIEW_BUF(&raw[0]), &err), ERR_LIMIT, &err, "16");
+                pubkey_free(again);
+        }
+        free(text);
+        dsse_done(&back);
+        dsse_done(&d);
+        buf_free(&pae);
+        for (size_t i = 0; i < 2; i++) {
+                buf_free(&raw[i]);
+                key_free(key[i]);
+        }
 }
 
 static void malformed(void **state)
@@ -219,8 +298,9 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(known_answers),   cmocka_unit_test(wrong_ones),
-                cmocka_unit_test(sign_and_verify), cmocka_unit_test(malformed),
-                cmocka_unit_test(mutations),       cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(sign_and_verify), cmocka_unit_test(several),
+                cmocka_unit_test(malformed),       cmocka_unit_test(mutations),
+                cmocka_unit_test(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
