@@ -54,6 +54,8 @@ void stored_policy_free(struct stored_policy *p)
         free(p->sha256);
         free(p->source);
         free(p->actor);
+        free(p->signatures);
+        free(p->signed_by);
         *p = (struct stored_policy){.version = 0};
 }
 

@@ -178,6 +178,8 @@ struct stored_policy {
         char *sha256; /* lower-case hex */
         char *source; /* the file it came from, as the pusher said */
         char *actor;
+        char *signatures; /* policy_signatures_text(); NULL: it came unsigned */
+        char *signed_by;  /* JSON: ["NAME"…], the signers that were known; NULL as above */
         int64_t created_at_ms;
         int64_t until_ms; /* end of its overlap; INT64_MAX for the newest */
 };
@@ -189,8 +191,8 @@ typedef void (*verifier_policies_fn)(void *ctx, enum store_outcome outcome, stru
 
 /*
  * Adds a version; those before it hold until OVERLAP_UNTIL_MS, or less where that was said before. The same
- * content as the newest version has is STORE_OK and adds none. Gives the version it now has, without text.
- * POLICY's version, until_ms are ignored.
+ * content as the newest version has is STORE_OK and adds none, unless it comes with other signatures. Gives
+ * the version it now has, without text. POLICY's version, until_ms are ignored.
  */
 int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *policy,
                             int64_t overlap_until_ms, const struct audit_entry *audit,

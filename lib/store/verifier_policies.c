@@ -9,7 +9,12 @@
 #include "base/str.h"
 #include "store/verifier_request.h"
 
-#define POLICY_HEAD "SELECT tenant, name, version, sha256, source, actor, created_at_ms, until_ms"
+#define POLICY_HEAD                                                                                          \
+        "SELECT tenant, name, version, sha256, source, actor, created_at_ms, until_ms, signatures, "         \
+        "signed_by"
+
+const char verifier_policies_migration[] = "ALTER TABLE policies ADD COLUMN signatures TEXT;"
+                                           "ALTER TABLE policies ADD COLUMN signed_by TEXT";
 
 static const char sql_newest[] = POLICY_HEAD ", NULL FROM policies WHERE tenant = $1 AND name = $2"
                                              " ORDER BY version DESC LIMIT 1";
@@ -30,7 +35,10 @@ static int read_policy(const struct store_row *row, void *arg, struct err *err)
             store_row_text_dup(row, 1, &p->name, err) < 0 ||
             store_row_text_dup(row, 3, &p->sha256, err) < 0 ||
             store_row_text_dup(row, 4, &p->source, err) < 0 ||
-            store_row_text_dup(row, 5, &p->actor, err) < 0 || store_row_blob_dup(row, 8, &p->text, err) < 0)
+            store_row_text_dup(row, 5, &p->actor, err) < 0 ||
+            store_row_text_dup(row, 8, &p->signatures, err) < 0 ||
+            store_row_text_dup(row, 9, &p->signed_by, err) < 0 ||
+            store_row_blob_dup(row, 10, &p->text, err) < 0)
                 return -ERR_NOMEM;
         return 0;
 }
@@ -40,15 +48,16 @@ static int body_push(struct vreq *q, struct store_conn *c, struct err *err)
         static const char sql_overlap[] = "UPDATE policies SET until_ms = $3"
                                           " WHERE tenant = $1 AND name = $2 AND until_ms > $3";
         static const char sql_add[] = "INSERT INTO policies (tenant, name, version, content, sha256, source, "
-                                      "actor, created_at_ms, until_ms)"
-                                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                                      "actor, created_at_ms, until_ms, signatures, signed_by)"
+                                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         const struct stored_policy *p = &q->policy;
         int64_t version = 1;
         int r = store_query(c, sql_newest, STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
 
         if (r < 0)
                 return r;
-        if (r > 0 && str_equal(q->policies[0].sha256, p->sha256))
+        if (r > 0 && str_equal(q->policies[0].sha256, p->sha256) &&
+            (!p->signatures || str_equal(q->policies[0].signatures, p->signatures)))
                 return 0;
         if (r > 0)
                 version = q->policies[0].version + 1;
@@ -57,7 +66,8 @@ static int body_push(struct vreq *q, struct store_conn *c, struct err *err)
                 r = store_exec(c, sql_add,
                                STORE_ARGS(VREQ_KEY(q), STORE_I(version), STORE_B(VIEW_BUF(&p->text)),
                                           STORE_T(p->sha256), STORE_T(p->source), STORE_T(p->actor),
-                                          STORE_I(p->created_at_ms), STORE_I(INT64_MAX)),
+                                          STORE_I(p->created_at_ms), STORE_I(INT64_MAX),
+                                          STORE_T(p->signatures), STORE_T(p->signed_by)),
                                err);
         if (r >= 0)
                 r = vreq_audit(q, c, err);
@@ -159,7 +169,8 @@ int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *
                 return -ERR_NOMEM;
         p = &q->policy;
         if (COPY_TEXTS(err, {policy->sha256, &p->sha256}, {policy->source, &p->source},
-                       {policy->actor, &p->actor}) < 0 ||
+                       {policy->actor, &p->actor}, {policy->signatures, &p->signatures},
+                       {policy->signed_by, &p->signed_by}) < 0 ||
             copy_view(VIEW_BUF(&policy->text), &p->text, err) < 0)
                 return -ERR_NOMEM;
         p->created_at_ms = policy->created_at_ms;

@@ -16,6 +16,7 @@ extern const char verifier_revocations_migration[];
 extern const char verifier_outbox_migration[];
 extern const char verifier_secrets_migration[];
 extern const char verifier_keys_migration[];
+extern const char verifier_policies_migration[];
 
 struct verifier_db {
         struct store *store;

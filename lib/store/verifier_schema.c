@@ -50,7 +50,8 @@ static const char *const migrations[] = {first,
                                          verifier_revocations_migration,
                                          verifier_outbox_migration,
                                          verifier_secrets_migration,
-                                         verifier_keys_migration};
+                                         verifier_keys_migration,
+                                         verifier_policies_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",
