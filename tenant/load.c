@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "policy/signed.h"
 
 int load_bytes(const char *path, size_t max_bytes, struct buf *ret, struct err *err)
 {
@@ -15,18 +16,24 @@ int load_bytes(const char *path, size_t max_bytes, struct buf *ret, struct err *
         return file_read(path, max_bytes, ret, err);
 }
 
-int load_policy(const char *path, struct policy **ret, struct buf *ret_text, struct err *err)
+int load_policy(const char *path, struct policy **ret, struct buf *ret_file, struct err *err)
 {
-        AUTO(buf_free) struct buf text = {0};
-        int r = load_bytes(path, POLICY_TEXT_BYTES_MAX, &text, err);
+        const char *source = str_equal(path, "-") ? "standard input" : path;
+        AUTO(buf_free) struct buf file = {0};
+        AUTO(dsse_done) struct dsse envelope = {0};
+        struct view text;
+        int r = load_bytes(path, DSSE_TEXT_MAX, &file, err);
 
         if (r < 0)
                 return r;
-        r = policy_parse(VIEW_BUF(&text), str_equal(path, "-") ? "standard input" : path, ret, err);
-        if (r < 0 || !ret_text)
+        r = policy_unwrap(VIEW_BUF(&file), &envelope, &text, err);
+        if (r < 0)
+                return err_wrap(err, "%s", source);
+        r = policy_parse(text, source, ret, err);
+        if (r < 0 || !ret_file)
                 return r;
-        *ret_text = text;
-        text = (struct buf){0};
+        *ret_file = file;
+        file = (struct buf){0};
         return 0;
 }
 

@@ -22,6 +22,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_diff.c tenant/policy_diff.h \
 	tenant/policy_draft.c tenant/policy_draft.h \
 	tenant/policy_make.c \
+	tenant/policy_sign.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \

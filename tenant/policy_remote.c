@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "policy/appraise.h"
+#include "policy/signed.h"
 #include "tenant/api.h"
 #include "tenant/commands.h"
 #include "tenant/load.h"
@@ -76,11 +77,11 @@ static int read_text(const json_t *version, const char **ret, struct err *err)
         return 0;
 }
 
-static int get_policy(const struct session *s, const char *name, struct policy **ret, struct err *err)
+/* The version NAME or NAME@VERSION, as {…, "text"}. */
+static int get_named(const struct session *s, const char *name, json_t **ret, struct err *err)
 {
         AUTO(api_close_p) struct api *api = NULL;
-        AUTO(json_free_p) json_t *version = NULL;
-        const char *at = strrchr(name, '@'), *text = NULL;
+        const char *at = strrchr(name, '@');
         AUTO(mem_free_p) char *base = at ? str_ndup(name, (size_t)(at - name)) : str_dup(name);
         int r;
 
@@ -90,17 +91,60 @@ static int get_policy(const struct session *s, const char *name, struct policy *
                 return err_set(err, ERR_CONFIG, 0, "%s is neither a file nor the name of a policy",
                                SHOW(name));
         r = api_open(s, API_VERIFIER, &api, err);
-        if (r < 0 || (r = get_version(api, base, at ? at + 1 : "latest", &version, err)) < 0 ||
-            (r = read_text(version, &text, err)) < 0)
-                return r;
-        return policy_parse(view_str(text), name, ret, err);
+        return r < 0 ? r : get_version(api, base, at ? at + 1 : "latest", ret, err);
+}
+
+static bool names_file(const char *name)
+{
+        return str_equal(name, "-") || strchr(name, '/') || file_exists(name);
 }
 
 int policy_file_or_remote(const struct session *s, const char *name, struct policy **ret, struct err *err)
 {
-        if (str_equal(name, "-") || strchr(name, '/') || file_exists(name))
+        AUTO(json_free_p) json_t *version = NULL;
+        const char *text = NULL;
+        int r;
+
+        if (names_file(name))
                 return load_policy(name, ret, NULL, err);
-        return get_policy(s, name, ret, err);
+        if ((r = get_named(s, name, &version, err)) < 0 || (r = read_text(version, &text, err)) < 0)
+                return r;
+        return policy_parse(view_str(text), name, ret, err);
+}
+
+/* A version's text, in an envelope if it has signatures. */
+static int put_version(const json_t *version, struct buf *ret, struct err *err)
+{
+        AUTO(mem_free_p) char *signatures = NULL;
+        AUTO(mem_free_p) char *envelope = NULL;
+        AUTO(dsse_done) struct dsse d = {0};
+        const json_t *list = json_object_get(version, "signatures");
+        const char *text = NULL;
+        int r = read_text(version, &text, err);
+
+        if (r >= 0 && json_array_size(list)) {
+                signatures = json_print(list);
+                r = signatures ? policy_rewrap(view_str(text), view_str(signatures), &d, err)
+                               : err_nomem(err);
+                if (r >= 0)
+                        r = dsse_text(&d, &envelope, err);
+        }
+        if (r < 0)
+                return r;
+        buf_str(ret, envelope ? envelope : text);
+        buf_str(ret, envelope ? "\n" : "");
+        return buf_ok(ret) ? 0 : err_nomem(err);
+}
+
+int policy_bytes_file_or_remote(const struct session *s, const char *name, struct buf *ret, struct err *err)
+{
+        AUTO(json_free_p) json_t *version = NULL;
+        int r;
+
+        if (names_file(name))
+                return load_bytes(name, DSSE_TEXT_MAX, ret, err);
+        r = get_named(s, name, &version, err);
+        return r < 0 ? r : put_version(version, ret, err);
 }
 
 /* --- test --- */
@@ -352,20 +396,23 @@ static int run_list(const struct session *s, const void *values, int n_args, cha
 }
 
 struct show_options {
-        bool text;
+        bool text, signed_text;
 };
 
 static const struct option_row show_rows[] = {
         {"text", NULL, "the policy itself, as it was pushed", OPTION_FLAG,
          offsetof(struct show_options, text)},
+        {"signed", NULL, "the same in the envelope that it was pushed in, for 'policy verify'", OPTION_FLAG,
+         offsetof(struct show_options, signed_text)},
         {0},
 };
 
 /* The text as it was pushed: what goes into a file again. */
 static int print_text(const struct session *s, struct api *api, const char *name, const char *version,
-                      struct err *err)
+                      bool in_envelope, struct err *err)
 {
         AUTO(json_free_p) json_t *doc = NULL;
+        AUTO(buf_free) struct buf envelope = {0};
         const char *text = NULL;
         int r = get_version(api, name, version, &doc, err);
 
@@ -373,10 +420,13 @@ static int print_text(const struct session *s, struct api *api, const char *name
                 r = output_document_if_asked(s, doc, err);
         if (r != 0)
                 return r < 0 ? r : ANSWER_DONE;
-        r = read_text(doc, &text, err);
+        r = in_envelope ? put_version(doc, &envelope, err) : read_text(doc, &text, err);
         if (r < 0)
                 return r;
-        (void)fputs(text, stdout);
+        if (in_envelope)
+                (void)fwrite(envelope.p, 1, envelope.len, stdout);
+        else
+                (void)fputs(text, stdout);
         return fflush(stdout) ? err_set(err, ERR_IO, 0, "standard output cannot be written") : ANSWER_DONE;
 }
 
@@ -384,7 +434,8 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
 {
         static const struct column columns[] = {{"VERSION", "version"}, {"IN FORCE", "in_force"},
                                                 {"UNTIL", "until"},     {"PUSHED", "created_at"},
-                                                {"BY", "created_by"},   {"SOURCE", "source"}};
+                                                {"BY", "created_by"},   {"SIGNED BY", "signed_by"},
+                                                {"SOURCE", "source"}};
         const struct show_options *o = values;
         const char *at = strrchr(args[0], '@');
         AUTO(mem_free_p) char *name = at ? str_ndup(args[0], (size_t)(at - args[0])) : str_dup(args[0]);
@@ -399,8 +450,8 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
         r = api_open(s, API_VERIFIER, &api, err);
         if (r < 0)
                 return r;
-        if (o->text || at)
-                return print_text(s, api, name, at ? at + 1 : "latest", err);
+        if (o->text || o->signed_text || at)
+                return print_text(s, api, name, at ? at + 1 : "latest", o->signed_text, err);
         r = api_json(api, "GET", path, NULL, &doc, err);
         if (r == 0 && s->output == OUTPUT_TABLE)
                 (void)printf("Policy '%s', under which there are %lld hosts\n\n", name,

@@ -13,4 +13,9 @@
 int policy_file_or_remote(const struct session *s, const char *name, struct policy **ret,
                           struct err *err) MUST_USE;
 
+/* The same as bytes: the file's, with its envelope if it has one; of the verifier's version the text, in an
+ * envelope if it came in one. Appended. */
+int policy_bytes_file_or_remote(const struct session *s, const char *name, struct buf *ret,
+                                struct err *err) MUST_USE;
+
 #endif

@@ -58,16 +58,24 @@ const struct pubkey *signer_public(const struct signer *s)
         return s->public;
 }
 
+int signer_sign_raw(struct signer *s, struct view message, struct buf *ret, struct err *err)
+{
+        int r = s->token ? pkcs11_sign(s->token, message, ret, err)
+                         : key_sign(s->file, DIGEST_SHA256, message, ret, err);
+
+        return r < 0 ? err_wrap(err, "signing") : 0;
+}
+
 int signer_sign(struct signer *s, struct view message, struct buf *ret, struct err *err)
 {
         AUTO(buf_free) struct buf raw = {0};
         AUTO(buf_free) struct buf signature = {0};
         bool good = false;
-        int r = s->token ? pkcs11_sign(s->token, message, &raw, err)
-                         : key_sign(s->file, DIGEST_SHA256, message, &raw, err);
+        int r = signer_sign_raw(s, message, &raw, err);
 
-        if (r >= 0)
-                r = tpm_key_signature(s->public, VIEW_BUF(&raw), &signature, err);
+        if (r < 0)
+                return r;
+        r = tpm_key_signature(s->public, VIEW_BUF(&raw), &signature, err);
         if (r >= 0)
                 r = seal_signature_check(s->public, VIEW_BUF(&signature), message, &good, err);
         if (r < 0)

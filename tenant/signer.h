@@ -25,6 +25,9 @@ const struct pubkey *signer_public(const struct signer *s); /* borrowed */
 /* Appends the TPMT_SIGNATURE with SHA-256 over MESSAGE. */
 int signer_sign(struct signer *s, struct view message, struct buf *ret, struct err *err) MUST_USE;
 
+/* Appends an ECDSA signature with SHA-256 over MESSAGE as r ‖ s, or RSASSA's bytes. Not checked. */
+int signer_sign_raw(struct signer *s, struct view message, struct buf *ret, struct err *err) MUST_USE;
+
 /* The signer, as a root, vouches for KEY. */
 int signer_delegate(struct signer *root, const struct secret_scope *scope, const struct pubkey *key,
                     struct delegation *ret, struct err *err) MUST_USE;

@@ -33,6 +33,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/secrets.c verifier/secrets.h \
 	verifier/secrets_routes.c \
 	verifier/sessions.c verifier/sessions.h \
+	verifier/signers.c verifier/signers.h \
 	verifier/settings.c verifier/settings.h \
 	verifier/status_routes.c \
 	verifier/trial.c verifier/trial.h \

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "policy/signed.h"
 #include "verifier/policy_test.h"
 #include "verifier/reply.h"
 #include "verifier/trial.h"
@@ -26,6 +27,9 @@ struct pushing {
         char *name;
         char *source;
         struct policy *policy;
+        struct dsse envelope;         /* n_signatures 0: it came without */
+        struct view text;             /* of the policy: the envelope's, or the request's */
+        char *signatures, *signed_by; /* as they are stored */
         int64_t now_ms, overlap_ms;
         int64_t version; /* before */
         bool force;
@@ -40,6 +44,9 @@ static void pushing_free(struct pushing *p)
         free(p->name);
         free(p->source);
         policy_unref(p->policy);
+        dsse_done(&p->envelope);
+        free(p->signatures);
+        free(p->signed_by);
         stored_policy_free(&p->stored);
         free(p);
 }
@@ -68,16 +75,27 @@ static size_t hosts_under(struct verifier *v, const char *name)
         return s ? ruleset_hosts(s) : 0;
 }
 
-static int set_policy(struct verifier *v, json_t *j, const struct stored_policy *p)
+/* A stored JSON text; NULL: an empty array. */
+static int set_stored(json_t *j, const char *name, const char *text)
+{
+        struct err err = ERR_INIT;
+        json_t *list = NULL;
+
+        if (text && json_parse(view_str(text), DSSE_TEXT_MAX, &list, &err) < 0)
+                return -1;
+        return json_object_set_new(j, name, list ? list : json_array());
+}
+
+static int set_policy(json_t *j, const struct stored_policy *p)
 {
         int r = 0;
 
-        (void)v;
         r |= json_set_int(j, "version", p->version);
         r |= json_set_str(j, "sha256", p->sha256);
         r |= json_set_str(j, "source", p->source);
         r |= view_time(j, "created_at", p->created_at_ms);
         r |= json_set_str(j, "created_by", p->actor);
+        r |= set_stored(j, "signed_by", p->signed_by);
         return r;
 }
 
@@ -90,7 +108,7 @@ static json_t *view_pushed(struct verifier *v, const struct stored_policy *p, bo
 
         r |= json_set_str(j, "schema", "avow.policy/1");
         r |= json_set_str(j, "name", p->name);
-        r |= set_policy(v, j, p);
+        r |= set_policy(j, p);
         r |= json_set_bool(j, "unchanged", unchanged);
         r |= json_set_int(j, "hosts", (int64_t)hosts_under(v, p->name));
         if (dry)
@@ -190,28 +208,79 @@ static void refuse_policy(struct http_request *req, const struct err *err, const
         http_answer_problem(req, 400, where[0] ? where : NULL, "%s", err->text);
 }
 
-/* Parses and tries beside what is in force. Return: false with the answer given. */
-static bool check_policy(struct verifier *v, struct http_request *req, const char *name, const char *source,
-                         int64_t overlap_ms, int64_t now_ms, struct policy **ret,
-                         struct policy_effective **ret_effective)
+/* "release, security" */
+static void put_names(struct buf *b, const struct signers *s)
 {
-        AUTO(policy_unref_p) struct policy *policy = NULL;
+        for (size_t i = 0; i < s->n; i++)
+                buf_fmt(b, "%s%s", i ? ", " : "", s->v[i].name);
+}
+
+/* Who of those we know has signed. Return: false with the answer given. */
+static bool check_signatures(struct pushing *p)
+{
+        const struct signers *s = &p->v->signers;
+        AUTO(strv_done) struct strv names = {0};
+        AUTO(json_free_p) json_t *list = json_array();
+        AUTO(buf_free) struct buf known = {0};
+        struct err err = ERR_INIT;
+        int r = signers_of(s, &p->envelope, &names, &err);
+
+        for (size_t i = 0; r >= 0 && i < names.n; i++)
+                if (json_array_append_new(list, json_string(names.items[i])) < 0)
+                        r = err_nomem(&err);
+        if (r >= 0 && p->envelope.n_signatures) {
+                r = policy_signatures_text(&p->envelope, &p->signatures, &err);
+                p->signed_by = json_print(list);
+                if (!p->signed_by && r >= 0)
+                        r = err_nomem(&err);
+        }
+        if (r < 0) {
+                reply_failure(p->req, &err, "checking signatures");
+                return false;
+        }
+        if (names.n >= s->needed && (names.n || !p->envelope.n_signatures || s->n == 0))
+                return true;
+        put_names(&known, s);
+        http_answer_problem(p->req, 403, "signatures",
+                            "Of the signers known here (%.*s) %zu have signed this text, and %zu are needed: "
+                            "'avow policy sign --key KEY'.",
+                            (int)known.len, known.len ? (const char *)known.p : "", names.n,
+                            s->needed ? s->needed : 1);
+        return false;
+}
+
+/* Takes the text out of its envelope. Return: false with the answer given. */
+static bool open_policy(struct pushing *p)
+{
         struct err err = ERR_INIT;
 
-        if (policy_parse(http_request_body(req), source, &policy, &err) < 0) {
-                refuse_policy(req, &err, source);
+        if (policy_unwrap(http_request_body(p->req), &p->envelope, &p->text, &err) < 0) {
+                refuse_policy(p->req, &err, p->source);
                 return false;
         }
-        if (!str_equal(policy->name, name)) {
-                http_answer_problem(req, 400, source, "The text names its policy '%s', the request '%s'.",
-                                    policy->name, name);
+        return check_signatures(p);
+}
+
+/* Parses and tries beside what is in force. Return: false with the answer given. */
+static bool check_policy(struct pushing *p, struct policy_effective **ret_effective)
+{
+        struct http_request *req = p->req;
+        struct err err = ERR_INIT;
+
+        if (policy_parse(p->text, p->source, &p->policy, &err) < 0) {
+                refuse_policy(req, &err, p->source);
                 return false;
         }
-        if (rules_check_next(v->rules, name, policy, overlap_ms, now_ms, ret_effective, &err) < 0) {
+        if (!str_equal(p->policy->name, p->name)) {
+                http_answer_problem(req, 400, p->source, "The text names its policy '%s', the request '%s'.",
+                                    p->policy->name, p->name);
+                return false;
+        }
+        if (rules_check_next(p->v->rules, p->name, p->policy, p->overlap_ms, p->now_ms, ret_effective, &err) <
+            0) {
                 http_answer_problem(req, err.kind == ERR_NOMEM ? 503 : 409, NULL, "%s", err.text);
                 return false;
         }
-        *ret = TAKE(policy);
         return true;
 }
 
@@ -225,8 +294,9 @@ static void push(struct pushing *p)
         struct stored_policy stored = {.name = p->name,
                                        .sha256 = hex_write(sha256, digest_view(&p->policy->sha256)),
                                        .source = p->source,
+                                       .signatures = p->signatures,
+                                       .signed_by = p->signed_by,
                                        .created_at_ms = p->now_ms};
-        struct view body = http_request_body(p->req);
         struct audit_entry entry = {.time_ms = p->now_ms, .action = "policy.push", .object = p->name};
         struct err err = ERR_INIT;
 
@@ -234,8 +304,9 @@ static void push(struct pushing *p)
                 p->version = ruleset_newest(had)->version;
         reply_actor(p->req, &actor);
         entry.actor = stored.actor = who = buf_take_str(&actor);
-        entry.detail = detail = str_fmt("{\"sha256\":\"%s\",\"overlap_ms\":%lld,\"newly_failing\":%zu}",
-                                        sha256, (long long)(p->overlap_ms - p->now_ms), p->newly_failing);
+        entry.detail = detail = str_fmt(
+                "{\"sha256\":\"%s\",\"overlap_ms\":%lld,\"newly_failing\":%zu,\"signed_by\":%s}", sha256,
+                (long long)(p->overlap_ms - p->now_ms), p->newly_failing, p->signed_by ? p->signed_by : "[]");
         if (!who || !detail) {
                 http_answer_problem(p->req, 503, NULL, "Out of memory.");
                 pushing_free(p);
@@ -247,8 +318,8 @@ static void push(struct pushing *p)
                 pushing_free(p);
                 return;
         }
-        stored.text =
-                (struct buf){.p = (uint8_t *)(uintptr_t)body.p, .len = body.len, .cap = body.len}; /* lent */
+        stored.text = (struct buf){
+                .p = (uint8_t *)(uintptr_t)p->text.p, .len = p->text.len, .cap = p->text.len}; /* lent */
         if (verifier_db_policy_push(p->v->db, &stored, p->overlap_ms, &entry, on_pushed, p, &err) < 0) {
                 reply_failure(p->req, &err, "writing a policy");
                 pushing_free(p);
@@ -301,12 +372,11 @@ static void try_first(struct pushing *p, struct policy_effective *effective)
 static void on_push(struct http_request *req, void *ctx)
 {
         struct verifier *v = ctx;
-        AUTO(policy_unref_p) struct policy *policy = NULL;
         struct policy_effective *effective = NULL;
         const char *name = http_request_param(req, "name"), *source = http_request_query(req, "source");
         const char *force = http_request_query(req, "force");
         int64_t now_ms = clock_now_ms(), overlap_ms;
-        struct pushing *p;
+        AUTO(pushing_free_p) struct pushing *p = NULL;
 
         if (!str_valid_name(name)) {
                 http_answer_problem(req, 400, NULL, "A policy's name is 1 to 64 of A-Z a-z 0-9 _ . -");
@@ -324,24 +394,16 @@ static void on_push(struct http_request *req, void *ctx)
                                     "Policies and hosts are still being read from the database.");
                 return;
         }
-        if (!read_overlap(req, now_ms, &overlap_ms) ||
-            !check_policy(v, req, name, source, overlap_ms, now_ms, &policy, &effective))
+        if (!read_overlap(req, now_ms, &overlap_ms) || !(p = pushing_new(v, req)))
                 return;
-        p = pushing_new(v, req);
-        if (p && !(p->source = str_dup(source))) {
-                pushing_free(p);
-                p = NULL;
-                http_answer_problem(req, 503, NULL, "Out of memory.");
-        }
-        if (!p) {
-                policy_effective_free(effective);
-                return;
-        }
-        p->policy = TAKE(policy);
         p->now_ms = now_ms;
         p->overlap_ms = overlap_ms;
         p->force = str_equal(force, "true");
-        try_first(p, effective);
+        p->source = str_dup(source);
+        if (!p->source)
+                http_answer_problem(req, 503, NULL, "Out of memory.");
+        else if (open_policy(p) && check_policy(p, &effective))
+                try_first(TAKE(p), effective);
 }
 
 /* ---- list, show ---- */
@@ -366,7 +428,7 @@ static void on_listed(void *ctx, enum store_outcome outcome, struct stored_polic
 
                 r |= json_array_append_new(list, one);
                 r |= json_set_str(one, "name", policies[i].name);
-                r |= set_policy(p->v, one, &policies[i]);
+                r |= set_policy(one, &policies[i]);
                 r |= json_set_int(one, "hosts", (int64_t)hosts_under(p->v, policies[i].name));
         }
         reply_json(p->req, 200, r ? NULL : TAKE(j));
@@ -397,7 +459,7 @@ static void on_versions(void *ctx, enum store_outcome outcome, struct stored_pol
                 json_t *one = json_object();
 
                 r |= json_array_append_new(list, one);
-                r |= set_policy(p->v, one, &policies[i]);
+                r |= set_policy(one, &policies[i]);
                 r |= view_time(one, "until", policies[i].until_ms == INT64_MAX ? 0 : policies[i].until_ms);
                 r |= json_set_bool(one, "in_force", policies[i].until_ms > now_ms);
         }
@@ -421,7 +483,8 @@ static void on_version(void *ctx, enum store_outcome outcome, struct stored_poli
         }
         r |= json_set_str(j, "schema", "avow.policy-version/1");
         r |= json_set_str(j, "name", p->name);
-        r |= set_policy(p->v, j, &policies[0]);
+        r |= set_policy(j, &policies[0]);
+        r |= set_stored(j, "signatures", policies[0].signatures);
         r |= json_object_set_new(j, "text",
                                  json_stringn((const char *)policies[0].text.p, policies[0].text.len));
         reply_json(p->req, 200, r ? NULL : TAKE(j));
@@ -515,7 +578,7 @@ static void on_remove(struct http_request *req, void *ctx)
 #define READERS  (ROLE_ADMIN | ROLE_AUDITOR | ROLE_TENANT | ROLE_POLICY_ADMIN)
 #define WRITERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN)
 #define TESTERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN | ROLE_AUDITOR)
-#define TEXT_MAX POLICY_TEXT_BYTES_MAX
+#define TEXT_MAX DSSE_TEXT_MAX /* an envelope around the longest text */
 
 static const struct http_route routes[] = {
         {HTTP_GET, "/avow/v1/policies", READERS, on_list, 0, HTTP_NATIVE, NULL},

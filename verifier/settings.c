@@ -22,6 +22,11 @@ static const struct conf_key grant_keys[] = {
         {.path = "roles", .type = CONF_LIST, .flags = CONF_REQUIRED, .help = "what its holder may do"},
 };
 
+static const struct conf_key signer_keys[] = {
+        {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "what they are called"},
+        {.path = "key", .type = CONF_PATH, .flags = CONF_REQUIRED, .help = "their EC public key, PEM"},
+};
+
 #define DAY (86400 * 1000LL)
 
 static const struct conf_key keys[] = {
@@ -191,6 +196,17 @@ static const struct conf_key keys[] = {
          .n_item = ARRAY_LEN(grant_keys),
          .flags = CONF_RESTART,
          .help = "roles given to keys"},
+        {.path = "policy.signers",
+         .type = CONF_MAPS,
+         .item = signer_keys,
+         .n_item = ARRAY_LEN(signer_keys),
+         .help = "whose signatures on policies count"},
+        {.path = "policy.signatures",
+         .type = CONF_INT,
+         .def = "0",
+         .min = 0,
+         .max = 16,
+         .help = "how many of them a policy needs to be pushed; 0: unsigned ones are taken, too"},
         {.path = "log.level",
          .type = CONF_STR,
          .def = "info",

@@ -214,6 +214,9 @@ int verifier_check(const char *config_file, struct err *err)
                 r = keys_load(v.settings.conf, &v.keys, err);
         if (r >= 0)
                 keys_warn(&v.keys);
+        if (r >= 0)
+                r = signers_load(v.settings.conf, &v.signers, err);
+        signers_done(&v.signers);
         keys_done(&v.keys);
         tls_server_free(v.tls);
         audit_key_free(v.audit_key);
@@ -241,6 +244,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 r = keys_load(v->settings.conf, &v->keys, err);
         if (r >= 0)
                 keys_warn(&v->keys);
+        if (r >= 0)
+                r = signers_load(v->settings.conf, &v->signers, err);
         if (r >= 0)
                 r = loop_new(&v->loop, err);
         if (r >= 0)
@@ -293,6 +298,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         struct http_client_options registrar;
         struct tls_server *tls = NULL;
         struct keys keys = {.ear = NULL};
+        struct signers signers = {.n = 0};
         int r = settings_load(config_file, &fresh, err);
 
         if (r >= 0)
@@ -301,6 +307,8 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 r = make_tls(&fresh, &tls, err);
         if (r >= 0)
                 r = keys_load(fresh.conf, &keys, err);
+        if (r >= 0)
+                r = signers_load(fresh.conf, &signers, err);
         if (r >= 0 && v->registrar) {
                 registrar = registrar_options(&fresh);
                 r = http_client_reload(v->registrar, &registrar, err);
@@ -310,6 +318,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         if (r < 0) {
                 tls_server_free(tls);
                 keys_done(&keys);
+                signers_done(&signers);
                 settings_done(&fresh);
                 return r;
         }
@@ -317,6 +326,8 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         v->tls = tls;
         keys_done(&v->keys);
         v->keys = keys;
+        signers_done(&v->signers);
+        v->signers = signers;
         keys_warn(&v->keys);
         if (results_use_key(v, err) < 0)
                 log_err(err, "the key of results is not on record"); /* all else is taken over */

@@ -15,6 +15,7 @@
 #include "verifier/rules.h"
 #include "verifier/sessions.h"
 #include "verifier/settings.h"
+#include "verifier/signers.h"
 #include "wire/event.h"
 
 /* The program's state, one struct, and what its files offer each other. Everything runs on one loop. */
@@ -35,6 +36,7 @@ struct verifier {
         struct ops *ops;
         struct audit_key *audit_key;
         struct keys keys;
+        struct signers signers; /* of policies */
         struct verifier_db *db;
         struct hosts *hosts;
         struct rules *rules;

@@ -15,5 +15,6 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \
 	lib/policy/policy_boot.h lib/policy/policy_ima.h \
 	lib/policy/predict.c lib/policy/predict.h \
+	lib/policy/signed.c lib/policy/signed.h \
 	lib/policy/tpm_policy.c
 lib_policy_libpolicy_la_LIBADD = lib/evidence/libevidence.la

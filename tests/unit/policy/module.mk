@@ -9,6 +9,7 @@ policy_tests = \
 	tests/unit/policy/test_pattern \
 	tests/unit/policy/test_policy \
 	tests/unit/policy/test_predict \
+	tests/unit/policy/test_signed \
 	tests/unit/policy/test_tpm_policy
 check_PROGRAMS += $(policy_tests)
 TESTS += $(policy_tests)
@@ -18,6 +19,7 @@ tests_unit_policy_test_keylime_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIB
 tests_unit_policy_test_pattern_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_signed_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 check_LTLIBRARIES += tests/unit/policy/libstory.la
 tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/story.c tests/unit/policy/story.h

@@ -6,6 +6,7 @@ verifier_tests = \
 	tests/unit/verifier/test_results \
 	tests/unit/verifier/test_secrets \
 	tests/unit/verifier/test_sessions \
+	tests/unit/verifier/test_signers \
 	tests/unit/verifier/test_trust
 check_PROGRAMS += $(verifier_tests)
 TESTS += $(verifier_tests)
@@ -15,6 +16,7 @@ tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_te
 tests_unit_verifier_test_secrets_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)
+tests_unit_verifier_test_signers_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_trust_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_releases_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_results_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
