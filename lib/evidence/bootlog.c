@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The firmware's event log: its form, and replaying it. bootlog_text.c says what events mean. */
+/* The firmware's event log: its form, and replaying it. bootlog_cover.c tells which of its texts are true,
+ * bootlog_text.c what they say. */
 #include "evidence/bootlog.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #define LOCALITY_BYTES      17 /* "StartupLocality" NUL, and the number */
 
 static const char spec_id[16] = "Spec ID Event03";
+static const char old_spec_ids[][16] = {"Spec ID Event00", "Spec ID Event02"}; /* BIOS, EFI 1.22 */
 static const char startup_locality[16] = "StartupLocality";
 
 static bool all_zero(struct view v)
@@ -146,6 +148,28 @@ static const char *read_header(const struct bootlog_event *e, struct bootlog *lo
         return NULL;
 }
 
+/* The header of the older form, which it may lack. Spec: TCG PC Client for BIOS 1.21 §11.3.4.1; TCG EFI
+ * Platform 1.22 §7.4. Return: NULL, or what is wrong. */
+static const char *read_old_header(const struct bootlog_event *e, struct bootlog *log)
+{
+        struct cursor c = cursor_of(e->data);
+        struct view id;
+        uint8_t uintn, vendor;
+        bool old = false;
+
+        if (e->type != EV_NO_ACTION || !cursor_take(&c, sizeof(spec_id), &id))
+                return NULL;
+        for (size_t i = 0; i < ARRAY_LEN(old_spec_ids); i++)
+                old |= view_equal(id, VIEW_ARRAY(old_spec_ids[i]));
+        if (!old)
+                return NULL;
+        if (!cursor_le32(&c, &log->platform_class) || !cursor_u8(&c, &log->minor) ||
+            !cursor_u8(&c, &log->major) || !cursor_u8(&c, &log->errata) || !cursor_u8(&c, &uintn) ||
+            !cursor_u8(&c, &vendor))
+                return "the header is cut off";
+        return vendor == c.left ? NULL : "the header's vendor part is not as long as it says";
+}
+
 static void legacy_banks(struct bootlog *log)
 {
         log->n_banks = 1;
@@ -191,6 +215,11 @@ static const char *check_event(const struct bootlog_event *e, struct walk *w, st
                 return check_no_action(e, w, log);
         if (e->pcr >= PCR_COUNT)
                 return "there is no such register";
+        /* An H-CRTM measures before the TPM is started, and the register begins with a 4 then, whether or not
+         * the log has a StartupLocality. Spec: TPM 2.0 Part 1 (H-CRTM before TPM2_Startup); PFP,
+         * StartupLocality. */
+        if (e->type == EV_EFI_HCRTM_EVENT && e->pcr == 0 && !w->pcr0_extended && log->locality == 0)
+                log->locality = 4;
         w->pcr0_extended |= e->pcr == 0;
         return NULL;
 }
@@ -207,6 +236,8 @@ static int begin(struct bootlog *log, struct err *err)
         if (is_header(&e)) {
                 log->n_banks = 0;
                 why = read_header(&e, log);
+        } else {
+                why = read_old_header(&e, log);
         }
         return why ? bad(&e, err, why) : 0;
 }

@@ -101,7 +101,7 @@ struct bootlog {
                 uint16_t size;
         } banks[BOOTLOG_BANKS_MAX];
         size_t n_events;
-        uint8_t locality; /* of the startup: PCR 0 begins with it */
+        uint8_t locality; /* of the startup: PCR 0 begins with it; 4 after an H-CRTM */
 };
 
 /*
@@ -141,7 +141,8 @@ enum bootlog_cover {
 };
 /*
  * Which bytes of the event's data its digest of BANK is over. *RET is those, if covered: a label in front of
- * them ("kernel_cmdline: ") is not. Return: the answer; -ERR_FORMAT without such a digest.
+ * them ("kernel_cmdline: ") is not. A name in UTF-16 counts as covered if it was measured in ASCII. Return:
+ * the answer; -ERR_FORMAT without such a digest.
  */
 int bootlog_covered(const struct bootlog_event *e, enum digest_alg bank, struct view *ret,
                     struct err *err) MUST_USE;

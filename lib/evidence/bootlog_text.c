@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What events of a boot log say, and how much of that their digests cover. */
+/* What events of a boot log say, in words. bootlog_cover.c tells how much of it is true. */
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/str.h"
 #include "evidence/bootlog.h"
 #include "evidence/efi.h"
 
-#define TEXT_MAX 256 /* bytes of an event's own text that are shown */
+#define TEXT_MAX   1024 /* bytes of an event's own text that are shown */
+#define HEX_MAX    32   /* bytes of what is no text */
+#define BLOB_BYTES 16   /* UEFI_PLATFORM_FIRMWARE_BLOB */
 
 const char *bootlog_type_name(uint32_t type)
 {
@@ -64,96 +68,6 @@ const char *bootlog_type_name(uint32_t type)
         return NULL;
 }
 
-/* ---- what a digest covers ---- */
-
-/* The rules. Spec: PFP §10.4.1; what firmware and boot loaders do where it leaves them free. */
-enum rule {
-        FREE,     /* over something else, unless it turns out to be over the data */
-        WHOLE,    /* over the data */
-        VARIABLE, /* over the variable's value alone, or over the data */
-};
-
-static enum rule rule_of(uint32_t type)
-{
-        switch (type) {
-        case EV_SEPARATOR:
-        case EV_ACTION:
-        case EV_S_CRTM_VERSION:
-        case EV_EFI_ACTION:
-        case EV_EFI_GPT_EVENT:
-        case EV_EFI_VARIABLE_DRIVER_CONFIG:
-        case EV_EFI_VARIABLE_AUTHORITY:
-        case EV_EFI_VARIABLE_BOOT2:
-        case EV_EFI_SPDM_DEVICE_POLICY:
-        case EV_EFI_SPDM_DEVICE_AUTHORITY:
-                return WHOLE;
-        case EV_EFI_VARIABLE_BOOT:
-                return VARIABLE;
-        default:
-                return FREE;
-        }
-}
-
-/* Return: 1 if the digest is over V, which then is *RET; 0; -ERR_CRYPTO. */
-static int is_over(struct view digest, enum digest_alg bank, struct view v, struct view *ret, struct err *err)
-{
-        struct digest d;
-        int r = digest_bytes(bank, v, &d, err);
-
-        if (r < 0)
-                return r;
-        if (!view_equal(digest, digest_view(&d)))
-                return 0;
-        *ret = v;
-        return 1;
-}
-
-static struct view without_end(struct view v, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (v.len <= i || v.p[v.len - 1 - i])
-                        return v;
-        return VIEW(v.p, v.len - n);
-}
-
-/* Behind "grub_cmd: ", "kernel_cmdline: " and the like. */
-static struct view behind_label(struct view v)
-{
-        for (size_t i = 0; i + 2 <= v.len && i < 64 && v.p[i]; i++)
-                if (v.p[i] == ':' && v.p[i + 1] == ' ')
-                        return VIEW(v.p + i + 2, v.len - i - 2);
-        return v;
-}
-
-int bootlog_covered(const struct bootlog_event *e, enum digest_alg bank, struct view *ret, struct err *err)
-{
-        struct view digest = bootlog_event_digest(e, bank);
-        struct efi_variable variable;
-        struct view tries[6] = {e->data};
-        struct err ignored = ERR_INIT;
-        size_t n = 1;
-
-        *ret = VIEW_NONE;
-        if (digest.len == 0)
-                return err_set(err, ERR_FORMAT, 0, "event %zu of the boot log has no digest of the bank %s",
-                               e->number, digest_name(bank));
-        if (rule_of(e->type) == VARIABLE && efi_variable_parse(e->data, &variable, &ignored) == 0)
-                tries[n++] = variable.data;
-        if (rule_of(e->type) == FREE) {
-                tries[n++] = without_end(e->data, 1);
-                tries[n++] = without_end(e->data, 2);
-                tries[n++] = behind_label(e->data);
-                tries[n++] = without_end(behind_label(e->data), 1);
-        }
-        for (size_t i = 0; i < n; i++) {
-                int r = is_over(digest, bank, tries[i], ret, err);
-
-                if (r != 0)
-                        return r < 0 ? r : BOOTLOG_COVERED;
-        }
-        return rule_of(e->type) == FREE ? BOOTLOG_OUTSIDE : BOOTLOG_CONTRADICTS;
-}
-
 /* ---- words ---- */
 
 /* Text as it is, what cannot be printed as '.'. */
@@ -172,16 +86,38 @@ static bool is_utf16(struct view v)
         return v.len >= 4 && v.len % 2 == 0 && v.p[0] && v.p[1] == 0 && v.p[2] && v.p[3] == 0;
 }
 
+/* Text of one byte a letter, with nothing that cannot be printed but its end. */
+static bool is_text(struct view v)
+{
+        while (v.len && v.p[v.len - 1] == 0)
+                v.len--;
+        for (size_t i = 0; i < v.len; i++)
+                if (v.p[i] < ' ' && v.p[i] != '\n' && v.p[i] != '\t')
+                        return false;
+        return str_valid_utf8(v);
+}
+
+static void put_hex(struct buf *out, struct view v)
+{
+        size_t n = v.len < HEX_MAX ? v.len : HEX_MAX;
+
+        buf_fmt(out, "%zu bytes ", v.len);
+        buf_hex(out, VIEW(v.p, n));
+        buf_str(out, n < v.len ? "…" : "");
+}
+
 static void put_any_text(struct buf *out, struct view v)
 {
         struct buf text = {0};
 
-        if (!is_utf16(v)) {
+        if (is_utf16(v)) {
+                efi_put_utf16(&text, v);
+                put_text(out, VIEW_BUF(&text));
+        } else if (is_text(v)) {
                 put_text(out, v);
-                return;
+        } else {
+                put_hex(out, v);
         }
-        efi_put_utf16(&text, v);
-        put_text(out, VIEW_BUF(&text));
         out->failed |= text.failed;
         buf_free(&text);
 }
@@ -220,7 +156,70 @@ static void put_value(struct buf *out, const struct efi_variable *v)
                 buf_fmt(out, ": %zu bytes", v->data.len);
 }
 
-static void put_variable(struct buf *out, struct view data)
+/* EFI_LOAD_OPTION: "Boot0001" and the like. Spec: UEFI 2.10 §3.1.3. */
+static void put_load_option(struct buf *out, struct view data)
+{
+        struct cursor c = cursor_of(data);
+        struct buf name = {0};
+        uint32_t attributes;
+        uint16_t path_bytes, u = 1;
+        struct view path;
+        size_t from;
+
+        if (!cursor_le32(&c, &attributes) || !cursor_le16(&c, &path_bytes)) {
+                buf_str(out, ": malformed");
+                return;
+        }
+        from = c.at;
+        while (u && cursor_le16(&c, &u))
+                continue;
+        efi_put_utf16(&name, VIEW(data.p + from, c.at - from));
+        buf_str(out, attributes & 1 ? ": " : ": (not active) ");
+        put_text(out, VIEW_BUF(&name));
+        out->failed |= name.failed;
+        buf_free(&name);
+        if (!cursor_take(&c, path_bytes, &path))
+                return;
+        buf_str(out, " ");
+        efi_put_device_path(out, path);
+}
+
+static void put_boot_order(struct buf *out, struct view data)
+{
+        struct cursor c = cursor_of(data);
+        uint16_t n;
+
+        buf_str(out, ":");
+        while (cursor_le16(&c, &n))
+                buf_fmt(out, " %04X", n);
+}
+
+/* Owner and certificate or digest, of what a program was verified with. */
+static void put_authority(struct buf *out, const struct efi_variable *v)
+{
+        struct efi_signature sig;
+        struct err ignored = ERR_INIT;
+
+        if (is_text(v->data)) { /* SbatLevel */
+                buf_str(out, ": ");
+                put_text(out, v->data);
+        } else if (efi_signature_data(v->data, &sig, &ignored) == 0) {
+                buf_str(out, " of ");
+                put_guid(out, sig.owner);
+                buf_fmt(out, sig.data.p[0] == 0x30 ? ": certificate of %zu bytes" : ": %zu bytes",
+                        sig.data.len);
+        } else {
+                buf_fmt(out, ": %zu bytes", v->data.len);
+        }
+}
+
+static bool is_boot_option(const struct efi_variable *v)
+{
+        return v->name.len == 16 && v->name.p[0] == 'B' && v->name.p[2] == 'o' && v->name.p[4] == 'o' &&
+               v->name.p[6] == 't';
+}
+
+static void put_variable(struct buf *out, uint32_t type, struct view data)
 {
         struct efi_variable v;
         struct err err = ERR_INIT;
@@ -237,7 +236,14 @@ static void put_variable(struct buf *out, struct view data)
         buf_str(out, " {");
         put_guid(out, v.guid);
         buf_str(out, "}");
-        put_value(out, &v);
+        if (type == EV_EFI_VARIABLE_AUTHORITY || type == EV_EFI_SPDM_DEVICE_AUTHORITY)
+                put_authority(out, &v);
+        else if (efi_variable_is(&v, "BootOrder"))
+                put_boot_order(out, v.data);
+        else if (is_boot_option(&v))
+                put_load_option(out, v.data);
+        else
+                put_value(out, &v);
 }
 
 static void put_image(struct buf *out, struct view data)
@@ -310,27 +316,92 @@ static void put_tagged(struct buf *out, struct view data)
         put_any_text(out, text);
 }
 
+/* A vendor and what else: SP800-155 events name reference manifests. */
 static void put_no_action(struct buf *out, struct view data)
 {
-        put_text(out, VIEW(data.p, data.len < 16 ? data.len : 16));
-        if (data.len == 17)
+        struct cursor c = cursor_of(data);
+        struct view kind = VIEW(data.p, data.len < 16 ? data.len : 16);
+        uint32_t class, vendor;
+        uint8_t minor, major, errata, guid[EFI_GUID_BYTES];
+
+        put_text(out, kind);
+        (void)!cursor_skip(&c, kind.len); /* they are there */
+        if (view_equal(kind, VIEW("StartupLocality", 16)) && data.len == 17)
                 buf_fmt(out, " %u", data.p[16]);
+        else if (kind.len == 16 && strncmp((const char *)kind.p, "Spec ID Event", 13) == 0 &&
+                 cursor_le32(&c, &class) && cursor_u8(&c, &minor) && cursor_u8(&c, &major) &&
+                 cursor_u8(&c, &errata))
+                buf_fmt(out, " of specification %u.%u.%u, platform class %u", major, minor, errata, class);
+        else if (kind.len == 16 && strncmp((const char *)kind.p, "SP800-155 Event", 15) == 0 &&
+                 cursor_le32(&c, &vendor) && cursor_copy(&c, guid, sizeof(guid))) {
+                buf_fmt(out, " of vendor %u, reference manifest ", vendor);
+                put_guid(out, guid);
+        } else if (c.left) {
+                buf_str(out, " ");
+                put_hex(out, cursor_rest(&c));
+        }
 }
+
+#define GPT_NAME_BYTES 72
 
 /* UEFI_GPT_DATA: the header of 92 bytes, then the partitions that are used. */
 static void put_gpt(struct buf *out, struct view data)
 {
         struct cursor c = cursor_of(data);
-        uint8_t disk[EFI_GUID_BYTES];
+        uint8_t disk[EFI_GUID_BYTES], part[EFI_GUID_BYTES];
+        struct view utf16;
+        uint32_t entry = 0;
         uint64_t n;
 
-        if (!cursor_skip(&c, 56) || !cursor_copy(&c, disk, sizeof(disk)) || !cursor_skip(&c, 20) ||
-            !cursor_le64(&c, &n)) {
+        if (!cursor_skip(&c, 56) || !cursor_copy(&c, disk, sizeof(disk)) || !cursor_skip(&c, 12) ||
+            !cursor_le32(&c, &entry) || !cursor_skip(&c, 4) || !cursor_le64(&c, &n)) {
                 buf_str(out, "malformed");
                 return;
         }
         buf_fmt(out, "%llu partitions on disk ", (unsigned long long)n);
         put_guid(out, disk);
+        if (entry < 56 + GPT_NAME_BYTES)
+                return;
+        for (uint64_t i = 0; i < n && i < 16 && cursor_skip(&c, 16) && cursor_copy(&c, part, sizeof(part)) &&
+                             cursor_skip(&c, 24) && cursor_take(&c, GPT_NAME_BYTES, &utf16) &&
+                             cursor_skip(&c, entry - 56 - GPT_NAME_BYTES);
+             i++) {
+                struct buf name = {0};
+
+                buf_str(out, " ");
+                put_guid(out, part);
+                efi_put_utf16(&name, utf16);
+                buf_str(out, " ");
+                put_text(out, VIEW_BUF(&name));
+                out->failed |= name.failed;
+                buf_free(&name);
+        }
+}
+
+/* What firmware measures of code and settings that are not its own: an address, a GUID, or a text. */
+static void put_code(struct buf *out, struct view data)
+{
+        if (data.len == BLOB_BYTES && !is_text(data))
+                put_blob(out, data, false);
+        else
+                put_any_text(out, data);
+}
+
+static void put_version(struct buf *out, struct view data)
+{
+        if (data.len == EFI_GUID_BYTES && !is_utf16(data) && !is_text(data))
+                put_guid(out, data.p);
+        else
+                put_any_text(out, data);
+}
+
+/* DEVICE_SECURITY_EVENT_DATA: what a device said of its firmware, over SPDM. Spec: PFP §10.2.7. */
+static void put_device(struct buf *out, struct view data)
+{
+        struct view kind = VIEW(data.p, data.len < 16 ? data.len : 16);
+
+        put_text(out, kind);
+        buf_fmt(out, ", %zu bytes", data.len - kind.len);
 }
 
 static void put_separator(struct buf *out, struct view data)
@@ -354,7 +425,7 @@ void bootlog_describe(const struct bootlog_event *e, struct buf *out)
         case EV_EFI_VARIABLE_AUTHORITY:
         case EV_EFI_SPDM_DEVICE_POLICY:
         case EV_EFI_SPDM_DEVICE_AUTHORITY:
-                put_variable(out, e->data);
+                put_variable(out, e->type, e->data);
                 break;
         case EV_EFI_BOOT_SERVICES_APPLICATION:
         case EV_EFI_BOOT_SERVICES_DRIVER:
@@ -363,7 +434,8 @@ void bootlog_describe(const struct bootlog_event *e, struct buf *out)
                 break;
         case EV_EFI_PLATFORM_FIRMWARE_BLOB:
         case EV_EFI_PLATFORM_FIRMWARE_BLOB2:
-                put_blob(out, e->data, e->type == EV_EFI_PLATFORM_FIRMWARE_BLOB2);
+        case EV_POST_CODE2:
+                put_blob(out, e->data, e->type != EV_EFI_PLATFORM_FIRMWARE_BLOB);
                 break;
         case EV_EFI_HANDOFF_TABLES:
         case EV_EFI_HANDOFF_TABLES2:
@@ -372,6 +444,19 @@ void bootlog_describe(const struct bootlog_event *e, struct buf *out)
         case EV_EFI_GPT_EVENT:
         case EV_EFI_GPT_EVENT2:
                 put_gpt(out, e->data);
+                break;
+        case EV_EFI_SPDM_FIRMWARE_BLOB:
+        case EV_EFI_SPDM_FIRMWARE_CONFIG:
+                put_device(out, e->data);
+                break;
+        case EV_POST_CODE:
+        case EV_S_CRTM_CONTENTS:
+        case EV_NONHOST_CODE:
+        case EV_CPU_MICROCODE:
+                put_code(out, e->data);
+                break;
+        case EV_S_CRTM_VERSION:
+                put_version(out, e->data);
                 break;
         case EV_EVENT_TAG:
                 put_tagged(out, e->data);

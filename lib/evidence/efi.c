@@ -170,6 +170,66 @@ int efi_image_parse(struct view in, struct efi_image *ret, struct err *err)
         return 0;
 }
 
+/* One node. Return: false for one that is not spelt out here. Spec: UEFI 2.10 §10.3. */
+static bool put_node(struct buf *out, uint8_t type, uint8_t sub, struct view body)
+{
+        struct cursor c = cursor_of(body);
+        uint8_t a, b, guid[EFI_GUID_BYTES];
+        char text[EFI_GUID_CHARS];
+        uint32_t x, y;
+        uint16_t p;
+
+        switch (type << 8 | sub) {
+        case 0x0101:
+                if (!cursor_u8(&c, &a) || !cursor_u8(&c, &b))
+                        return false;
+                buf_fmt(out, "Pci(%x,%x)", b, a);
+                return true;
+        case 0x0201:
+                if (!cursor_le32(&c, &x) || !cursor_le32(&c, &y))
+                        return false;
+                buf_fmt(out, x == 0x0a0341d0 ? "PciRoot(%x)" : "Acpi(%x)", x == 0x0a0341d0 ? y : x);
+                return true;
+        case 0x0302:
+                if (!cursor_le16(&c, &p) || !cursor_le16(&c, &(uint16_t){0}))
+                        return false;
+                buf_fmt(out, "Scsi(%u)", p);
+                return true;
+        case 0x0305:
+        case 0x0312:
+                if (!cursor_le16(&c, &p))
+                        return false;
+                buf_fmt(out, sub == 5 ? "Usb(%u)" : "Sata(%u)", p & (sub == 5 ? 0xffu : 0xffffu));
+                return true;
+        case 0x0317:
+                if (!cursor_le32(&c, &x))
+                        return false;
+                buf_fmt(out, "NVMe(%u)", x);
+                return true;
+        case 0x0401:
+                if (!cursor_le32(&c, &x) || !cursor_skip(&c, 16) || !cursor_copy(&c, guid, sizeof(guid)))
+                        return false;
+                efi_guid_text(guid, text);
+                buf_fmt(out, "HD(%u,%s)", x, text);
+                return true;
+        case 0x0404:
+                efi_put_utf16(out, body);
+                return true;
+        case 0x0104:
+        case 0x030a:
+        case 0x0403:
+        case 0x0406:
+        case 0x0407:
+                if (!cursor_copy(&c, guid, sizeof(guid)))
+                        return false;
+                efi_guid_text(guid, text);
+                buf_fmt(out, type != 4 || sub == 3 ? "Vendor(%s)" : sub == 6 ? "FvFile(%s)" : "Fv(%s)", text);
+                return true;
+        default:
+                return false;
+        }
+}
+
 void efi_put_device_path(struct buf *out, struct view path)
 {
         struct cursor c = cursor_of(path);
@@ -184,9 +244,7 @@ void efi_put_device_path(struct buf *out, struct view path)
                         continue;
                 buf_str(out, any ? " " : "");
                 any = true;
-                if (type == 4 && sub == 4)
-                        efi_put_utf16(out, body);
-                else
+                if (!put_node(out, type, sub, body))
                         buf_fmt(out, "%u.%u", type, sub);
         }
 }

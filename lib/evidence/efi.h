@@ -53,7 +53,7 @@ struct efi_image {
         struct view device_path;
 };
 int efi_image_parse(struct view in, struct efi_image *ret, struct err *err) MUST_USE;
-/* The file names in a device path ("\EFI\debian\shimx64.efi"), parted by blanks; other nodes by their
+/* A device path: "PciRoot(0) Pci(2,0) HD(1,GUID) \EFI\debian\shimx64.efi"; nodes of other kinds by their
  * numbers. */
 void efi_put_device_path(struct buf *out, struct view path);
 

@@ -5,6 +5,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
 	lib/evidence/azure_hcl.c lib/evidence/azure_hcl.h \
 	lib/evidence/bootlog.c lib/evidence/bootlog.h \
+	lib/evidence/bootlog_cover.c \
 	lib/evidence/bootlog_text.c \
 	lib/evidence/bundle.c lib/evidence/bundle.h \
 	lib/evidence/bundle_decode.c \

@@ -2,6 +2,7 @@
 evidence_tests = \
 	tests/unit/evidence/test_authenticate \
 	tests/unit/evidence/test_bootlog \
+	tests/unit/evidence/test_bootlog_events \
 	tests/unit/evidence/test_bundle \
 	tests/unit/evidence/test_ccel \
 	tests/unit/evidence/test_cel \
@@ -29,6 +30,7 @@ EVIDENCE_TEST_LIBS = tests/unit/evidence/libvectors.la tests/support/libplaytpm.
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) $(OPENSSL_LIBS)
 tests_unit_evidence_test_authenticate_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bootlog_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_bootlog_events_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_bundle_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ccel_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_cel_LDADD = $(EVIDENCE_TEST_LIBS)
