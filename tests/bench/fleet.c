@@ -13,9 +13,9 @@
  *
  *   no-counters   evidence without epoch and floor
  *   interval=MS   each host waits so long between its attestations
- *   drift=MS      one host after the other, so far apart, measures another file and shows it at once. That
- *                 answer must be a fail, and the host then stays away; printed is "drift NAME MICROSECONDS",
- *                 the wall clock just before its evidence was sent
+ *   drift=MS      once all have passed, one host after the other, so far apart, measures another file and
+ *                 shows it at once. That answer must be a fail, and the host then stays away; printed is
+ *                 "drift NAME MICROSECONDS", the wall clock just before its evidence was sent
  *   any           any verdict will do, and with an interval hosts try again, as agents do, when there is no
  *                 answer or another than they asked for: the verifier is busy, or was killed
  */
@@ -49,8 +49,10 @@
 
 #define LATENCIES_MAX 2000000
 
+struct host;
 struct fleet {
         struct loop *loop;
+        struct host *hosts;
         const char *registrar, *verifier, *ca_file;
         bool stopping, no_counters, any;
         size_t n_hosts, n_ready, n_busy;
@@ -78,8 +80,8 @@ struct host {
         struct buf drift; /* and when it drifted */
         struct loop_timer *next, *drifts;
         bool waiting, drift_due, drifted;
-        bool offers;      /* the next round begins with an offer */
-        int64_t phase_ms; /* once: so that they do not all come at the same moment */
+        bool offers;    /* the next round begins with an offer */
+        int64_t due_ms; /* with an interval: its next turn, on its own beat however long an answer takes */
         uint64_t index;
         struct wire_asks asks;
         int64_t sent_us;
@@ -292,6 +294,25 @@ static void on_drift(void *ctx)
         drift(h);
 }
 
+/* The beats of the hosts are spread over the interval, and an answer that came late moves none of them:
+ * hosts that were held up together do not stay together. */
+static void wait_for_turn(struct host *h)
+{
+        int64_t now_ms = loop_now_ms();
+
+        while (h->due_ms <= now_ms)
+                h->due_ms += h->fleet->interval_ms;
+        h->waiting = true;
+        loop_timer_start(h->next, h->due_ms - now_ms);
+}
+
+/* With an interval each host has attested once when as many answers came as there are hosts. */
+static void start_drifting(struct fleet *f)
+{
+        for (size_t i = 0; i < f->n_hosts; i++)
+                loop_timer_start(f->hosts[i].drifts, ((int64_t)i + 1) * f->drift_ms);
+}
+
 static void on_outcome(void *ctx, const struct http_response *res, const struct err *call_err)
 {
         struct host *h = ctx;
@@ -310,7 +331,8 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
                 fail(h, wire_evaluation_name(out.evaluation), res, NULL);
                 return;
         }
-        f->n_attested++;
+        if (++f->n_attested == f->n_hosts && f->drift_ms)
+                start_drifting(f);
         if (f->n_latencies < LATENCIES_MAX)
                 f->latency_us[f->n_latencies++] = (uint32_t)(now_us() - h->sent_us);
         h->index = out.next.index;
@@ -321,9 +343,7 @@ static void on_outcome(void *ctx, const struct http_response *res, const struct 
         } else if (h->drift_due) {
                 drift(h);
         } else if (f->interval_ms) {
-                h->waiting = true;
-                loop_timer_start(h->next, f->interval_ms + h->phase_ms);
-                h->phase_ms = 0;
+                wait_for_turn(h);
         } else {
                 send_evidence(h);
         }
@@ -540,7 +560,6 @@ static int host_init(struct host *h, struct fleet *f, const char *prefix, size_t
         struct digest zero;
 
         digest_zero(DIGEST_SHA256, &zero);
-        h->phase_ms = f->interval_ms * (int64_t)i / (int64_t)f->n_hosts;
         h->fleet = f;
         (void)snprintf(h->name, sizeof(h->name), "%s-%zu", prefix, i);
         play_tpm_init(&h->tpm, PLAY_AK_P256, DIGEST_SHA256);
@@ -604,6 +623,7 @@ static int run(struct fleet *f, const char *prefix, size_t n_hosts, int64_t seco
         char line[16];
 
         f->n_hosts = n_hosts;
+        f->hosts = hosts;
         f->latency_us = mem_zalloc(LATENCIES_MAX, sizeof(*f->latency_us));
         if (!hosts || !f->latency_us || loop_new(&f->loop, err) < 0 ||
             loop_timer_new(f->loop, on_time_over, f, &timer, err) < 0)
@@ -624,8 +644,7 @@ static int run(struct fleet *f, const char *prefix, size_t n_hosts, int64_t seco
         f->n_ready = f->n_hosts;
         f->n_busy = f->n_hosts;
         for (size_t i = 0; i < f->n_hosts; i++) {
-                if (f->drift_ms)
-                        loop_timer_start(hosts[i].drifts, ((int64_t)i + 1) * f->drift_ms);
+                hosts[i].due_ms = loop_now_ms() + f->interval_ms * (int64_t)i / (int64_t)f->n_hosts;
                 send_offer(&hosts[i]);
         }
         if (loop_run(f->loop, err) < 0)
