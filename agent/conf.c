@@ -78,6 +78,16 @@ static const struct conf_key keys[] = {
         {.path = "pull.listen",
          .type = CONF_STR,
          .help = "address and port of its own listener, for revocations; default: none"},
+        {.path = "logs.ima",
+         .type = CONF_STR,
+         .def = "/sys/kernel/security/ima/binary_runtime_measurements",
+         .flags = CONF_RESTART,
+         .help = "the kernel's measurement list in its binary form, or none"},
+        {.path = "logs.uefi",
+         .type = CONF_STR,
+         .def = "/sys/kernel/security/tpm0/binary_bios_measurements",
+         .flags = CONF_RESTART,
+         .help = "the firmware's event log, or none"},
         {.path = "interval", .type = CONF_DURATION, .def = "30s", .min = 500, .max = 86400000},
         {.path = "watch.rescan",
          .type = CONF_DURATION,
@@ -239,6 +249,18 @@ static int check_host_id(const struct conf *c, struct err *err)
                         SHOW(conf_str(c, "host.id")));
 }
 
+/* A log's file, or NULL for "none". */
+static int read_log(const struct conf *c, const char *key, char **ret, struct err *err)
+{
+        const char *path = conf_str(c, key);
+
+        if (str_equal(path, "none"))
+                return 0;
+        if (path[0] != '/')
+                return conf_err(c, key, err, "expected an absolute path, or none");
+        return copy(path, ret, err);
+}
+
 static int read_all(const struct conf *c, struct agent_config *config, struct err *err)
 {
         const struct {
@@ -270,6 +292,10 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 r = copy_list(conf_list(c, "tpm.banks"), &config->tpm.banks, &config->tpm.n_banks, err);
         if (r >= 0)
                 r = copy_list(conf_list(c, "secrets.owners"), &config->owners, &config->n_owners, err);
+        if (r >= 0)
+                r = read_log(c, "logs.ima", &config->ima_log, err);
+        if (r >= 0)
+                r = read_log(c, "logs.uefi", &config->uefi_log, err);
         if (r >= 0)
                 r = log_level_by_name(conf_str(c, "log.level"), &level, err);
         if (r < 0)
@@ -323,6 +349,8 @@ void agent_config_free(struct agent_config *config)
         free(config->verifier_keys);
         free(config->hooks_dir);
         free(config->secrets_dir);
+        free(config->ima_log);
+        free(config->uefi_log);
         free_list(config->tpm.banks, config->tpm.n_banks);
         free(config->host_id);
         free(config->state_dir);

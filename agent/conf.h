@@ -48,8 +48,9 @@ struct agent_config {
                 char *url; /* NULL: no registrar; the agent measures and waits */
                 char *ca;  /* PEM file, NULL: the system's */
         } registrar, verifier;
-        enum agent_peer peer; /* what the verifier is */
-        char *listen;         /* pull.listen: "ADDRESS:PORT", or NULL: no listener */
+        enum agent_peer peer;     /* what the verifier is */
+        char *listen;             /* pull.listen: "ADDRESS:PORT", or NULL: no listener */
+        char *ima_log, *uefi_log; /* files in securityfs, or NULL: not shown */
         int64_t interval_ms;
         int64_t rescan_ms;                       /* watch.rescan */
         char *run_dir;                           /* /run/avow: the sockets */

@@ -104,6 +104,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
         if (r >= 0)
                 r = watch_new(&h->watch, err);
         if (r >= 0)
+                r = half_logs_new(h, err);
+        if (r >= 0)
                 r = half_secrets_new(h, err);
         if (r >= 0)
                 r = half_trust_new(h, err);
@@ -134,6 +136,7 @@ void half_free(struct half *h)
         half_trust_free(h);
         half_secrets_free(h);
         watch_free(h->watch);
+        kernel_list_free(h->ima);
         fd_close_p(&h->lock);
         agent_config_free(h->config);
         free(h);

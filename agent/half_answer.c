@@ -55,6 +55,7 @@ static int answer_identity(struct half *h, struct view body, struct buf *out, st
                         m.banks[m.n_banks].alg = h->banks.v[i].alg;
                         m.banks[m.n_banks++].mask = h->banks.v[i].mask;
                 }
+        half_logs_offer(h, &m);
         privsep_identity_put(out, &m);
         return 0;
 }
@@ -131,7 +132,7 @@ static int answer_session(struct half *h, struct view body, struct buf *out, str
 struct collected {
         struct tpm_signed quote, time, epoch, floor;
         struct tpm_pcr_values values;
-        struct buf log;
+        struct buf log, uefi, ima;
 };
 
 static void collected_done(struct collected *c)
@@ -141,6 +142,8 @@ static void collected_done(struct collected *c)
         tpm_signed_done(&c->epoch);
         tpm_signed_done(&c->floor);
         buf_free(&c->log);
+        buf_free(&c->uefi);
+        buf_free(&c->ima);
 }
 
 static int qualifying_of(struct half *h, const struct privsep_collect *m, struct digest *digest,
@@ -214,8 +217,8 @@ static struct privsep_counter counter_of(uint32_t index, const struct tpm_signed
         return (struct privsep_counter){index, {VIEW_BUF(&s->message), VIEW_BUF(&s->signature)}};
 }
 
-static void put_collected(struct half *h, const struct privsep_collect *m, const struct collected *c,
-                          size_t offset, size_t n, struct buf *out)
+static int put_collected(struct half *h, const struct privsep_collect *m, struct collected *c, size_t offset,
+                         size_t n, struct buf *out, struct err *err)
 {
         struct privsep_evidence e = {.quote = {VIEW_BUF(&c->quote.message), VIEW_BUF(&c->quote.signature)},
                                      .time = {VIEW_BUF(&c->time.message), VIEW_BUF(&c->time.signature)},
@@ -232,7 +235,11 @@ static void put_collected(struct half *h, const struct privsep_collect *m, const
                 e.floor = counter_of(SEAL_NV_FLOOR, &c->floor);
         }
         memcpy(e.pcrs, c->values.value, sizeof(e.pcrs));
+        /* after the quote, so that the list is not behind it */
+        if (half_logs_collect(h, m, PRIVSEP_LOG_MAX - c->log.len, &c->uefi, &c->ima, &e, err) < 0)
+                return -ERR_NOMEM;
         privsep_evidence_put(out, &e);
+        return 0;
 }
 
 static int check_collect(struct half *h, const struct privsep_collect *m, struct err *err)
@@ -267,9 +274,7 @@ int half_collect(struct half *h, const struct privsep_collect *m, struct view qu
                 return r;
         offset = m->log_offset <= pcr_log_count(h->log) ? m->log_offset : 0;
         r = pcr_log_slice(h->log, offset, m->log_max, PRIVSEP_LOG_MAX, &c.log, err);
-        if (r >= 0)
-                put_collected(h, m, &c, offset, (size_t)r, out);
-        return r < 0 ? r : 0;
+        return r < 0 ? r : put_collected(h, m, &c, offset, (size_t)r, out, err);
 }
 
 static int answer_collect(struct half *h, struct view body, struct buf *out, struct err *err)

@@ -6,6 +6,7 @@
 #include "agent/half.h"
 #include "agent/identity.h"
 #include "agent/inventory.h"
+#include "agent/kernel_list.h"
 #include "agent/pcr_log.h"
 #include "agent/secret_files.h"
 #include "agent/secrets.h"
@@ -27,6 +28,8 @@ struct half {
         struct pcr_log *log;
         struct inventory *inventory;
         struct watch *watch;
+        struct kernel_list *ima; /* NULL: not to be shown */
+        bool said_ima, said_uefi;
         struct secrets *secrets;
         struct handout *handout;
         struct secret_files *files;
@@ -69,6 +72,15 @@ void half_trust_settle(struct half *h);
 int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_keys(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_alive(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+
+/* half_logs.c: what the kernel and the firmware wrote. Reading them fails no answer: what cannot be read is
+ * not sent, and the journal says why. */
+int half_logs_new(struct half *h, struct err *err) MUST_USE;
+void half_logs_offer(struct half *h, struct privsep_identity *ret);
+/* Fills the logs' members of RET, which borrow from UEFI and IMA; together at most LEFT bytes. Return: 0;
+ * -ERR_NOMEM. */
+int half_logs_collect(struct half *h, const struct privsep_collect *m, size_t left, struct buf *uefi,
+                      struct buf *ima, struct privsep_evidence *ret, struct err *err) MUST_USE;
 
 /* half_answer.c: evidence for M, qualified with QUALIFYING. */
 int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,

@@ -154,6 +154,17 @@ int net_capabilities(const struct privsep_identity *id, bool native, struct wire
                         .entry_count = id->log_entries,
                         .own_format = true,
                 };
+        if (native && id->has_uefi)
+                m.log[WIRE_UEFI_LOG] = (struct wire_log_offer){.offered = true, .own_format = true};
+        if (native && id->has_ima)
+                m.log[WIRE_IMA_LOG] = (struct wire_log_offer){
+                        .offered = true,
+                        .partial = true,
+                        .appendable = true,
+                        .has_count = true,
+                        .entry_count = id->ima_entries,
+                        .binary = true,
+                };
         int r = offer_key(id, &m.quote, err);
         if (r < 0) {
                 wire_capabilities_done(&m);
@@ -190,16 +201,24 @@ int net_collect(const struct wire_asks *asks, const char *verifier_id, struct pr
         int r = choose_bank(quote, &bank, err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < asks->n; i++)
-                if (asks->item[i].type != WIRE_TPM_QUOTE && asks->item[i].type != WIRE_CEL_LOG)
-                        return err_set(err, ERR_PEER, 0, "it asks for '%s', which was not offered",
-                                       wire_evidence_name(asks->item[i].type));
+        const struct wire_ask *ima = wire_asks_find(asks, WIRE_IMA_LOG);
+        if (ima != NULL && !ima->binary)
+                return err_set(err, ERR_PEER, 0, "it asks for '%s' as text, which was not offered",
+                               wire_evidence_name(WIRE_IMA_LOG));
         struct privsep_collect m = {
                 .verifier_id = view_str(verifier_id),
                 .challenge = VIEW(quote->challenge, quote->challenge_len),
                 .bank = bank.alg,
                 .mask = bank.pcrs,
+                .uefi = wire_asks_find(asks, WIRE_UEFI_LOG) != NULL,
         };
+        if (ima != NULL) {
+                m.ima_offset = ima->starting_offset;
+                m.ima_at = ima->starting_byte;
+                m.ima_max = UINT32_MAX;
+                if (ima->has_count && ima->entry_count < m.ima_max)
+                        m.ima_max = (uint32_t)ima->entry_count;
+        }
         if (log != NULL) {
                 if (log->starting_offset > UINT32_MAX)
                         return err_set(err, ERR_PEER, 0, "it asks for a log entry that cannot be");
@@ -243,6 +262,30 @@ static int put_quote(const struct privsep_evidence *from, struct wire_evidence_i
         return 0;
 }
 
+/* Return: 0; 1 if the log does not begin where it was asked for; -ERR_NOMEM. */
+static int put_log(const struct wire_ask *ask, const struct privsep_evidence *from,
+                   struct wire_evidence_item *item, struct err *err)
+{
+        uint64_t first = 0;
+        item->has_count = ask->type != WIRE_UEFI_LOG;
+        if (ask->type == WIRE_UEFI_LOG) {
+                buf_put_view(&item->entries, from->uefi);
+        } else if (ask->type == WIRE_IMA_LOG) {
+                first = from->ima_offset;
+                item->entry_count = from->ima_count;
+                item->binary = item->has_total = true;
+                item->entry_total = from->ima_total;
+                buf_put_view(&item->entries, from->ima);
+        } else {
+                first = from->log_offset;
+                item->entry_count = from->log_count;
+                buf_put_view(&item->entries, from->log);
+        }
+        if (!buf_ok(&item->entries))
+                return err_nomem(err);
+        return first != ask->starting_offset;
+}
+
 int net_evidence(const struct wire_asks *asks, const struct privsep_evidence *from, struct wire_evidence *ret,
                  struct err *err)
 {
@@ -254,13 +297,7 @@ int net_evidence(const struct wire_asks *asks, const struct privsep_evidence *fr
                 if (item->type == WIRE_TPM_QUOTE) {
                         r = put_quote(from, item, err);
                 } else {
-                        item->has_count = true;
-                        item->entry_count = from->log_count;
-                        buf_put_view(&item->entries, from->log);
-                        if (!buf_ok(&item->entries))
-                                r = err_nomem(err);
-                        else if (from->log_offset != asks->item[i].starting_offset)
-                                r = 1;
+                        r = put_log(&asks->item[i], from, item, err);
                 }
         }
         if (r == 0)

@@ -205,12 +205,18 @@ void privsep_collect_put(struct buf *out, const struct privsep_collect *m)
         buf_be32(out, m->mask);
         buf_be32(out, m->log_offset);
         buf_be32(out, m->log_max);
+        buf_u8(out, m->uefi);
+        buf_be64(out, m->ima_offset);
+        buf_be64(out, m->ima_at);
+        buf_be32(out, m->ima_max);
 }
 
 static bool get_collect(struct cursor *c, struct privsep_collect *m)
 {
         return get_bytes(c, &m->verifier_id) && get_bytes(c, &m->challenge) && cursor_be16(c, &m->bank) &&
-               cursor_be32(c, &m->mask) && cursor_be32(c, &m->log_offset) && cursor_be32(c, &m->log_max);
+               cursor_be32(c, &m->mask) && cursor_be32(c, &m->log_offset) && cursor_be32(c, &m->log_max) &&
+               get_bool(c, &m->uefi) && cursor_be64(c, &m->ima_offset) && cursor_be64(c, &m->ima_at) &&
+               cursor_be32(c, &m->ima_max);
 }
 
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err)
@@ -342,6 +348,9 @@ void privsep_identity_put(struct buf *out, const struct privsep_identity *m)
                 buf_be16(out, m->banks[i].alg);
                 buf_be32(out, m->banks[i].mask);
         }
+        buf_u8(out, m->has_uefi);
+        buf_u8(out, m->has_ima);
+        buf_be64(out, m->ima_entries);
 }
 
 int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err)
@@ -358,6 +367,7 @@ int privsep_identity_get(struct view in, struct privsep_identity *ret, struct er
 
         for (size_t i = 0; ok && i < m.n_banks; i++)
                 ok = cursor_be16(&c, &m.banks[i].alg) && cursor_be32(&c, &m.banks[i].mask);
+        ok = ok && get_bool(&c, &m.has_uefi) && get_bool(&c, &m.has_ima) && cursor_be64(&c, &m.ima_entries);
         r = done(ok, &c, "identity", err);
         if (r >= 0)
                 *ret = m;
@@ -414,6 +424,11 @@ void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m)
         buf_be32(out, m->log_count);
         buf_be32(out, m->log_total);
         put_bytes(out, m->log);
+        put_bytes(out, m->uefi);
+        buf_be64(out, m->ima_offset);
+        buf_be64(out, m->ima_count);
+        buf_be64(out, m->ima_total);
+        put_bytes(out, m->ima);
 }
 
 static bool get_pcrs(struct cursor *c, struct privsep_evidence *m)
@@ -438,7 +453,9 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
         bool ok = get_signed(&c, &m.quote) && get_signed(&c, &m.time) && get_bytes(&c, &m.counter_key) &&
                   get_counter(&c, &m.epoch) && get_counter(&c, &m.floor) && cursor_be16(&c, &m.bank) &&
                   cursor_be32(&c, &m.mask) && get_pcrs(&c, &m) && cursor_be32(&c, &m.log_offset) &&
-                  cursor_be32(&c, &m.log_count) && cursor_be32(&c, &m.log_total) && get_bytes(&c, &m.log);
+                  cursor_be32(&c, &m.log_count) && cursor_be32(&c, &m.log_total) && get_bytes(&c, &m.log) &&
+                  get_bytes(&c, &m.uefi) && cursor_be64(&c, &m.ima_offset) && cursor_be64(&c, &m.ima_count) &&
+                  cursor_be64(&c, &m.ima_total) && get_bytes(&c, &m.ima);
         int r = done(ok, &c, "evidence", err);
 
         if (r >= 0)

@@ -103,6 +103,10 @@ struct privsep_collect {
         uint32_t mask;           /* PCRs 0-23 to quote */
         uint32_t log_offset;     /* first log entry wanted */
         uint32_t log_max;        /* how many at most; 0: no log */
+        bool uefi;               /* the firmware's log is wanted */
+        uint64_t ima_offset;     /* first entry of the kernel's list that is wanted */
+        uint64_t ima_at;         /* where it begins, in bytes; 0: not known */
+        uint32_t ima_max;        /* how many at most; 0: no list */
 };
 void privsep_collect_put(struct buf *out, const struct privsep_collect *m);
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err) MUST_USE;
@@ -177,6 +181,8 @@ struct privsep_identity {
                 uint16_t alg;
                 uint32_t mask;
         } banks[PRIVSEP_MAX_BANKS]; /* active ones */
+        bool has_uefi, has_ima;     /* logs that can be shown */
+        uint64_t ima_entries;
 };
 void privsep_identity_put(struct buf *out, const struct privsep_identity *m);
 int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err) MUST_USE;
@@ -206,6 +212,10 @@ struct privsep_evidence {
         uint32_t log_count;     /* entries in LOG */
         uint32_t log_total;     /* entries of this boot; all are extended, but for at most one at the end */
         struct view log;        /* JSON-seq (RFC 7464) */
+        struct view uefi;       /* if it was wanted: whole; empty: there is none (any more) */
+        uint64_t ima_offset;    /* as log_offset, of the kernel's list */
+        uint64_t ima_count, ima_total;
+        struct view ima; /* in its binary form */
 };
 void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m);
 int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct err *err) MUST_USE;

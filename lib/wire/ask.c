@@ -47,6 +47,11 @@ static void put_parameters(struct json_out *o, const char *name, const void *ask
                 put_banks(o, "selected_subjects", &a->banks);
                 json_out_str(o, "signature_scheme", wire_scheme_name(a->scheme));
         } else {
+                if (a->starting_byte > 0) {
+                        json_out_object(o, "avow");
+                        json_out_int(o, "starting_byte", (int64_t)a->starting_byte);
+                        json_out_object_end(o);
+                }
                 if (a->has_count)
                         json_out_int(o, "entry_count", (int64_t)a->entry_count);
                 json_out_str(o, "format", wire_log_format(a->type, a->binary));
@@ -117,6 +122,17 @@ static int quote_read(const json_t *p, struct wire_ask *a, struct err *err)
         return r;
 }
 
+static int starting_byte_read(const json_t *p, struct wire_ask *a, struct err *err)
+{
+        const json_t *avow = NULL;
+        int64_t at = 0;
+        int r = json_opt_object(p, "avow", &avow, err);
+        if (r > 0)
+                r = json_opt_int(avow, "starting_byte", 0, INT64_MAX, &at, err);
+        a->starting_byte = (uint64_t)at;
+        return r < 0 ? err_wrap(err, "member 'avow'") : 0;
+}
+
 static int log_read(const json_t *p, struct wire_ask *a, struct err *err)
 {
         const char *format = NULL;
@@ -137,7 +153,7 @@ static int log_read(const json_t *p, struct wire_ask *a, struct err *err)
                 return r;
         a->has_count = r > 0;
         a->entry_count = (uint64_t)count;
-        return 0;
+        return starting_byte_read(p, a, err);
 }
 
 static int ask_read(const json_t *item, struct wire_ask *a, struct err *err)

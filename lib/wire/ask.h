@@ -24,8 +24,9 @@ struct wire_ask {
         bool has_offset;          /* false for logs that come whole */
         uint64_t starting_offset; /* first entry wanted */
         bool has_count;
-        uint64_t entry_count; /* at most so many, if has_count */
-        bool binary;          /* WIRE_IMA_LOG: the kernel's binary list, not its text */
+        uint64_t entry_count;   /* at most so many, if has_count */
+        bool binary;            /* WIRE_IMA_LOG: the kernel's binary list, not its text */
+        uint64_t starting_byte; /* avow.starting_byte: where that entry begins; 0: not said */
 };
 
 struct wire_asks {

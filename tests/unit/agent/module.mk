@@ -5,6 +5,7 @@ agent_tests = \
 	tests/unit/agent/test_agent_counters \
 	tests/unit/agent/test_half \
 	tests/unit/agent/test_handout \
+	tests/unit/agent/test_kernel_list \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
@@ -26,6 +27,7 @@ tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c te
 	agent/pcr_log.c agent/wipe.c agent/wipe_prove.c agent/wipe_steps.c
 tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_kernel_list_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c

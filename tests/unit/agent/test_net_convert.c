@@ -113,6 +113,52 @@ static void collecting(void **state)
         assert_int_equal(m.bank, DIGEST_SHA384);
 }
 
+/* What the kernel and the firmware wrote: offered if it is there, asked for by entry and byte, and sent as a
+ * part of what there is. */
+static void kernel_logs(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_asks asks = asks_of(0);
+        struct privsep_identity id;
+        struct privsep_collect c;
+        struct privsep_evidence from;
+        struct wire_capabilities offer;
+        struct wire_evidence m;
+        uint8_t ak[128];
+        (void)state;
+        fake_identity(&id, ak);
+        id.has_ima = id.has_uefi = true;
+        id.ima_entries = 70000;
+        assert_ok(net_capabilities(&id, true, &offer, &err), &err);
+        assert_true(offer.log[WIRE_IMA_LOG].binary && offer.log[WIRE_UEFI_LOG].offered);
+        assert_int_equal(offer.log[WIRE_IMA_LOG].entry_count, 70000);
+        wire_capabilities_done(&offer);
+        asks.item[1] = (struct wire_ask){.type = WIRE_UEFI_LOG};
+        asks.item[asks.n++] = (struct wire_ask){.type = WIRE_IMA_LOG,
+                                                .binary = true,
+                                                .has_offset = true,
+                                                .starting_offset = 100,
+                                                .starting_byte = 9999,
+                                                .has_count = true,
+                                                .entry_count = 20};
+        assert_ok(net_collect(&asks, "", &c, &err), &err);
+        assert_true(c.uefi && c.ima_offset == 100 && c.ima_at == 9999 && c.ima_max == 20);
+        assert_int_equal(c.log_max, 0);
+        fake_evidence(&from, 0);
+        from.uefi = view_str("firmware");
+        from.ima = view_str("list");
+        from.ima_offset = 100;
+        from.ima_count = 20;
+        from.ima_total = 70000;
+        assert_ok(net_evidence(&asks, &from, &m, &err), &err);
+        assert_view(VIEW_BUF(&m.item[1].entries), "firmware");
+        assert_view(VIEW_BUF(&m.item[2].entries), "list");
+        assert_true(m.item[2].binary && m.item[2].entry_count == 20 && m.item[2].entry_total == 70000);
+        wire_evidence_done(&m);
+        from.ima_offset = 0; /* it began anew */
+        assert_int_equal(net_evidence(&asks, &from, &m, &err), 1);
+}
+
 static void what_cannot_be_collected(void **state)
 {
         struct err err = ERR_INIT;
@@ -204,13 +250,10 @@ static void out_of_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(registration),
-                cmocka_unit_test(pem_chains),
-                cmocka_unit_test(capabilities),
-                cmocka_unit_test(collecting),
-                cmocka_unit_test(what_cannot_be_collected),
-                cmocka_unit_test(evidence),
-                cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(registration), cmocka_unit_test(pem_chains),
+                cmocka_unit_test(capabilities), cmocka_unit_test(collecting),
+                cmocka_unit_test(kernel_logs),  cmocka_unit_test(what_cannot_be_collected),
+                cmocka_unit_test(evidence),     cmocka_unit_test(out_of_memory),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,11 @@ static void put_collect(struct buf *b)
                                                          .bank = DIGEST_SHA256,
                                                          .mask = 0x8000,
                                                          .log_offset = 3,
-                                                         .log_max = 20000});
+                                                         .log_max = 20000,
+                                                         .uefi = true,
+                                                         .ima_offset = 1ull << 33,
+                                                         .ima_at = 1ull << 40,
+                                                         .ima_max = 7});
 }
 
 static int get_collect(struct view v, struct err *err)
@@ -160,7 +164,12 @@ static void put_evidence(struct buf *b)
                                      .log_offset = 1,
                                      .log_count = 2,
                                      .log_total = 3,
-                                     .log = view_str("\x1e{}\n")};
+                                     .log = view_str("\x1e{}\n"),
+                                     .uefi = VIEW(bytes, 4),
+                                     .ima_offset = 1ull << 33,
+                                     .ima_count = 1,
+                                     .ima_total = 1ull << 34,
+                                     .ima = VIEW(bytes, 3)};
 
         digest_zero(DIGEST_SHA256, &m.pcrs[0]);
         digest_zero(DIGEST_SHA256, &m.pcrs[15]);
@@ -248,6 +257,7 @@ static void values_are_kept(void **state)
         assert_int_equal(c.verifier_id.len, 36);
         assert_int_equal(c.mask, 0x8000);
         assert_int_equal(c.log_max, 20000);
+        assert_true(c.uefi && c.ima_offset == 1ull << 33 && c.ima_at == 1ull << 40 && c.ima_max == 7);
         buf_reset(&b);
         put_evidence(&b);
         assert_ok(privsep_evidence_get(VIEW_BUF(&b), &e, &err), &err);
@@ -258,6 +268,9 @@ static void values_are_kept(void **state)
         assert_int_equal(e.floor.index, 8);
         assert_int_equal(e.floor.signed_value.signature.len, 5);
         assert_view(e.log, "\x1e{}\n");
+        assert_true(e.ima_offset == 1ull << 33 && e.ima_count == 1 && e.ima_total == 1ull << 34);
+        assert_int_equal(e.ima.len, 3);
+        assert_int_equal(e.uefi.len, 4);
 }
 
 static void frames_are_taken_whole(void **state)

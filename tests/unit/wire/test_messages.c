@@ -361,10 +361,11 @@ static void binary_lists(void **state)
         wire_capabilities_done(&c);
         wire_capabilities_done(&offer);
         buf_reset(&out);
-        m.asks.item[0] = (struct wire_ask){.type = WIRE_IMA_LOG, .has_offset = true, .binary = true};
+        m.asks.item[0] = (struct wire_ask){
+                .type = WIRE_IMA_LOG, .has_offset = true, .binary = true, .starting_byte = 1ull << 33};
         assert_ok(wire_request_encode(&m, &out, &err), &err);
         assert_ok(wire_request_decode(VIEW_BUF(&out), &n, &err), &err);
-        assert_true(n.asks.item[0].binary);
+        assert_memory_equal(&n.asks, &m.asks, sizeof(n.asks));
         buf_reset(&out);
         from.item[0] = (struct wire_evidence_item){
                 .type = WIRE_IMA_LOG, .binary = true, .has_total = true, .entry_total = 1234567};
