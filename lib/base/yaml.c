@@ -24,7 +24,8 @@
 
 struct yaml_doc {
         char *name;
-        struct yaml_node *root;
+        struct yaml_node **roots;
+        size_t n, max;
 };
 
 struct parser {
@@ -106,6 +107,7 @@ static int read_scalar(struct parser *p, struct yaml_node *node, struct err *err
         if (strnlen(text, len) != len)
                 return yaml_err(node, err, "a NUL character is not allowed");
         node->quoted = p->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+        node->literal = p->event.data.scalar.style == YAML_LITERAL_SCALAR_STYLE;
         node->kind = !node->quoted && is_null_text(text) ? YAML_NULL : YAML_TEXT;
         if (node->kind == YAML_NULL)
                 return 0;
@@ -262,19 +264,13 @@ static int read_node(struct parser *p, struct yaml_node **ret, struct err *err)
         return 0;
 }
 
+/* The document that starts with p->event, and the event after it. */
 static int read_document(struct parser *p, struct yaml_node **ret, struct err *err)
 {
         AUTO(node_free_p)
         struct yaml_node *root = NULL;
         int r;
 
-        r = next_event(p, err); /* the stream's start */
-        if (r == 0)
-                r = next_event(p, err);
-        if (r < 0)
-                return r;
-        if (p->event.type == YAML_STREAM_END_EVENT)
-                return new_node(p, ret, err); /* an empty file: null */
         if (p->event.data.document_start.version_directive ||
             p->event.data.document_start.tag_directives.start !=
                     p->event.data.document_start.tag_directives.end)
@@ -288,9 +284,36 @@ static int read_document(struct parser *p, struct yaml_node **ret, struct err *e
                 r = next_event(p, err);
         if (r < 0)
                 return r;
-        if (p->event.type != YAML_STREAM_END_EVENT)
-                return fail_at(p, p->event.start_mark, ERR_CONFIG, "a second document is not allowed", err);
         *ret = TAKE(root);
+        return 0;
+}
+
+static int read_documents(struct parser *p, struct yaml_doc *doc, struct err *err)
+{
+        int r = next_event(p, err); /* the stream's start */
+
+        if (r == 0)
+                r = next_event(p, err);
+        if (r < 0)
+                return r;
+        if (p->event.type == YAML_STREAM_END_EVENT) {
+                r = new_node(p, &doc->roots[0], err); /* an empty file: null */
+                doc->n = r == 0;
+                return r;
+        }
+        while (p->event.type != YAML_STREAM_END_EVENT) {
+                if (doc->n == doc->max && doc->max == 1)
+                        return fail_at(p, p->event.start_mark, ERR_CONFIG, "a second document is not allowed",
+                                       err);
+                if (doc->n == doc->max)
+                        return err_set(err, ERR_LIMIT, 0, "%s:%zu:%zu: more than %zu documents", p->file,
+                                       p->event.start_mark.line + 1, p->event.start_mark.column + 1,
+                                       doc->max);
+                r = read_document(p, &doc->roots[doc->n], err);
+                if (r < 0)
+                        return r;
+                doc->n++;
+        }
         return 0;
 }
 
@@ -298,12 +321,28 @@ void yaml_doc_free(struct yaml_doc *doc)
 {
         if (!doc)
                 return;
-        node_free(doc->root);
+        for (size_t i = 0; i < doc->n; i++)
+                node_free(doc->roots[i]);
+        free(doc->roots);
         free(doc->name);
         free(doc);
 }
 
-int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml_doc **ret, struct err *err)
+static int doc_new(const char *name, size_t max, struct yaml_doc **ret, struct err *err)
+{
+        AUTO(yaml_doc_free_p)
+        struct yaml_doc *doc = mem_zalloc(1, sizeof(*doc));
+
+        if (!doc || !(doc->name = str_dup(name)) ||
+            !(doc->roots = mem_zalloc(max, sizeof(struct yaml_node *))))
+                return err_nomem(err);
+        doc->max = max;
+        *ret = TAKE(doc);
+        return 0;
+}
+
+int yaml_parse_many(struct view text, const char *name, size_t max_bytes, size_t max_documents,
+                    struct yaml_doc **ret, struct err *err)
 {
         AUTO(yaml_doc_free_p)
         struct yaml_doc *doc = NULL;
@@ -313,15 +352,15 @@ int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml
         if (text.len > max_bytes)
                 return err_set(err, ERR_LIMIT, 0, "%s: %zu bytes, at most %zu are allowed", name, text.len,
                                max_bytes);
-        doc = mem_zalloc(1, sizeof(*doc));
-        if (!doc || !(doc->name = str_dup(name)))
-                return err_nomem(err);
+        r = doc_new(name, max_documents, &doc, err);
+        if (r < 0)
+                return r;
         if (!yaml_parser_initialize(&p.yaml))
                 return err_nomem(err);
         p.file = doc->name;
         yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&p.yaml, text.p ? text.p : (const uint8_t *)"", text.len);
-        r = read_document(&p, &doc->root, err);
+        r = read_documents(&p, doc, err);
         yaml_event_delete(&p.event);
         yaml_parser_delete(&p.yaml);
         if (r < 0)
@@ -330,18 +369,29 @@ int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml
         return 0;
 }
 
+int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml_doc **ret, struct err *err)
+{
+        return yaml_parse_many(text, name, max_bytes, 1, ret, err);
+}
+
 int yaml_text(const char *text, const char *name, struct yaml_doc **ret, struct err *err)
 {
         AUTO(yaml_doc_free_p)
-        struct yaml_doc *doc = mem_zalloc(1, sizeof(*doc));
+        struct yaml_doc *doc = NULL;
+        struct yaml_node *root;
+        int r = doc_new(name, 1, &doc, err);
 
-        if (!doc || !(doc->name = str_dup(name)))
+        if (r < 0)
+                return r;
+        root = mem_zalloc(1, sizeof(*root));
+        if (!root)
                 return err_nomem(err);
-        doc->root = mem_zalloc(1, sizeof(*doc->root));
-        if (!doc->root || !(doc->root->text = str_dup(text)))
+        doc->roots[doc->n++] = root;
+        root->text = str_dup(text);
+        if (!root->text)
                 return err_nomem(err);
-        doc->root->kind = YAML_TEXT;
-        doc->root->file = doc->name;
+        root->kind = YAML_TEXT;
+        root->file = doc->name;
         *ret = TAKE(doc);
         return 0;
 }
@@ -357,5 +407,15 @@ int yaml_load(const char *path, size_t max_bytes, struct yaml_doc **ret, struct 
 
 const struct yaml_node *yaml_root(const struct yaml_doc *doc)
 {
-        return doc->root;
+        return yaml_root_of(doc, 0);
+}
+
+size_t yaml_n_documents(const struct yaml_doc *doc)
+{
+        return doc->n;
+}
+
+const struct yaml_node *yaml_root_of(const struct yaml_doc *doc, size_t i)
+{
+        return doc->roots[i];
 }

@@ -20,10 +20,11 @@ enum yaml_kind { YAML_NULL, YAML_TEXT, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
         enum yaml_kind kind;
-        const char *file;         /* borrowed from the document */
-        unsigned line, column;    /* from 1; 0 if it stands in no file */
-        char *text;               /* YAML_TEXT: UTF-8, no NUL inside; else NULL */
-        bool quoted;              /* the text stood in quotes or in a block: "true" is then no boolean */
+        const char *file;      /* borrowed from the document */
+        unsigned line, column; /* from 1; 0 if it stands in no file */
+        char *text;            /* YAML_TEXT: UTF-8, no NUL inside; else NULL */
+        bool quoted;           /* the text stood in quotes or in a block: "true" is then no boolean */
+        bool literal;          /* it is a literal block ("|"): its lines follow the node's own, one by one */
         struct yaml_node **items; /* YAML_LIST: items; YAML_MAP: values */
         struct yaml_node **keys;  /* YAML_MAP: keys, each YAML_TEXT */
         size_t n;
@@ -40,11 +41,17 @@ struct yaml_doc;
  */
 int yaml_parse(struct view text, const char *name, size_t max_bytes, struct yaml_doc **ret,
                struct err *err) MUST_USE;
+/* The same for up to MAX_DOCUMENTS, one after another, parted by lines "---". Lines are those of the whole
+ * text. */
+int yaml_parse_many(struct view text, const char *name, size_t max_bytes, size_t max_documents,
+                    struct yaml_doc **ret, struct err *err) MUST_USE;
 /* Reads a file with the same limits; also -ERR_IO. */
 int yaml_load(const char *path, size_t max_bytes, struct yaml_doc **ret, struct err *err) MUST_USE;
 /* A document that is one plain text, said at NAME instead of in a line of a file (a variable, a default). */
 int yaml_text(const char *text, const char *name, struct yaml_doc **ret, struct err *err) MUST_USE;
-const struct yaml_node *yaml_root(const struct yaml_doc *doc);
+const struct yaml_node *yaml_root(const struct yaml_doc *doc); /* of the first document */
+size_t yaml_n_documents(const struct yaml_doc *doc);
+const struct yaml_node *yaml_root_of(const struct yaml_doc *doc, size_t i);
 void yaml_doc_free(struct yaml_doc *doc);
 DEFINE_AUTO(struct yaml_doc, yaml_doc_free)
 

@@ -203,6 +203,28 @@ bool allow_next_of(const struct allow *a, struct view path, size_t *pos, struct 
         return true;
 }
 
+bool allow_next(const struct allow *a, struct allow_pos *pos, struct allow_entry *ret)
+{
+        const struct allow_table *t;
+        struct allow_use use;
+        uint32_t n = 1;
+
+        while (pos->table < ALLOW_N_TABLES && pos->record >= a->tables[pos->table].n)
+                *pos = (struct allow_pos){.table = pos->table + 1};
+        if (pos->table == ALLOW_N_TABLES)
+                return false;
+        t = &a->tables[pos->table];
+        use = allow_record_use(t, pos->record);
+        if (use.path == ALLOW_PATH_MANY) {
+                n = use.line - 1; /* the first of them is the best once more */
+                use = a->uses[use.label + 1 + pos->use];
+        }
+        (void)answer(a, t, pos->record, &use, ALLOW_ALLOWED, 0, ret);
+        if (++pos->use == n)
+                *pos = (struct allow_pos){.table = pos->table, .record = pos->record + 1};
+        return true;
+}
+
 size_t allow_count(const struct allow *a)
 {
         return a->n;

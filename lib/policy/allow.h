@@ -96,6 +96,13 @@ enum allow_answer allow_find_digest(const struct allow *a, enum digest_alg alg, 
  */
 bool allow_next_of(const struct allow *a, struct view path, size_t *pos, struct allow_entry *ret);
 
+/* Every entry, one after another, those of one digest together; *POS starts as zeros. Return: false at the
+ * end. */
+struct allow_pos {
+        uint32_t table, record, use;
+};
+bool allow_next(const struct allow *a, struct allow_pos *pos, struct allow_entry *ret);
+
 /* Entries; different digests among them; different paths; bytes of memory that the set takes in all. */
 size_t allow_count(const struct allow *a);
 size_t allow_count_digests(const struct allow *a);

@@ -28,6 +28,8 @@ void policy_build_init(struct policy_build *b, enum digest_alg bank)
                 .digests = {.size = sizeof(struct policy_digest)},
                 .records = {.size = sizeof(struct policy_record)},
                 .denied = {.size = sizeof(struct policy_digest)},
+                .parts = {.size = sizeof(struct policy_part)},
+                .ends = {.size = sizeof(int64_t)},
         };
 }
 
@@ -46,10 +48,13 @@ void policy_build_done(struct policy_build *b)
         free(b->digests.p);
         free(b->records.p);
         free(b->denied.p);
+        free(b->parts.p);
+        free(b->ends.p);
         buf_free(&b->digest_bytes);
         buf_free(&b->denied_bytes);
         strv_done(&b->strings);
         policy_pcrs_done(b->head.pcrs);
+        policy_keeper_done(&b->keeper);
         *b = (struct policy_build){0};
 }
 
@@ -60,8 +65,7 @@ const char *policy_build_string(struct policy_build *b, const char *s)
         return b->strings.items[b->strings.n - 1];
 }
 
-/* Appends a copy of ELEMENT. */
-static int vec_add(struct policy_vec *v, const void *element, size_t limit, const char *what, struct err *err)
+int policy_vec_add(struct policy_vec *v, const void *element, size_t limit, const char *what, struct err *err)
 {
         if (v->n >= limit)
                 return err_set(err, ERR_LIMIT, 0, "more than %zu %s", limit, what);
@@ -78,6 +82,55 @@ static int vec_add(struct policy_vec *v, const void *element, size_t limit, cons
         return 0;
 }
 
+void policy_keeper_done(struct policy_keeper *k)
+{
+        while (k->n > 0) {
+                k->n--;
+                k->items[k->n].free_fn(k->items[k->n].p);
+        }
+        free(k->items);
+        *k = (struct policy_keeper){0};
+}
+
+void *policy_build_keep(struct policy_build *b, void *p, void (*free_fn)(void *))
+{
+        struct policy_keeper *k = &b->keeper;
+
+        if (k->n == k->cap) {
+                size_t cap = k->cap ? 2 * k->cap : 16;
+                struct policy_kept *items = mem_resize(k->items, cap, sizeof(*items));
+
+                if (!items) {
+                        free_fn(p);
+                        return NULL;
+                }
+                k->items = items;
+                k->cap = cap;
+        }
+        k->items[k->n++] = (struct policy_kept){p, free_fn};
+        return p;
+}
+
+void *policy_build_keep_vec(struct policy_build *b, struct policy_vec *v)
+{
+        void *p = v->p ? TAKE(v->p) : mem_alloc(0);
+
+        v->n = v->cap = 0;
+        return p ? policy_build_keep(b, p, free) : NULL;
+}
+
+int policy_build_part(struct policy_build *b, struct policy_part part, struct err *err)
+{
+        return policy_vec_add(&b->parts, &part, POLICY_PARTS_MAX, "layers", err);
+}
+
+int policy_build_end(struct policy_build *b, int64_t until_ms, struct err *err)
+{
+        if (until_ms == POLICY_NEVER)
+                return 0;
+        return policy_vec_add(&b->ends, &until_ms, POLICY_DIGESTS_MAX, "ends", err);
+}
+
 int policy_build_runtime(struct policy_build *b, const char *name, bool required, uint32_t line,
                          struct err *err)
 {
@@ -90,7 +143,7 @@ int policy_build_runtime(struct policy_build *b, const char *name, bool required
 
         if (!r.name)
                 return err_nomem(err);
-        return vec_add(&b->runtimes, &r, POLICY_RUNTIMES_MAX, "runtimes", err);
+        return policy_vec_add(&b->runtimes, &r, POLICY_RUNTIMES_MAX, "runtimes", err);
 }
 
 int policy_build_file(struct policy_build *b, const char *path, uint32_t line, struct err *err)
@@ -106,7 +159,7 @@ int policy_build_file(struct policy_build *b, const char *path, uint32_t line, s
 
         if (!f.path)
                 return err_nomem(err);
-        r = vec_add(&b->files, &f, POLICY_DIGESTS_MAX, "files", err);
+        r = policy_vec_add(&b->files, &f, POLICY_DIGESTS_MAX, "files", err);
         if (r < 0)
                 return r;
         runtime->n++;
@@ -142,7 +195,7 @@ int policy_build_digest(struct policy_build *b, struct view bytes, struct policy
         r = own_comment(b, &d.comment, err);
         if (r < 0)
                 return r;
-        r = vec_add(&b->digests, &d, POLICY_DIGESTS_MAX, "digests", err);
+        r = policy_vec_add(&b->digests, &d, POLICY_DIGESTS_MAX, "digests", err);
         if (r < 0)
                 return r;
         r = add_bytes(b, &b->digest_bytes, bytes, err);
@@ -161,7 +214,7 @@ int policy_build_denied(struct policy_build *b, struct view bytes, struct policy
         r = own_comment(b, &d.comment, err);
         if (r < 0)
                 return r;
-        r = vec_add(&b->denied, &d, POLICY_DIGESTS_MAX, "denied digests", err);
+        r = policy_vec_add(&b->denied, &d, POLICY_DIGESTS_MAX, "denied digests", err);
         return r < 0 ? r : add_bytes(b, &b->denied_bytes, bytes, err);
 }
 
@@ -176,7 +229,7 @@ int policy_build_record(struct policy_build *b, struct policy_record rec, struct
                 if (!rec.string)
                         return err_nomem(err);
         }
-        return vec_add(&b->records, &rec, POLICY_DIGESTS_MAX, "records", err);
+        return policy_vec_add(&b->records, &rec, POLICY_DIGESTS_MAX, "records", err);
 }
 
 int policy_build_pcr_value(struct policy_build *b, unsigned pcr, struct view bytes, uint32_t line,
@@ -242,6 +295,33 @@ static int index_make(struct policy_vec *entries, struct buf *bytes, size_t size
         return 0;
 }
 
+static int by_time(const void *a, const void *b)
+{
+        int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+/* Layers, and the times at which something in them ends, in order and once each. */
+static void finish_parts(struct policy_build *b, struct policy_impl *impl)
+{
+        struct policy *p = &impl->policy;
+        int64_t *ends = b->ends.p;
+        size_t n = 0;
+
+        p->n_parts = b->parts.n;
+        p->parts = impl->parts = TAKE(b->parts.p);
+        impl->keeper = b->keeper;
+        b->keeper = (struct policy_keeper){0};
+        if (b->ends.n > 1)
+                qsort(ends, b->ends.n, sizeof(*ends), by_time);
+        for (size_t i = 0; i < b->ends.n; i++)
+                if (n == 0 || ends[n - 1] != ends[i])
+                        ends[n++] = ends[i];
+        p->n_ends = n;
+        p->ends = impl->ends = TAKE(b->ends.p);
+}
+
 int policy_build_finish(struct policy_build *b, struct view text, struct policy **ret, struct err *err)
 {
         AUTO(policy_impl_free_p)
@@ -276,6 +356,7 @@ int policy_build_finish(struct policy_build *b, struct view text, struct policy 
         p->files = impl->files = TAKE(b->files.p);
         p->n_records = b->records.n;
         p->records = impl->records = TAKE(b->records.p);
+        finish_parts(b, impl);
         if (p->judges_log)
                 p->pcr_mask |= 1u << p->pcr;
         *ret = &TAKE(impl)->policy;

@@ -5,20 +5,32 @@
  * answer differ at another moment goes into one digest: a continuation bound to it cannot outlive the rules
  * that it was judged by, also when nobody pushed anything and only time passed. Spec: SR-16.
  */
-#include "policy/effective.h"
-
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "policy/effective_impl.h"
 
-struct policy_effective {
-        struct policy_version versions[EFFECTIVE_VERSIONS_MAX];
-        size_t n;
-        int64_t at_ms, changes_at_ms;
-        uint32_t pcr_mask;
-        struct digest digest;
-        unsigned refs; /* atomic */
-};
+/* Which overlays apply, and how many of the layers' ends have passed. A policy without layers says nothing
+ * here, so that its digest stays what it always was. */
+static void describe_layers(const struct policy_effective *e, const struct policy *p, struct buf *out,
+                            int64_t *changes_at_ms)
+{
+        size_t ended = 0;
+
+        for (size_t i = 0; i < e->n_layers; i++)
+                if (e->layers[i].version->policy == p && e->layers[i].part->hosts) {
+                        buf_str(out, "overlay");
+                        buf_be32(out, (uint32_t)(e->layers[i].part - p->parts));
+                }
+        while (ended < p->n_ends && p->ends[ended] <= e->at_ms)
+                ended++;
+        if (ended < p->n_ends && p->ends[ended] < *changes_at_ms)
+                *changes_at_ms = p->ends[ended];
+        if (ended) {
+                buf_str(out, "ended");
+                buf_be32(out, (uint32_t)ended);
+        }
+}
 
 /* The bytes that the effective digest is over; *CHANGES gets the next time at which they differ. */
 static void describe(const struct policy_effective *e, struct buf *out, int64_t *changes_at_ms)
@@ -44,6 +56,7 @@ static void describe(const struct policy_effective *e, struct buf *out, int64_t 
                         }
                         buf_be32(out, (uint32_t)k); /* expired */
                 }
+                describe_layers(e, v->policy, out, changes_at_ms);
         }
 }
 
@@ -90,8 +103,80 @@ static int choose(struct policy_effective *e, const struct policy_version *versi
         return 0;
 }
 
-int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
-                         struct policy_effective **ret, struct err *err)
+static bool applies(const struct policy_part *part, const char *host)
+{
+        return !part->hosts || (host && pattern_match(part->hosts, view_str(host)) != PATTERN_NONE);
+}
+
+/* Which PCRs a layer needs. Spec: SR-15 (PCRs 0 to 7 are explained; boot_aggregate is over 0 to 9). */
+static uint32_t mask_of(const struct policy_part *part)
+{
+        uint32_t mask = part->ima ? 0x7ffu : 0;
+
+        if (part->boot && part->boot->log != POLICY_LOG_NONE)
+                mask |= 0x3ffu | 0x7800u;
+        return mask;
+}
+
+static bool has_ima(const struct policy_part *part, unsigned what)
+{
+        (void)what;
+        return part->ima;
+}
+
+static bool has_boot(const struct policy_part *part, unsigned what)
+{
+        (void)what;
+        return part->boot;
+}
+
+static int choose_layers(struct policy_effective *e, const char *host, struct err *err)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < e->n; i++)
+                n += e->versions[i].policy->n_parts;
+        if (n == 0)
+                return 0;
+        e->layers = mem_zalloc(n, sizeof(*e->layers));
+        if (!e->layers)
+                return err_nomem(err);
+        for (size_t i = 0; i < e->n; i++) {
+                const struct policy *p = e->versions[i].policy;
+
+                for (size_t k = 0; k < p->n_parts; k++) {
+                        if (!applies(&p->parts[k], host))
+                                continue;
+                        e->layers[e->n_layers++] = (struct policy_source){&e->versions[i], &p->parts[k]};
+                        e->pcr_mask |= mask_of(&p->parts[k]);
+                }
+        }
+        e->judges_ima = effective_all_say(e, has_ima, 0);
+        e->judges_boot = effective_all_say(e, has_boot, 0);
+        return e->judges_ima ? effective_ima_make(e, err) : 0;
+}
+
+const struct policy_part *effective_nearest(const struct policy_effective *e, size_t v,
+                                            bool (*says)(const struct policy_part *part, unsigned what),
+                                            unsigned what)
+{
+        for (size_t i = 0; i < e->n_layers; i++)
+                if (e->layers[i].version == &e->versions[v] && says(e->layers[i].part, what))
+                        return e->layers[i].part;
+        return NULL;
+}
+
+bool effective_all_say(const struct policy_effective *e,
+                       bool (*says)(const struct policy_part *part, unsigned what), unsigned what)
+{
+        for (size_t v = 0; v < e->n; v++)
+                if (!effective_nearest(e, v, says, what))
+                        return false;
+        return true;
+}
+
+int policy_effective_new_for(const struct policy_version *versions, size_t n_versions, const char *host,
+                             int64_t now_ms, struct policy_effective **ret, struct err *err)
 {
         AUTO(policy_effective_free_p)
         struct policy_effective *e = NULL;
@@ -108,6 +193,8 @@ int policy_effective_new(const struct policy_version *versions, size_t n_version
         e->at_ms = now_ms;
         e->changes_at_ms = POLICY_NEVER;
         r = choose(e, versions, n_versions, err);
+        if (r == 0)
+                r = choose_layers(e, host, err);
         if (r < 0)
                 return r;
         describe(e, &text, &e->changes_at_ms);
@@ -118,6 +205,38 @@ int policy_effective_new(const struct policy_version *versions, size_t n_version
                 return r;
         *ret = TAKE(e);
         return 0;
+}
+
+int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
+                         struct policy_effective **ret, struct err *err)
+{
+        return policy_effective_new_for(versions, n_versions, NULL, now_ms, ret, err);
+}
+
+bool policy_overlays_of(const struct policy_version *versions, size_t n_versions, const char *host,
+                        struct buf *ret)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < n_versions; i++) {
+                const struct policy *p = versions[i].policy;
+
+                for (size_t k = 0; k < p->n_parts; k++) {
+                        if (!p->parts[k].hosts)
+                                continue;
+                        any = true;
+                        if (applies(&p->parts[k], host))
+                                buf_fmt(ret, "%zu.%zu ", i, k);
+                }
+        }
+        return any;
+}
+
+int64_t policy_effective_reappraise_ms(const struct policy_effective *e, int64_t interval_ms)
+{
+        int64_t stated = policy_effective_policy(e)->reappraise_ms;
+
+        return stated ? stated : 5 * interval_ms;
 }
 
 struct policy_effective *policy_effective_ref(struct policy_effective *e)
@@ -132,6 +251,9 @@ void policy_effective_free(struct policy_effective *e)
                 return;
         for (size_t i = 0; i < e->n; i++)
                 policy_unref(e->versions[i].policy);
+        free(e->layers);
+        free(e->required);
+        ima_keys_free(e->keys);
         free(e);
 }
 

@@ -40,6 +40,13 @@ struct policy_source {
  */
 int policy_effective_new(const struct policy_version *versions, size_t n_versions, int64_t now_ms,
                          struct policy_effective **ret, struct err *err) MUST_USE;
+/* The same for one host: with the overlays that name it (HOST NULL: none does). */
+int policy_effective_new_for(const struct policy_version *versions, size_t n_versions, const char *host,
+                             int64_t now_ms, struct policy_effective **ret, struct err *err) MUST_USE;
+/* Appends which overlays name HOST: hosts with the same text here share an effective policy. Return: are
+ * there overlays at all? */
+bool policy_overlays_of(const struct policy_version *versions, size_t n_versions, const char *host,
+                        struct buf *ret);
 /* One more user: it is read-only, and any thread may hold it. */
 struct policy_effective *policy_effective_ref(struct policy_effective *e);
 /* One less; the last frees it. From any thread; NULL is fine. */
@@ -52,6 +59,9 @@ const struct digest *policy_effective_digest(const struct policy_effective *e);
 int64_t policy_effective_changes_at_ms(const struct policy_effective *e);
 /* The time it was made for. */
 int64_t policy_effective_at_ms(const struct policy_effective *e);
+
+/* Over how long all logs are read again after a change. Spec: SR-16. */
+int64_t policy_effective_reappraise_ms(const struct policy_effective *e, int64_t interval_ms);
 
 /* The newest version and its policy, borrowed. */
 const struct policy_version *policy_effective_newest(const struct policy_effective *e);

@@ -7,6 +7,9 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/build.c lib/policy/build.h \
 	lib/policy/effective.c lib/policy/effective.h \
+	lib/policy/effective_boot.c lib/policy/effective_impl.h \
+	lib/policy/effective_ima.c \
+	lib/policy/ima_rules.c lib/policy/ima_rules.h \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
 	lib/policy/parse.c \

@@ -30,8 +30,11 @@ void policy_impl_free(struct policy_impl *impl)
         free(impl->runtimes);
         free(impl->files);
         free(impl->records);
+        free(impl->parts);
+        free(impl->ends);
         strv_done(&impl->strings);
         policy_pcrs_done(impl->policy.pcrs);
+        policy_keeper_done(&impl->keeper);
         free(impl);
 }
 

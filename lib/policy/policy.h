@@ -119,7 +119,7 @@ struct policy {
         const struct policy_digest *denied;
         size_t n_denied;
         struct policy_pcr pcrs[POLICY_PCRS];
-        const struct policy_part *parts; /* its own first, then overlays, then what it is based on */
+        const struct policy_part *parts; /* nearest first: its overlays, itself, then what it is based on */
         size_t n_parts;
         bool judges_ima, judges_boot; /* some layer for every host has `ima:`, `boot:` */
         int64_t reappraise_ms;        /* 0: not stated, five intervals. Spec: SR-16 */

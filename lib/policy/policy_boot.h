@@ -87,6 +87,9 @@ struct policy_boot_key {
 };
 
 struct policy_boot {
+        bool log_stated, secure_boot_stated;
+        enum policy_boot_log log;
+        enum policy_secure_boot secure_boot;
         struct {
                 bool stated;
                 const struct policy_value *p;

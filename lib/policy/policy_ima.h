@@ -84,6 +84,9 @@ struct policy_named {
         uint32_t line;
 };
 
+/* What an entry is worth that says that a file was written while it was measured. */
+enum policy_violations { POLICY_VIOLATIONS_FAIL, POLICY_VIOLATIONS_WARN, POLICY_VIOLATIONS_ALLOW };
+
 struct policy_ima {
         const struct allow *files;             /* paths as the entries have them; label: see allow_entry */
         const struct allow *denied;            /* by digest alone: not there whatever is allowed */
@@ -106,6 +109,9 @@ struct policy_ima {
         const struct pattern_set *exclude; /* NULL: nothing */
         const char *const *exclude_texts;  /* as written; pattern_match() gives the number */
         size_t n_exclude;
+        bool violations_stated;
+        enum policy_violations violations;
+        unsigned waived;     /* 1u << enum policy_waiver */
         size_t memory_bytes; /* of all this */
 };
 
@@ -169,8 +175,7 @@ enum allow_answer policy_effective_verity_root(const struct policy_effective *e,
                                                enum digest_alg alg, struct view root,
                                                struct policy_source *ret);
 
-/* The mildest of all versions in force; a version without a word says FAIL. */
-enum policy_violations { POLICY_VIOLATIONS_FAIL, POLICY_VIOLATIONS_WARN, POLICY_VIOLATIONS_ALLOW };
+/* The mildest of all versions in force; of a version, the nearest layer's word. Default: FAIL. */
 enum policy_violations policy_effective_violations(const struct policy_effective *e);
 
 /* Files that every version in force requires, the newest version's in the order of the text, without

@@ -5,9 +5,11 @@
 #include "base/str.h"
 #include "policy/policy.h"
 
-/* The inside of a policy: for policy.c and build.c alone. */
+/* The inside of a policy: for this folder's makers of policies alone. */
 
 #define POLICY_PCR_VALUES_MAX 256u
+#define POLICY_BASES_MAX      8u    /* documents in one text */
+#define POLICY_PARTS_MAX      4096u /* layers: documents and overlays */
 
 /* Digests and the order of their values. */
 struct policy_index {
@@ -17,12 +19,23 @@ struct policy_index {
         size_t n, digest_size;
 };
 
+/* Things of any kind that live as long as the policy, and how each is freed. */
+struct policy_keeper {
+        struct policy_kept {
+                void *p;
+                void (*free_fn)(void *p);
+        } * items;
+        size_t n, cap;
+};
+void policy_keeper_done(struct policy_keeper *k);
+
 struct policy_impl {
         struct policy policy; /* what everybody sees */
         unsigned refs;        /* atomic */
         struct policy_index allowed, denied;
-        void *runtimes, *files, *records;
+        void *runtimes, *files, *records, *parts, *ends;
         struct strv strings;
+        struct policy_keeper keeper;
 };
 
 void policy_impl_free(struct policy_impl *impl);
