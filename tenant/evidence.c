@@ -18,6 +18,7 @@
 #include "policy/appraise.h"
 #include "tenant/command.h"
 #include "tenant/commands.h"
+#include "tenant/evidence_tee.h"
 #include "tenant/load.h"
 #include "tenant/output.h"
 
@@ -26,6 +27,7 @@
 struct verify_options {
         struct option_list policies;
         const char *ak_ca, *at;
+        struct tee_options tee;
 };
 
 static const struct option_row verify_rows[] = {
@@ -35,6 +37,7 @@ static const struct option_row verify_rows[] = {
          offsetof(struct verify_options, ak_ca)},
         {"at", "TIME", "judge by the policy as it held then (default: when the evidence arrived)",
          OPTION_TEXT, offsetof(struct verify_options, at)},
+        TEE_VERIFY_ROWS(struct verify_options, tee),
         {0},
 };
 
@@ -280,6 +283,8 @@ static int run_verify(const struct session *s, const void *values, int n_args, c
         int r;
 
         (void)n_args;
+        if (o->tee.type)
+                return evidence_tee_verify(s, &o->tee, o->at, &o->policies, args[0], err);
         if (!checked || !unchecked)
                 return err_nomem(err);
         if (o->policies.n == 0)
@@ -393,15 +398,27 @@ static int print_bundle(const struct bundle *b, const struct cel_log *log, struc
         return fflush(stdout) ? err_set(err, ERR_IO, 0, "standard output cannot be written") : 0;
 }
 
+struct show_options {
+        struct tee_options tee;
+};
+
+static const struct option_row show_rows[] = {
+        TEE_SHOW_ROWS(struct show_options, tee),
+        {0},
+};
+
 static int run_show(const struct session *s, const void *values, int n_args, char **args, struct err *err)
 {
+        const struct show_options *o = values;
         AUTO(bundle_free_p) struct bundle *b = NULL;
         AUTO(cel_log_free_p) struct cel_log *log = NULL;
         AUTO(json_free_p) json_t *doc = NULL;
-        int r = load_bundle(args[0], &b, err);
+        int r;
 
-        (void)values;
         (void)n_args;
+        if (o->tee.type)
+                return evidence_tee_show(s, &o->tee, args[0], err);
+        r = load_bundle(args[0], &b, err);
         if (r == 0 && b->has_cel)
                 r = cel_parse(VIEW_BUF(&b->cel), RECORDS_MAX, &log, err);
         if (r < 0)
@@ -414,7 +431,8 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
 }
 
 const struct command evidence_commands[] = {
-        {"evidence", "show", "FILE", "Show what is in an evidence bundle", NULL, 0, 1, 1, run_show},
+        {"evidence", "show", "FILE", "Show what is in an evidence bundle", show_rows,
+         sizeof(struct show_options), 1, 1, run_show},
         {"evidence", "verify", "FILE", "Appraise a bundle offline, as the verifier does", verify_rows,
          sizeof(struct verify_options), 1, 1, run_verify},
         {0},

@@ -10,6 +10,9 @@ tenant_libtenant_la_SOURCES = \
 	tenant/completion.c \
 	tenant/evidence.c \
 	tenant/evidence_save.c \
+	tenant/evidence_tee.c tenant/evidence_tee.h \
+	tenant/evidence_tee_print.c \
+	tenant/evidence_tee_types.c tenant/evidence_tee_work.h \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
 	tenant/hook.c \
 	tenant/hosts.c tenant/hosts.h \

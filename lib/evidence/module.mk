@@ -25,6 +25,9 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/dcap_tcb.c lib/evidence/dcap_tcb.h \
 	lib/evidence/dcap_work.h \
 	lib/evidence/efi.c lib/evidence/efi.h \
+	lib/evidence/endorsements.c lib/evidence/endorsements.h \
+	lib/evidence/endorsements_impl.h \
+	lib/evidence/endorsements_pick.c \
 	lib/evidence/ima.c lib/evidence/ima.h \
 	lib/evidence/ima_event.c \
 	lib/evidence/ima_memory.c lib/evidence/ima_memory.h \
@@ -50,6 +53,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/snp_policy.c \
 	lib/evidence/snp_verify.c lib/evidence/snp_verify.h lib/evidence/snp_work.h \
 	lib/evidence/tee.c lib/evidence/tee.h \
+	lib/evidence/tee_json.c lib/evidence/tee_json.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \

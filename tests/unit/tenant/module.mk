@@ -9,3 +9,6 @@ EXTRA_DIST += tests/unit/tenant/test_commands.sh tests/unit/tenant/commands.py
 tests_unit_tenant_test_hosts_LDADD = tenant/libtenant.la $(TEST_LIBS) $(JANSSON_LIBS)
 TESTS += tests/unit/tenant/test_offline.sh tests/unit/tenant/test_manual.sh
 EXTRA_DIST += tests/unit/tenant/test_offline.sh tests/unit/tenant/test_manual.sh
+# Recorded evidence of processors, through the program
+TESTS += tests/unit/tenant/test_tee_vectors.sh
+EXTRA_DIST += tests/unit/tenant/test_tee_vectors.sh tests/unit/tenant/tee_vectors.py

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A processor's evidence from a file, judged with what a person has at hand: endorsements from files, a time,
+ * a policy. The judging is the verifier's own code. What was not checked stays visible in the answer, and an
+ * answer that decides nothing is not called a good one.
+ */
+#include "tenant/evidence_tee.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "evidence/tee_json.h"
+#include "policy/policy.h"
+#include "tenant/evidence_tee_work.h"
+#include "tenant/load.h"
+#include "tenant/output.h"
+
+#define EVIDENCE_BYTES_MAX (16u * 1024 * 1024)
+#define FILE_BYTES_MAX     (4u * 1024 * 1024)
+#define FOLDER_DEPTH_MAX   4
+
+/* ---- endorsements from files ---- */
+
+static int note(json_t *list, const char *path, enum endorsement_kind kind, struct err *err)
+{
+        json_t *item = json_pack("{s:s, s:s}", "file", path, "kind", endorsement_kind_name(kind));
+
+        return json_array_append_new(list, item) < 0 ? err_nomem(err) : 0;
+}
+
+static int load_file(const char *path, struct endorsements *heap, json_t *list, struct err *err)
+{
+        AUTO(buf_free) struct buf bytes = {0};
+        enum endorsement_kind kind = ENDORSEMENT_UNKNOWN;
+        int r = file_read(path, FILE_BYTES_MAX, &bytes, err);
+
+        if (r == -ERR_LIMIT) { /* none is that large */
+                err_clear(err);
+                return note(list, path, kind, err);
+        }
+        if (r >= 0)
+                r = endorsements_add(heap, VIEW_BUF(&bytes), &kind, err);
+        return r < 0 ? r : note(list, path, kind, err);
+}
+
+static int load_path(const char *path, int depth, struct endorsements *heap, json_t *list, struct err *err)
+{
+        struct strv names = {0};
+        struct stat st;
+        int r;
+
+        if (stat(path, &st) < 0)
+                return err_errno(err, errno, "%s", path);
+        if (S_ISREG(st.st_mode))
+                return load_file(path, heap, list, err);
+        if (!S_ISDIR(st.st_mode) || depth == 0)
+                return 0;
+        r = file_list(path, "", &names, err);
+        for (size_t i = 0; r >= 0 && i < names.n; i++) {
+                AUTO(mem_free_p) char *below = str_fmt("%s/%s", path, names.items[i]);
+
+                r = below ? load_path(below, depth - 1, heap, list, err) : err_nomem(err);
+        }
+        strv_done(&names);
+        return r < 0 ? r : 0;
+}
+
+int tee_load_endorsements(const char *path, struct endorsements *heap, json_t *list, struct err *err)
+{
+        return load_path(path, FOLDER_DEPTH_MAX, heap, list, err);
+}
+
+/* ---- the answer ---- */
+
+static const char *verdict_word(const struct tee_work *w)
+{
+        if (w->verdict && w->result.verdict == TEE_ACCEPT)
+                return w->verdict;
+        return tee_verdict_name(w->result.verdict);
+}
+
+static int answer_of(const struct tee_work *w)
+{
+        const char *word = verdict_word(w);
+
+        if (str_starts(word, tee_verdict_name(TEE_ACCEPT)))
+                return ANSWER_DONE;
+        if (str_equal(word, tee_verdict_name(TEE_REJECT)))
+                return ANSWER_NO;
+        return str_equal(word, tee_verdict_name(TEE_MALFORMED)) ? ANSWER_MISUSE : ANSWER_UNDECIDED;
+}
+
+json_t *tee_document(const struct tee_work *w, const struct tee_type *type, const json_t *endorsements)
+{
+        AUTO(json_free_p) json_t *doc = output_document(w->verify ? "tee-verification" : "tee-content");
+        AUTO(json_free_p) json_t *result = tee_result_to_json(&w->result, verdict_word(w));
+
+        if (!doc || !result || json_set_str(doc, "type", type->name) < 0)
+                return NULL;
+        if (w->verify && (json_object_update(doc, result) < 0 ||
+                          (w->dcap.ignore_dates ? json_set_bool(doc, "dates_ignored", true)
+                                                : json_set_time(doc, "at", w->at_ms)) < 0 ||
+                          json_object_set(doc, "endorsements", (json_t *)(uintptr_t)endorsements) < 0))
+                return NULL;
+        if (!w->verify && !w->content && json_object_update(doc, result) < 0)
+                return NULL;
+        if ((w->status && json_object_set(doc, "status", w->status) < 0) ||
+            (w->content && json_object_set(doc, "content", w->content) < 0))
+                return NULL;
+        return TAKE(doc);
+}
+
+static const struct tee_type *find_type(const char *name)
+{
+        for (const struct tee_type *t = tee_types; t->name; t++)
+                if (strcmp(t->name, name) == 0)
+                        return t;
+        return NULL;
+}
+
+static int bad_type(const char *name, struct err *err)
+{
+        AUTO(buf_free) struct buf known = {0};
+
+        for (const struct tee_type *t = tee_types; t->name; t++)
+                buf_fmt(&known, "%s%s", t == tee_types ? "" : ", ", t->name);
+        buf_u8(&known, 0);
+        return err_set(err, ERR_CONFIG, 0, "--type %s: choose one of %s", SHOW(name),
+                       buf_ok(&known) ? (const char *)known.p : "those of avow(1)");
+}
+
+static int run_type(const struct session *s, struct tee_work *w, const char *path, const json_t *endorsements,
+                    struct err *err)
+{
+        const struct tee_type *type = find_type(w->o->type);
+        AUTO(buf_free) struct buf bytes = {0};
+        AUTO(json_free_p) json_t *doc = NULL;
+        int r;
+
+        if (!type)
+                return bad_type(w->o->type, err);
+        r = load_bytes(path, EVIDENCE_BYTES_MAX, &bytes, err);
+        if (r < 0)
+                return r;
+        w->bytes = VIEW_BUF(&bytes);
+        r = type->run(w, err);
+        if (r < 0)
+                return err_wrap(err, "%s", path);
+        doc = tee_document(w, type, endorsements);
+        r = doc ? output_document_if_asked(s, doc, err) : err_nomem(err);
+        if (r == 0)
+                r = tee_print(doc, type->title, err);
+        if (r < 0)
+                return r;
+        if (!w->verify)
+                return w->content ? ANSWER_DONE : ANSWER_MISUSE;
+        return answer_of(w);
+}
+
+static void done(struct tee_work *w)
+{
+        buf_free(&w->report_data);
+        endorsements_free(w->heap);
+        json_decref(w->content);
+        json_decref(w->status);
+}
+
+int evidence_tee_show(const struct session *s, const struct tee_options *o, const char *path, struct err *err)
+{
+        struct tee_work w = {.o = o, .snp = &snp_policy_reference, .dcap = {.ignore_dates = true}};
+        int r = run_type(s, &w, path, NULL, err);
+
+        done(&w);
+        return r;
+}
+
+/* Options into W. */
+static int prepare(struct tee_work *w, const char *at, json_t *endorsements, struct err *err)
+{
+        const struct tee_options *o = w->o;
+        int r = 0;
+
+        if (at && clock_parse(view_str(at), &w->at_ms, err) < 0)
+                return err_wrap(err, "--at");
+        w->dcap.at_ms = w->at_ms;
+        w->dcap.ignore_dates = o->ignore_dates;
+        if (o->ignore_dates && !str_equal(o->type, "tdx") && !str_equal(o->type, "sgx"))
+                return err_set(err, ERR_CONFIG, 0, "--ignore-dates is for the types tdx and sgx");
+        if (o->report_data &&
+            (r = hex_decode_any(view_str(o->report_data), SNP_DATA_BYTES, &w->report_data, err)) < 0)
+                return err_wrap(err, "--report-data");
+        if (o->report_data && w->report_data.len != SNP_DATA_BYTES)
+                return err_set(err, ERR_CONFIG, 0, "--report-data: %zu bytes; report data has %d",
+                               w->report_data.len, SNP_DATA_BYTES);
+        if (o->report_data)
+                w->dcap.report_data = VIEW_BUF(&w->report_data);
+        for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
+                r = tee_load_endorsements(o->endorsements.v[i], w->heap, endorsements, err);
+        return r < 0 ? r : 0;
+}
+
+int evidence_tee_verify(const struct session *s, const struct tee_options *o, const char *at,
+                        const struct option_list *policies, const char *path, struct err *err)
+{
+        AUTO(json_free_p) json_t *endorsements = json_array();
+        struct tee_work w = {.o = o,
+                             .verify = true,
+                             .at_ms = clock_now_ms(),
+                             .snp = &snp_policy_reference,
+                             .dcap = {.statuses = DCAP_STATUSES_DEFAULT}};
+        int r;
+
+        if (!endorsements)
+                return err_nomem(err);
+        if (policies->n)
+                return err_set(err, ERR_CONFIG, 0, "--policy judges bundles: with --type leave it away");
+        r = endorsements_new(&w.heap, err);
+        if (r >= 0)
+                r = prepare(&w, at, endorsements, err);
+        if (r >= 0)
+                r = run_type(s, &w, path, endorsements, err);
+        done(&w);
+        return r;
+}
