@@ -14,6 +14,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/evidence_tee_print.c \
 	tenant/evidence_tee_types.c tenant/evidence_tee_work.h \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
+	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_prepare.c tenant/host_watch.c \
 	tenant/hook.c \
 	tenant/hosts.c tenant/hosts.h \
 	tenant/load.c tenant/load.h \
@@ -27,6 +28,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_make.c \
 	tenant/policy_sign.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
+	tenant/prepare.c tenant/prepare.h tenant/prepare_logs.c \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \
 	tenant/result.c \

@@ -12,3 +12,5 @@ EXTRA_DIST += tests/unit/tenant/test_offline.sh tests/unit/tenant/test_manual.sh
 # Recorded evidence of processors, through the program
 TESTS += tests/unit/tenant/test_tee_vectors.sh
 EXTRA_DIST += tests/unit/tenant/test_tee_vectors.sh tests/unit/tenant/tee_vectors.py
+TESTS += tests/unit/tenant/test_prepare.sh
+EXTRA_DIST += tests/unit/tenant/test_prepare.sh
