@@ -13,6 +13,7 @@ boot, everything else comes anew. What the guest says on its console is kept whe
 import base64
 import contextlib
 import gzip
+import json
 import os
 import re
 import shutil
@@ -59,9 +60,10 @@ def needed():
         skip((p.stderr.strip().splitlines() or ["fetch.sh failed"])[-1])
 
 
-def kernel():
+def kernel(part="vmlinuz"):
+    """Its path, or that of its configuration ("config")."""
     boot = os.path.join(ROOT, "boot")
-    return os.path.join(boot, next(name for name in sorted(os.listdir(boot)) if name.startswith("vmlinuz-")))
+    return os.path.join(boot, next(name for name in sorted(os.listdir(boot)) if name.startswith(part + "-")))
 
 
 def archive(files):
@@ -131,7 +133,8 @@ def file_system(work):
     files["/usr/sbin/avow-agent-net"] = "-> ../libexec/avow/avow-agent-net"
     files["/etc/passwd"] = b"root:x:0:0:root:/root:/bin/sh\navow-agent:x:990:990::/:/bin/false\n"
     files["/etc/group"] = b"root:x:0:\navow-agent:x:990:\n"
-    files["/etc/ima/ima-policy"] = read(RULES)
+    files["/boot/" + os.path.basename(kernel("config"))] = read(kernel("config"))
+    files["/etc/ima/ima-policy"] = files["/usr/share/avow/ima/ima-policy"] = read(RULES)
     files["/init"] = read(os.path.join(HERE, "init.sh"))
     return files
 
@@ -340,6 +343,11 @@ class Guest:
 
     def wait_state(self, state, seconds=120):
         return self.lab.wait_state(self.name, state, seconds)
+
+    def prepared(self):
+        """What `avow host prepare` finds missing, {check: state}: nothing on a guest that is as it should be."""
+        said = json.loads(self.run("avow -o json host prepare --check --rules /usr/share/avow/ima/ima-policy", ok=(0, 1)))
+        return {c["name"]: c["state"] for c in said["checks"] if c["state"] != "ok"}
 
     def reboot(self, **options):
         """Down in order, up again, its agent too."""
