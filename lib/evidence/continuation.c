@@ -35,6 +35,7 @@ void continuation_free(struct continuation *c)
                 measured_done(&c->measured[i]);
         free(c->measured);
         ima_memory_free(c->ima);
+        boot_memory_free(c->boot);
         pcr_packed_done(&c->last_pcrs);
         free(c);
 }
@@ -75,6 +76,7 @@ struct continuation *continuation_dup(const struct continuation *c)
         copy->measured = NULL;
         copy->n_measured = 0;
         copy->ima = NULL;
+        copy->boot = NULL;
         copy->last_pcrs = (struct pcr_packed){.b = NULL};
         pcr_values_unpack(&c->last_pcrs, &pcrs);
         if (pcr_values_pack(&pcrs, &copy->last_pcrs, &err) < 0)
@@ -83,6 +85,8 @@ struct continuation *continuation_dup(const struct continuation *c)
                 if (continuation_add(copy, &c->measured[i], &err) < 0)
                         return NULL;
         if (c->ima && !(copy->ima = ima_memory_dup(c->ima)))
+                return NULL;
+        if (c->boot && !(copy->boot = boot_memory_dup(c->boot)))
                 return NULL;
         return TAKE(copy);
 }
@@ -194,6 +198,8 @@ static void put(struct json_out *o, const char *name, const void *what)
         pcr_values_unpack(&c->last_pcrs, &pcrs);
         json_out_object(o, name);
         json_out_str(o, "alg", digest_name(c->pcr_value.alg));
+        if (c->boot)
+                boot_memory_put(o, "boot", c->boot);
         json_out_int(o, "cel_entries", (int64_t)c->cel_entries);
         json_out_hex(o, "effective_policy", digest_view(&c->effective_policy));
         if (c->ima)
@@ -312,11 +318,11 @@ static int policy_from_json(const json_t *j, struct digest *ret, struct err *err
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err)
 {
         static const char *const names[] = {"version",   "last",        "effective_policy", "pcr", "alg",
-                                            "pcr_value", "cel_entries", "measured",         "ima"};
+                                            "pcr_value", "cel_entries", "measured",         "ima", "boot"};
         AUTO(continuation_free_p)
         struct continuation *c = continuation_new();
         int64_t version = 0, pcr = 0, entries = 0;
-        const json_t *ima = NULL;
+        const json_t *ima = NULL, *boot = NULL;
         int r;
 
         if (!c)
@@ -340,6 +346,10 @@ int continuation_from_json(const json_t *j, struct continuation **ret, struct er
                 r = json_opt_object(j, "ima", &ima, err);
         if (r == 1)
                 r = ima_memory_from_json(ima, &c->ima, err);
+        if (r >= 0)
+                r = json_opt_object(j, "boot", &boot, err);
+        if (r == 1)
+                r = boot_memory_from_json(boot, &c->boot, err);
         if (r < 0)
                 return err_wrap(err, "continuation");
         c->pcr = (unsigned)pcr;

@@ -11,6 +11,7 @@
 #include "base/json_out.h"
 #include "base/macro.h"
 #include "crypto/digest.h"
+#include "evidence/boot_memory.h"
 #include "evidence/ima_memory.h"
 #include "evidence/pcr.h"
 #include "evidence/tpm_types.h"
@@ -57,6 +58,7 @@ struct continuation {
         uint64_t cel_entries;           /* how many entries of the log were judged: where the next begin */
         size_t n_measured;
         struct measured *measured; /* in the order of `entry` */
+        struct boot_memory *boot;  /* of a boot log that was judged; NULL: it has to be sent */
         struct ima_memory *ima;    /* of the kernel's list; NULL: it was not judged */
 };
 

@@ -4,6 +4,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ak_certificate.c lib/evidence/ak_certificate.h \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
 	lib/evidence/azure_hcl.c lib/evidence/azure_hcl.h \
+	lib/evidence/boot_memory.c lib/evidence/boot_memory.h \
+	lib/evidence/boot_record.c lib/evidence/boot_record.h \
 	lib/evidence/bootlog.c lib/evidence/bootlog.h \
 	lib/evidence/bootlog_cover.c \
 	lib/evidence/bootlog_text.c \

@@ -11,12 +11,14 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "policy/policy_boot.h"
 #include "policy/work.h"
 
 static void work_done(struct work *w)
 {
         continuation_free(w->next);
         cel_log_free(w->log);
+        free(w->boot_line);
         free(w->rows);
 }
 
@@ -41,7 +43,8 @@ void appraisal_needs(const struct continuation *before, const struct policy_effe
                      struct appraisal_needs *ret)
 {
         *ret = (struct appraisal_needs){.cel = policy_effective_judges_log(policy),
-                                        .cel_first = appraisal_log_offset(before, policy)};
+                                        .cel_first = appraisal_log_offset(before, policy),
+                                        .uefi = appraisal_needs_boot_log(before, policy)};
 }
 
 int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding *f, struct err *err)
@@ -101,7 +104,7 @@ static int note_no_demand(struct work *w, struct err *err)
                         "the host's software",
                 .remedy = "enrol the host under a policy with runtimes or PCR values",
         };
-        bool demands = p->judges_log;
+        bool demands = p->judges_log || policy_effective_judges_boot(w->judging.policy);
 
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 demands = demands || p->pcrs[i].n;
@@ -111,7 +114,7 @@ static int note_no_demand(struct work *w, struct err *err)
 static int judge_all(struct work *w, struct err *err)
 {
         const struct policy *p = policy_effective_policy(w->judging.policy);
-        bool ok = true;
+        bool ok = true, boot_ok = true;
         int r;
 
         r = check_quoted(w, &ok, err);
@@ -128,6 +131,9 @@ static int judge_all(struct work *w, struct err *err)
         w->next->pcr = p->pcr;
         digest_zero(p->bank, &w->next->pcr_value);
         w->judging.verdict->state = VERDICT_PASS;
+        r = appraise_boot(w, &boot_ok, err);
+        if (r < 0)
+                return r;
         if (policy_effective_judges_log(w->judging.policy) && (r = work_read_log(w, &ok, err)) < 0)
                 return r;
         if (w->out->ask)
@@ -135,7 +141,7 @@ static int judge_all(struct work *w, struct err *err)
         r = judge_pcrs(&w->judging, &w->auth.pcrs, err);
         if (r < 0 || (r = note_no_demand(w, err)) < 0)
                 return r;
-        if (ok && w->next) {
+        if (ok && boot_ok && w->next) {
                 w->next->last.cel_entries = w->next->cel_entries;
                 w->out->next = TAKE(w->next);
         }
@@ -216,6 +222,8 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                 .policy = policy,
                 .has_log = b->has_cel,
                 .log = VIEW_BUF(&b->cel),
+                .has_uefi = b->has_uefi,
+                .uefi = VIEW_BUF(&b->uefi),
                 .asked_again = true,
         };
         AUTO(work_done)

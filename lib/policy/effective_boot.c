@@ -211,6 +211,17 @@ const char *policy_effective_command_line(const struct policy_effective *e, stru
         return NULL;
 }
 
+const char *policy_effective_next_command_line(const struct policy_effective *e, struct policy_boot_pos *pos)
+{
+        for (; pos->layer < e->n_layers; pos->layer++, pos->item = 0) {
+                const struct policy_boot *boot = boot_of(e, pos->layer);
+
+                if (boot && pos->item < boot->n_command_lines)
+                        return boot->command_line_texts[pos->item++];
+        }
+        return NULL;
+}
+
 const struct policy_boot_key *policy_effective_next_key(const struct policy_effective *e,
                                                         enum policy_boot_keys keys,
                                                         struct policy_boot_pos *pos,

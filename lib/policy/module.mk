@@ -4,7 +4,9 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/allow.c lib/policy/allow.h \
 	lib/policy/allow_build.c lib/policy/allow_impl.h \
 	lib/policy/appraise.c lib/policy/appraise.h \
+	lib/policy/appraise_boot.c lib/policy/judge_boot.h \
 	lib/policy/appraise_log.c lib/policy/work.h \
+	lib/policy/boot_kernel.c lib/policy/boot_keys.c lib/policy/boot_lines.c \
 	lib/policy/build.c lib/policy/build.h \
 	lib/policy/effective.c lib/policy/effective.h \
 	lib/policy/effective_boot.c lib/policy/effective_impl.h \

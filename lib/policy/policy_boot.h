@@ -147,6 +147,9 @@ bool policy_kernel_is(const struct policy_kernel *k, struct view digest, bool fi
 const char *policy_effective_command_line(const struct policy_effective *e, struct view text,
                                           struct policy_source *ret);
 
+/* The next of the patterns, as written, over all layers; *POS starts as zeros. NULL at the end. */
+const char *policy_effective_next_command_line(const struct policy_effective *e, struct policy_boot_pos *pos);
+
 /* The next key of a list, over all layers; *POS starts as zeros. NULL at the end. */
 const struct policy_boot_key *policy_effective_next_key(const struct policy_effective *e,
                                                         enum policy_boot_keys keys,

@@ -2,6 +2,7 @@
 #ifndef AVOW_POLICY_WORK_H
 #define AVOW_POLICY_WORK_H
 
+#include "evidence/boot_memory.h"
 #include "evidence/cel.h"
 #include "policy/appraise.h"
 #include "policy/judge.h"
@@ -12,7 +13,6 @@
  * What the firmware's event log showed of this boot, now or when it was read. Every fact is one that a digest
  * covers, in a register whose quoted value the log leads to: nothing here is the log's mere word.
  */
-enum boot_switch { BOOT_UNKNOWN, BOOT_OFF, BOOT_ON };
 struct boot_facts {
         uint32_t explained;           /* PCRs whose quoted values the log leads to */
         enum boot_switch secure_boot; /* as the firmware measured it */
@@ -34,6 +34,7 @@ struct work {
         const struct previous *previous; /* of a bundle, if there is no memory */
 
         struct boot_facts boot; /* all zero without a boot log */
+        char *boot_line;        /* its command line, if it was made here */
 
         /* The log. */
         struct cel_log *log;
@@ -49,5 +50,11 @@ int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding 
 /* Reads the log, replays it to the quoted value, judges it, and fills w->next. *RET_OK: it was judged; else
  * the verdict is undecided, or a failure of what could be judged. */
 int work_read_log(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
+
+/* Reads and judges the boot log, or recalls what it showed; fills w->boot and w->next->boot. *RET_OK as
+ * above. */
+int appraise_boot(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
+/* Has it to be asked for? */
+bool appraisal_needs_boot_log(const struct continuation *before, const struct policy_effective *policy);
 
 #endif
