@@ -3,8 +3,12 @@
 policiesdir = $(datadir)/avow/policies
 dist_policies_DATA = \
 	policies/examples/boot-pcrs.yaml \
+	policies/examples/ima-host.yaml \
 	policies/examples/node-fleet.yaml \
 	policies/examples/observe.yaml \
 	policies/examples/one-runtime.yaml \
+	policies/examples/secure-boot.yaml \
 	policies/examples/systemd-host.yaml \
+	policies/examples/uki.yaml \
+	policies/examples/web.yaml \
 	policies/avow-policy.schema.json

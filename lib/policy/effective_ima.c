@@ -201,6 +201,14 @@ static const struct policy_named *named(const struct policy_named *all, size_t n
         return NULL;
 }
 
+/* By its name, else the one that stands for all others. */
+static const struct policy_named *keyring_of(const struct policy_ima *ima, struct view name)
+{
+        const struct policy_named *own = named(ima->keyrings, ima->n_keyrings, name);
+
+        return own ? own : named(ima->keyrings, ima->n_keyrings, view_str("*"));
+}
+
 /* The better of what was answered so far and what a set answers; RET if it is the set's. */
 static enum allow_answer better(const struct policy_effective *e, size_t layer, enum allow_answer best,
                                 enum allow_answer answer, struct policy_source *ret)
@@ -219,14 +227,14 @@ enum allow_answer policy_effective_keyring_key(const struct policy_effective *e,
 
         for (size_t i = 0; i < e->n_layers && best != ALLOW_ALLOWED; i++) {
                 const struct policy_ima *ima = ima_of(e, i);
-                const struct policy_named *ring = ima ? named(ima->keyrings, ima->n_keyrings, keyring) : NULL;
+                const struct policy_named *ring = ima ? keyring_of(ima, keyring) : NULL;
 
-                if (!ima)
+                if (!ring)
                         continue;
                 best = better(e, i, best,
-                              ring && ring->any
-                                      ? ALLOW_ALLOWED
-                                      : allow_find(ima->keyring_keys, alg, digest, keyring, e->at_ms, NULL),
+                              ring->any ? ALLOW_ALLOWED
+                                        : allow_find(ima->keyring_keys, alg, digest, view_str(ring->name),
+                                                     e->at_ms, NULL),
                               ret);
         }
         return best;

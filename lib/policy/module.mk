@@ -14,7 +14,9 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/ima_rules.c lib/policy/ima_rules.h \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
-	lib/policy/parse.c \
+	lib/policy/parse.c lib/policy/parse_impl.h \
+	lib/policy/parse_boot.c lib/policy/parse_ima.c lib/policy/parse_ima_keys.c \
+	lib/policy/parse_layers.c lib/policy/parse_list.c \
 	lib/policy/pattern.c lib/policy/pattern.h \
 	lib/policy/pattern_regex.c lib/policy/pattern_regex.h \
 	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \

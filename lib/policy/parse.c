@@ -9,20 +9,14 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
-#include "base/yaml.h"
-#include "policy/build.h"
-#include "policy/policy_impl.h"
+#include "policy/parse_impl.h"
 
-#define FORMAT               "avow-policy/1"
 #define INTERVAL_MIN_MS      100
 #define INTERVAL_MAX_MS      (24 * 3600 * 1000)
 #define DESTROY_AFTER_MAX_MS (30 * 24 * 3600 * 1000LL)
 
-static const char *const top_keys[] = {"format",   "name",    "description", "pcr",  "freshness",
-                                       "runtimes", "records", "deny",        "mode", "on_fail"};
-
 /* Short lists can be written as one item. */
-static const struct yaml_node *const *items_of(const struct yaml_node *const *node, size_t *ret_n)
+const struct yaml_node *const *parse_items(const struct yaml_node *const *node, size_t *ret_n)
 {
         if ((*node)->kind == YAML_LIST) {
                 *ret_n = (*node)->n;
@@ -33,8 +27,8 @@ static const struct yaml_node *const *items_of(const struct yaml_node *const *no
 }
 
 /* A digest in lower- or upper-case hex of the bank's length. */
-static int read_digest(const struct policy_build *b, const struct yaml_node *node, struct buf *ret,
-                       struct err *err)
+int parse_bank_digest(const struct policy_build *b, const struct yaml_node *node, struct buf *ret,
+                      struct err *err)
 {
         enum digest_alg other = b->head.bank == DIGEST_SHA256 ? DIGEST_SHA384 : DIGEST_SHA256;
         struct err inner = ERR_INIT;
@@ -72,7 +66,7 @@ static int read_entry(const struct policy_build *b, const struct yaml_node *node
 
         *ret = (struct policy_digest){.until_ms = POLICY_NEVER, .line = node->line, .file = POLICY_NO_FILE};
         if (node->kind != YAML_MAP)
-                return read_digest(b, node, ret_bytes, err);
+                return parse_bank_digest(b, node, ret_bytes, err);
         r = yaml_only(node, keys, n_keys, err);
         if (r < 0)
                 return r;
@@ -92,7 +86,7 @@ static int read_entry(const struct policy_build *b, const struct yaml_node *node
                 if (r < 0)
                         return r;
         }
-        return read_digest(b, digest, ret_bytes, err);
+        return parse_bank_digest(b, digest, ret_bytes, err);
 }
 
 /* The digests of the newest file. */
@@ -105,7 +99,7 @@ static int read_file_digests(struct policy_build *b, const struct yaml_node *nod
         size_t n, first = b->digests.n;
         int r;
 
-        items = items_of(&node, &n);
+        items = parse_items(&node, &n);
         if (n == 0)
                 return yaml_err(node, err, "no digest: a file needs at least one");
         for (size_t i = 0; i < n; i++) {
@@ -168,7 +162,7 @@ static int read_files(struct policy_build *b, const struct yaml_node *files, str
         return 0;
 }
 
-static int read_name(const struct yaml_node *node, const char **ret, struct err *err)
+int parse_name(const struct yaml_node *node, const char **ret, struct err *err)
 {
         int r = yaml_str(node, ret, err);
 
@@ -182,28 +176,36 @@ static int read_name(const struct yaml_node *node, const char **ret, struct err 
         return 0;
 }
 
+/* Return: 0; -ERR_CONFIG if the same document (from runtime FIRST on) has the name already; and *RET_NEARER:
+ * a nearer document has it, and speaks for it. */
 static int name_is_new(const struct policy_build *b, const struct yaml_node *node, const char *name,
-                       struct err *err)
+                       size_t first, bool *ret_nearer, struct err *err)
 {
         const struct policy_runtime *have = b->runtimes.p;
 
-        for (size_t i = 0; i < b->runtimes.n; i++)
-                if (str_equal(have[i].name, name))
+        *ret_nearer = false;
+        for (size_t i = 0; i < b->runtimes.n; i++) {
+                if (!str_equal(have[i].name, name))
+                        continue;
+                if (i >= first)
                         return yaml_err(node, err, "runtime '%s' stands already in line %u", name,
                                         have[i].line);
+                *ret_nearer = true;
+        }
         return 0;
 }
 
-static int read_runtime(struct policy_build *b, const struct yaml_node *node, struct err *err)
+static int read_runtime(struct policy_build *b, const struct yaml_node *node, size_t first, struct err *err)
 {
         static const char *const keys[] = {"name", "required", "files", "path", "digests"};
         const struct yaml_node *name_node, *files, *digests, *required_node;
         const char *name;
-        bool required = true;
+        bool required = true, nearer;
         int r = yaml_only(node, keys, ARRAY_LEN(keys), err);
 
         if (r < 0 || (r = yaml_need(node, "name", &name_node, err)) < 0 ||
-            (r = read_name(name_node, &name, err)) < 0 || (r = name_is_new(b, name_node, name, err)) < 0)
+            (r = parse_name(name_node, &name, err)) < 0 ||
+            (r = name_is_new(b, name_node, name, first, &nearer, err)) < 0 || nearer)
                 return r;
         required_node = yaml_get(node, "required");
         if (required_node && (r = yaml_bool(required_node, &required, err)) < 0)
@@ -225,10 +227,11 @@ static int read_runtime(struct policy_build *b, const struct yaml_node *node, st
 
 static int read_runtimes(struct policy_build *b, const struct yaml_node *node, struct err *err)
 {
+        size_t first = b->runtimes.n;
         int r = yaml_want_list(node, POLICY_RUNTIMES_MAX, err);
 
         for (size_t i = 0; r == 0 && i < node->n; i++)
-                r = read_runtime(b, node->items[i], err);
+                r = read_runtime(b, node->items[i], first, err);
         b->head.judges_log = true;
         return r;
 }
@@ -313,6 +316,7 @@ static int read_pcr_values(struct policy_build *b, const struct yaml_node *map, 
 {
         AUTO(buf_free)
         struct buf bytes = {0};
+        uint32_t nearer = b->head.pcr_mask; /* a nearer document speaks for these */
         int r = yaml_want_map(map, err);
 
         for (size_t i = 0; r == 0 && i < map->n; i++) {
@@ -329,11 +333,11 @@ static int read_pcr_values(struct policy_build *b, const struct yaml_node *map, 
                 if (why)
                         return yaml_err(map->keys[i], err, "PCR %u cannot have a fixed value: %s",
                                         (unsigned)pcr, why);
-                items = items_of(&value, &n);
+                items = parse_items(&value, &n);
                 if (n == 0)
                         return yaml_err(value, err, "no value for PCR %u", (unsigned)pcr);
-                for (size_t k = 0; r == 0 && k < n; k++) {
-                        r = read_digest(b, items[k], &bytes, err);
+                for (size_t k = 0; r == 0 && k < n && !(nearer & 1u << pcr); k++) {
+                        r = parse_bank_digest(b, items[k], &bytes, err);
                         if (r == 0)
                                 r = policy_build_pcr_value(b, (unsigned)pcr, VIEW_BUF(&bytes), items[k]->line,
                                                            err);
@@ -342,12 +346,14 @@ static int read_pcr_values(struct policy_build *b, const struct yaml_node *map, 
         return r;
 }
 
-/* Bank and register, which all else rests on. */
-static int read_pcr_head(struct policy_build *b, const struct yaml_node *node, struct err *err)
+/* Bank and register, which all else rests on: of the nearest document that states them. */
+int parse_pcr_head(struct policy_build *b, const struct yaml_node *node, struct parse_stated *stated,
+                   struct err *err)
 {
         static const char *const keys[] = {"bank", "measurements", "values"};
         static const char *const banks[] = {"sha256", "sha384"};
         const struct yaml_node *bank, *measurements;
+        enum digest_alg alg;
         size_t choice = 0;
         int64_t pcr = 15;
         int r = yaml_only(node, keys, ARRAY_LEN(keys), err);
@@ -362,30 +368,40 @@ static int read_pcr_head(struct policy_build *b, const struct yaml_node *node, s
                 return r;
         if (pcr == 10)
                 return yaml_err(measurements, err, "PCR 10 belongs to the kernel's file measurements");
-        b->head.bank = choice ? DIGEST_SHA384 : DIGEST_SHA256;
-        b->head.digest_size = digest_size(b->head.bank);
-        b->head.pcr = (unsigned)pcr;
+        alg = choice ? DIGEST_SHA384 : DIGEST_SHA256;
+        if (bank && stated->bank && alg != b->head.bank)
+                return yaml_err(bank, err, "bank %s in a policy whose other document has %s: they need one",
+                                digest_name(alg), digest_name(b->head.bank));
+        if (bank) {
+                b->head.bank = alg;
+                b->head.digest_size = digest_size(alg);
+        }
+        if (measurements && !stated->measurements)
+                b->head.pcr = (unsigned)pcr;
+        stated->bank |= bank != NULL;
+        stated->measurements |= measurements != NULL;
         return 0;
 }
 
 static int read_freshness(struct policy_build *b, const struct yaml_node *node, struct err *err)
 {
-        static const char *const keys[] = {"interval", "grace", "lease"};
-        int64_t *const slots[] = {&b->head.interval_ms, &b->head.grace_ms, &b->head.lease_ms};
-        int r = yaml_only(node, keys, ARRAY_LEN(keys), err);
+        static const char *const keys[] = {"interval", "grace", "lease", "reappraise_within"};
+        int64_t *const slots[] = {&b->head.interval_ms, &b->head.grace_ms, &b->head.lease_ms,
+                                  &b->head.reappraise_ms};
+        int r = yaml_only(node, keys, b->head.format == 1 ? 3 : ARRAY_LEN(keys), err);
 
         for (size_t i = 0; r == 0 && i < ARRAY_LEN(keys); i++) {
                 const struct yaml_node *value = yaml_get(node, keys[i]);
 
-                if (!value)
-                        continue;
+                if (!value || *slots[i])
+                        continue; /* a nearer document said it */
                 r = yaml_duration(value, slots[i], err);
                 if (r == 0 && (*slots[i] < INTERVAL_MIN_MS || *slots[i] > INTERVAL_MAX_MS))
                         return yaml_err(value, err, "'%s' must be between 100ms and 1d", keys[i]);
         }
         if (r == 0 && b->head.lease_ms && b->head.interval_ms && b->head.lease_ms < b->head.interval_ms)
                 return yaml_err(
-                        yaml_get(node, "lease"), err,
+                        yaml_get(node, "lease") ? yaml_get(node, "lease") : node, err,
                         "'lease' is shorter than 'interval': every host would lose it between two reports");
         return r;
 }
@@ -396,7 +412,7 @@ static int read_destroy_now(struct policy_build *b, const struct yaml_node *node
         const struct yaml_node *const *items;
         size_t n, choice = 0;
 
-        items = items_of(&node, &n);
+        items = parse_items(&node, &n);
         for (size_t i = 0; i < n; i++) {
                 int r = yaml_choice(items[i], names, ARRAY_LEN(names), &choice, err);
 
@@ -438,48 +454,28 @@ static int read_on_fail(struct policy_build *b, const struct yaml_node *node, st
         return now ? read_destroy_now(b, now, err) : 0;
 }
 
-static int read_mode(struct policy_build *b, const struct yaml_node *root, struct err *err)
+static int read_mode(struct policy_build *b, const struct yaml_node *root, struct parse_stated *stated,
+                     struct err *err)
 {
         static const char *const modes[] = {"enforce", "observe"};
         const struct yaml_node *mode = yaml_get(root, "mode"), *on_fail = yaml_get(root, "on_fail");
         size_t choice = 0;
         int r = 0;
 
-        if (mode)
+        if (mode && !stated->mode) {
                 r = yaml_choice(mode, modes, ARRAY_LEN(modes), &choice, err);
-        b->head.enforced = choice == 0;
-        b->head.on_fail.destroy_after_ms = POLICY_DESTROY_DEFAULT;
-        return r == 0 && on_fail ? read_on_fail(b, on_fail, err) : r;
+                b->head.enforced = choice == 0;
+                stated->mode = true;
+        }
+        if (r == 0 && on_fail && !stated->on_fail) {
+                r = read_on_fail(b, on_fail, err);
+                stated->on_fail = true;
+        }
+        return r;
 }
 
-static int read_head(struct policy_build *b, const struct yaml_node *root, const char *source,
-                     struct err *err)
-{
-        static const char *const formats[] = {FORMAT};
-        const struct yaml_node *format, *name, *description, *pcr;
-        const char *name_text, *description_text = "";
-        size_t choice;
-        int r = yaml_only(root, top_keys, ARRAY_LEN(top_keys), err);
-
-        if (r < 0 || (r = yaml_need(root, "format", &format, err)) < 0 ||
-            (r = yaml_choice(format, formats, ARRAY_LEN(formats), &choice, err)) < 0 ||
-            (r = yaml_need(root, "name", &name, err)) < 0 || (r = read_name(name, &name_text, err)) < 0)
-                return r;
-        description = yaml_get(root, "description");
-        if (description && (r = yaml_str(description, &description_text, err)) < 0)
-                return r;
-        pcr = yaml_get(root, "pcr");
-        if (pcr && (r = read_pcr_head(b, pcr, err)) < 0)
-                return r;
-        b->head.name = policy_build_string(b, name_text);
-        b->head.description = policy_build_string(b, description_text);
-        b->head.source = policy_build_string(b, source);
-        if (!b->head.name || !b->head.description || !b->head.source)
-                return err_nomem(err);
-        return 0;
-}
-
-static int read_rules(struct policy_build *b, const struct yaml_node *root, struct err *err)
+int parse_rules(struct policy_build *b, const struct yaml_node *root, struct parse_stated *stated,
+                struct err *err)
 {
         static const struct {
                 const char *key;
@@ -502,56 +498,5 @@ static int read_rules(struct policy_build *b, const struct yaml_node *root, stru
         }
         if (r == 0 && values)
                 r = read_pcr_values(b, values, err);
-        if (r == 0)
-                r = read_mode(b, root, err);
-        if (r == 0 && !b->head.judges_log && b->head.pcr_mask == 0)
-                return yaml_err(
-                        root, err,
-                        "this policy demands nothing: add 'runtimes', 'records' or 'pcr: {values: …}'");
-        return r;
-}
-
-/* An allowed digest that is denied as well is a contradiction, not a choice. */
-static int check_contradictions(const struct policy *p, const char *source, struct err *err)
-{
-        for (size_t i = 0; i < p->n_denied; i++) {
-                const struct policy_digest *d = policy_find(p, p->denied[i].bytes, NULL);
-
-                if (d)
-                        return err_set(err, ERR_CONFIG, 0,
-                                       "%s:%u:1: denies the digest that line %u allows; remove one "
-                                       "of the two",
-                                       source, p->denied[i].line, d->line);
-        }
-        return 0;
-}
-
-int policy_parse(struct view text, const char *source, struct policy **ret, struct err *err)
-{
-        AUTO(policy_build_done)
-        struct policy_build b;
-        AUTO(yaml_doc_free_p)
-        struct yaml_doc *doc = NULL;
-        AUTO(policy_unref_p)
-        struct policy *p = NULL;
-        int r;
-
-        policy_build_init(&b, DIGEST_SHA256);
-        r = yaml_parse(text, source, POLICY_TEXT_BYTES_MAX, &doc, err);
-        if (r < 0)
-                return r;
-        r = read_head(&b, yaml_root(doc), source, err);
-        if (r < 0)
-                return r;
-        r = read_rules(&b, yaml_root(doc), err);
-        if (r < 0)
-                return r;
-        r = policy_build_finish(&b, text, &p, err);
-        if (r < 0)
-                return r;
-        r = check_contradictions(p, source, err);
-        if (r < 0)
-                return r;
-        *ret = TAKE(p);
-        return 0;
+        return r < 0 ? r : read_mode(b, root, stated, err);
 }

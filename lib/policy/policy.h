@@ -97,6 +97,7 @@ struct policy {
         const char *name;
         const char *description; /* "" if none */
         const char *source;      /* what the text was called, for messages: a file name */
+        unsigned format;         /* 1 or 2 */
         struct digest sha256;    /* of the text: the policy's identity */
         enum digest_alg bank;    /* DIGEST_SHA256 or DIGEST_SHA384 */
         unsigned pcr;            /* the register of the measurements, 15 if not moved */

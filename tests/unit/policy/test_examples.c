@@ -42,7 +42,7 @@ static void every_example(void **state)
 
         (void)state;
         assert_ok(file_list(folder, ".yaml", &files, &err), &err);
-        assert_true(files.n >= 5);
+        assert_true(files.n >= 9);
         for (size_t i = 0; i < files.n; i++)
                 load(folder, files.items[i]);
 }
