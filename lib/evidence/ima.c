@@ -219,7 +219,7 @@ static int next_binary(struct ima_reader *r, struct ima_entry *e, struct err *er
                 return n;
         e->len = c.at;
         e->violation = ima_hash_is_zero(e->template_hash);
-        if (!e->violation && !ima_hash_fits(r, e))
+        if (!e->violation && !r->list.checked && !ima_hash_fits(r, e))
                 return ima_bad(r, e->at, err, "its template hash is not the hash of its data");
         return 1;
 }

@@ -78,6 +78,8 @@ struct ima_list {
         enum digest_alg log_hash; /* of the template hashes in it: SHA-1, but for lists of other names */
         struct view bytes;
         uint64_t first; /* number of its first entry */
+        bool checked; /* these very bytes were read before, to the end of what is read now: in the binary form
+                         template hashes are not compared again */
 };
 
 struct ima_reader;
@@ -131,6 +133,8 @@ struct ima_start {
                 value; /* where the register stands before the list's first entry; its alg is the bank */
         bool known;    /* EXTENDED is known from an earlier part of this boot */
         enum ima_extended extended;
+        uint64_t mark; /* 0: none. Do the first so many entries lead to */
+        struct digest mark_value;
 };
 struct ima_replay {
         bool matched;     /* the quoted value is the start's or one after some entry */
@@ -140,6 +144,7 @@ struct ima_replay {
         uint64_t violations; /* among the covered ones */
         enum ima_extended extended;
         struct digest value; /* matched: the quoted one; else what the whole list leads to */
+        bool mark_met;       /* the start's mark was passed, within what is covered */
 };
 /*
  * Replays LIST to QUOTED. An entry for another register than PCR is skipped by the replay of this one: the

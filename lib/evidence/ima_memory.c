@@ -179,7 +179,6 @@ static void kept_put(struct json_out *o, const struct ima_kept *k)
         json_out_str(o, "alg", k->digest.len ? digest_name(k->digest.alg) : NULL);
         json_out_hex(o, "digest", VIEW(k->digest.b, k->digest.len));
         json_out_int(o, "entry", (int64_t)k->entry);
-        json_out_bool(o, "expired", k->expired);
         json_out_str(o, "kind", kind_names[k->kind]);
         json_out_hex(o, "name", view_str(k->name));
         json_out_bool(o, "newest", k->newest);
@@ -284,8 +283,6 @@ static int read_flags(const json_t *j, struct ima_kept *k, struct err *err)
         if (r >= 0)
                 r = json_get_bool(j, "refused", &k->refused, err);
         if (r >= 0)
-                r = json_get_bool(j, "expired", &k->expired, err);
-        if (r >= 0)
                 r = json_get_bool(j, "runtime", &k->runtime, err);
         k->kind = (enum ima_kept_kind)kind;
         k->signer = (enum ima_signed)signer;
@@ -294,7 +291,7 @@ static int read_flags(const json_t *j, struct ima_kept *k, struct err *err)
 
 static int read_kept(const json_t *j, struct ima_memory *m, struct err *err)
 {
-        static const char *const names[] = {"alg",    "digest",  "entry",   "expired", "kind",  "name",
+        static const char *const names[] = {"alg",    "digest",  "entry",   "kind",    "name",
                                             "newest", "refused", "runtime", "seen_at", "signer"};
         struct ima_kept k = {.name = NULL};
         AUTO(mem_free_p)

@@ -46,7 +46,6 @@ struct ima_kept {
         enum ima_signed signer;
         bool newest;  /* no later entry has its name */
         bool refused; /* no policy in force allowed it when it was judged */
-        bool expired; /* it was allowed once; counts as long as it is the newest */
         bool runtime; /* a file of a runtime that the policy names: allowed or not */
 };
 

@@ -40,6 +40,7 @@ static int replay(const struct ima_list *list, const struct ima_start *start, un
         struct digest value = start->value;
         struct ima_entry e;
         uint64_t violations = 0;
+        bool mark_met = false;
         int n = ima_reader_new(list, &r, err);
 
         if (n < 0)
@@ -49,13 +50,18 @@ static int replay(const struct ima_list *list, const struct ima_start *start, un
         for (ret->n = 0; (n = ima_next(r, &e, err)) > 0; ret->n++) {
                 uint8_t with[DIGEST_BYTES_MAX] = {0};
 
-                if (e.pcr != pcr)
-                        continue;
-                violations += e.violation;
-                extended_with(&e, r, value.alg, ret->extended, with);
-                digest_short(value.alg, digest_view(&value), VIEW(with, value.len), value.b);
-                if (view_equal(digest_view(&value), digest_view(quoted))) /* both are public */
+                if (e.pcr == pcr) {
+                        violations += e.violation;
+                        extended_with(&e, r, value.alg, ret->extended, with);
+                        digest_short(value.alg, digest_view(&value), VIEW(with, value.len), value.b);
+                }
+                if (ret->n + 1 == start->mark && digest_equal(&value, &start->mark_value))
+                        mark_met = true;
+                if (e.pcr == pcr &&
+                    view_equal(digest_view(&value), digest_view(quoted))) { /* both are public */
                         take_place(ret, ret->n + 1, e.at + e.len, violations);
+                        ret->mark_met = mark_met;
+                }
         }
         ret->value = ret->matched ? *quoted : value;
         return n;

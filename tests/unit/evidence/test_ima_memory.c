@@ -41,11 +41,8 @@ static struct ima_memory *full(void)
         m->whole = true;
         digest_zero(DIGEST_SHA1, &kept.digest);
         assert_ok(ima_memory_keep(m, &kept, &err), &err);
-        kept = (struct ima_kept){.kind = IMA_KEPT_KEY,
-                                 .entry = 8,
-                                 .name = (char *)(uintptr_t) "",
-                                 .expired = true,
-                                 .runtime = true};
+        kept = (struct ima_kept){
+                .kind = IMA_KEPT_KEY, .entry = 8, .name = (char *)(uintptr_t) "", .runtime = true};
         assert_ok(ima_memory_keep(m, &kept, &err), &err);
         assert_ok(ima_memory_refuse(m, 7, &err), &err);
         assert_ok(ima_memory_refuse(m, 4000000000u, &err), &err);
