@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "policy/policy_boot.h"
+#include "policy/policy_ima.h"
 #include "policy/work.h"
 
 static void work_done(struct work *w)
@@ -44,7 +45,10 @@ void appraisal_needs(const struct continuation *before, const struct policy_effe
 {
         *ret = (struct appraisal_needs){.cel = policy_effective_judges_log(policy),
                                         .cel_first = appraisal_log_offset(before, policy),
+                                        .ima = policy_effective_judges_ima(policy),
                                         .uefi = appraisal_needs_boot_log(before, policy)};
+        if (ret->ima)
+                ret->ima_first = appraisal_ima_offset(before, policy);
 }
 
 int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding *f, struct err *err)
@@ -104,45 +108,66 @@ static int note_no_demand(struct work *w, struct err *err)
                         "the host's software",
                 .remedy = "enrol the host under a policy with runtimes or PCR values",
         };
-        bool demands = p->judges_log || policy_effective_judges_boot(w->judging.policy);
+        bool demands = p->judges_log || policy_effective_judges_ima(w->judging.policy) ||
+                       policy_effective_judges_boot(w->judging.policy);
 
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 demands = demands || p->pcrs[i].n;
         return demands ? 0 : verdict_add(w->judging.verdict, &f, err);
 }
 
-static int judge_all(struct work *w, struct err *err)
+static int begin_next(struct work *w, struct err *err)
 {
         const struct policy *p = policy_effective_policy(w->judging.policy);
-        bool ok = true, boot_ok = true;
+
+        w->next = continuation_new();
+        if (!w->next)
+                return err_nomem(err);
+        w->next->last = w->auth.next;
+        w->next->effective_policy = *policy_effective_digest(w->judging.policy);
+        w->next->pcr = p->pcr;
+        digest_zero(p->bank, &w->next->pcr_value);
+        return pcr_values_pack(&w->auth.pcrs, &w->next->last_pcrs, err);
+}
+
+/* From the ground up: who started the machine, what its kernel saw, what its agent says. *RET_OK: all of it
+ * could be judged. */
+static int judge_logs(struct work *w, bool *ret_ok, struct err *err)
+{
+        bool boot_ok = true, ima_ok = true, log_ok = true;
+        int r = appraise_boot(w, &boot_ok, err);
+
+        if (r >= 0 && policy_effective_judges_ima(w->judging.policy))
+                r = appraise_ima(w, &ima_ok, err);
+        if (r >= 0 && policy_effective_judges_log(w->judging.policy))
+                r = work_read_log(w, &log_ok, err);
+        *ret_ok = boot_ok && ima_ok && log_ok;
+        if (r < 0 || !*ret_ok || w->out->ask)
+                return r;
+        return appraise_runtimes(w, err);
+}
+
+static int judge_all(struct work *w, struct err *err)
+{
+        bool ok = true;
         int r;
 
         r = check_quoted(w, &ok, err);
         if (r < 0 || !ok)
                 return r;
-        w->next = continuation_new();
-        if (!w->next)
-                return err_nomem(err);
-        w->next->last = w->auth.next;
-        r = pcr_values_pack(&w->auth.pcrs, &w->next->last_pcrs, err);
+        r = begin_next(w, err);
         if (r < 0)
                 return r;
-        w->next->effective_policy = *policy_effective_digest(w->judging.policy);
-        w->next->pcr = p->pcr;
-        digest_zero(p->bank, &w->next->pcr_value);
         w->judging.verdict->state = VERDICT_PASS;
-        r = appraise_boot(w, &boot_ok, err);
-        if (r < 0)
+        r = judge_logs(w, &ok, err);
+        if (r < 0 || w->out->ask)
                 return r;
-        if (policy_effective_judges_log(w->judging.policy) && (r = work_read_log(w, &ok, err)) < 0)
-                return r;
-        if (w->out->ask)
-                return 0;
         r = judge_pcrs(&w->judging, &w->auth.pcrs, err);
         if (r < 0 || (r = note_no_demand(w, err)) < 0)
                 return r;
-        if (ok && boot_ok && w->next) {
+        if (ok && w->next) {
                 w->next->last.cel_entries = w->next->cel_entries;
+                w->next->last.ima_entries = w->next->ima ? w->next->ima->entries : 0;
                 w->out->next = TAKE(w->next);
         }
         return 0;
@@ -222,6 +247,8 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                 .policy = policy,
                 .has_log = b->has_cel,
                 .log = VIEW_BUF(&b->cel),
+                .has_ima = b->has_ima,
+                .ima = VIEW_BUF(&b->ima),
                 .has_uefi = b->has_uefi,
                 .uefi = VIEW_BUF(&b->uefi),
                 .asked_again = true,

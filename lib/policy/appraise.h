@@ -82,5 +82,6 @@ struct appraisal_needs {
 void appraisal_needs(const struct continuation *before, const struct policy_effective *policy,
                      struct appraisal_needs *ret);
 uint64_t appraisal_log_offset(const struct continuation *before, const struct policy_effective *policy);
+uint64_t appraisal_ima_offset(const struct continuation *before, const struct policy_effective *policy);
 
 #endif

@@ -5,6 +5,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/allow_build.c lib/policy/allow_impl.h \
 	lib/policy/appraise.c lib/policy/appraise.h \
 	lib/policy/appraise_boot.c lib/policy/judge_boot.h \
+	lib/policy/appraise_ima.c lib/policy/ima_work.h \
 	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/boot_kernel.c lib/policy/boot_keys.c lib/policy/boot_lines.c \
 	lib/policy/build.c lib/policy/build.h \
@@ -12,6 +13,9 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/effective_boot.c lib/policy/effective_impl.h \
 	lib/policy/effective_ima.c \
 	lib/policy/ima_rules.c lib/policy/ima_rules.h \
+	lib/policy/ima_judge.c \
+	lib/policy/ima_trust.c \
+	lib/policy/ima_words.c \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
 	lib/policy/parse.c lib/policy/parse_impl.h \

@@ -42,7 +42,12 @@ struct work {
         uint64_t n_judged_before; /* entries that were judged when first received */
         struct judge_row *rows;
         size_t n_rows;
+
+        bool ima_shows_runs; /* the kernel's list shows what is executed */
 };
+
+/* PCR of the kernel's measurement list. */
+#define WORK_IMA_PCR 10u
 
 /* Adds a finding that leaves the verdict undecided, for a reason that asking again may remove. */
 int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding *f, struct err *err) MUST_USE;
@@ -56,5 +61,10 @@ int work_read_log(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
 int appraise_boot(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
 /* Has it to be asked for? */
 bool appraisal_needs_boot_log(const struct continuation *before, const struct policy_effective *policy);
+
+/* The same for the kernel's measurement list, and w->next->ima. After the boot log. */
+int appraise_ima(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
+/* The runtimes in the kernel's list and those in the agent's, compared both ways. After both were judged. */
+int appraise_runtimes(struct work *w, struct err *err) MUST_USE;
 
 #endif
