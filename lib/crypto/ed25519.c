@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ed25519 for webhooks. A key is its 32-byte seed, as the wire format of the consumers' libraries has it, so
- * that nothing here reads or writes key files. Spec: RFC 8032 §5.1.
+ * Ed25519 for webhooks and modules. A key is its 32-byte seed, as the wire format of the consumers' libraries
+ * has it, so that nothing here reads or writes key files. Spec: RFC 8032 §5.1.
  */
 #include "crypto/ed25519.h"
+
+#include <openssl/err.h>
 
 #include "crypto/ossl.h"
 
@@ -47,5 +49,23 @@ int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGN
         if (EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey) != 1 ||
             EVP_DigestSign(ctx, ret, &len, message.p, message.len) != 1)
                 return ossl_err(err, ERR_CRYPTO, "Ed25519 signature");
+        return 0;
+}
+
+int ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct view message, struct view signature,
+                   bool *ret_good, struct err *err)
+{
+        AUTO(EVP_PKEY_free_p) EVP_PKEY *pkey = NULL;
+        AUTO(EVP_MD_CTX_free_p) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+        *ret_good = false;
+        if (!ctx)
+                return err_nomem(err);
+        if (signature.len != ED25519_SIGNATURE_BYTES)
+                return 0;
+        pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_BYTES);
+        *ret_good = pkey && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+                    EVP_DigestVerify(ctx, signature.p, signature.len, message.p, message.len) == 1;
+        ERR_clear_error();
         return 0;
 }

@@ -2,11 +2,14 @@
 #ifndef AVOW_CRYPTO_ED25519_H
 #define AVOW_CRYPTO_ED25519_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/macro.h"
 
-/* Ed25519 over raw keys: what Standard Webhooks' `v1a` signatures are. Spec: RFC 8032. */
+/* Ed25519 over raw keys: Standard Webhooks' `v1a` signatures, and NKEYs. Spec: RFC 8032. */
 #define ED25519_KEY_BYTES       32
 #define ED25519_SIGNATURE_BYTES 64
 
@@ -16,5 +19,10 @@ int ed25519_public(struct view seed, uint8_t ret[ED25519_KEY_BYTES], struct err 
 /* Signs with a seed of 32 bytes. Return: as above. */
 int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGNATURE_BYTES],
                  struct err *err) MUST_USE;
+
+/* Did the public KEY sign? Return: 0 with the answer (a signature of another length, or a key that is no
+ * point, is no); -ERR_NOMEM. */
+int ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct view message, struct view signature,
+                   bool *ret_good, struct err *err) MUST_USE;
 
 #endif

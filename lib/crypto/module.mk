@@ -21,6 +21,7 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/jws.c lib/crypto/jws.h \
 	lib/crypto/kdf.c lib/crypto/kdf.h \
 	lib/crypto/key.c lib/crypto/key.h \
+	lib/crypto/nkey.c lib/crypto/nkey.h \
 	lib/crypto/ossl.c lib/crypto/ossl.h lib/crypto/ossl_pss.h \
 	lib/crypto/pubkey.c lib/crypto/pubkey.h \
 	lib/crypto/random.c lib/crypto/random.h \

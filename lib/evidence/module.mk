@@ -63,6 +63,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/tpm_types.h \
 	lib/evidence/tss2_pem.c lib/evidence/tss2_pem.h \
 	lib/evidence/verdict.c lib/evidence/verdict.h \
+	lib/evidence/wasm.c lib/evidence/wasm.h \
+	lib/evidence/wasm_claims.c lib/evidence/wasm_claims.h \
 	lib/evidence/wipe_proof.c lib/evidence/wipe_proof.h \
 	lib/evidence/wipe_proof_codec.c
 lib_evidence_libevidence_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la

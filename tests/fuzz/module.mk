@@ -23,6 +23,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_tpm \
+	tests/fuzz/fuzz_wasm \
 	tests/fuzz/fuzz_wire \
 	tests/fuzz/fuzz_wipe \
 	tests/fuzz/fuzz_yaml
@@ -43,6 +44,7 @@ tests_fuzz_fuzz_snp_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wipe_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_wasm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_elf_LDADD = lib/base/libbase.la $(FUZZ_LIBS)

@@ -20,6 +20,8 @@ evidence_tests = \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
 	tests/unit/evidence/test_verdict \
+	tests/unit/evidence/test_wasm \
+	tests/unit/evidence/test_wasm_vectors \
 	tests/unit/evidence/test_wipe_proof
 check_PROGRAMS += $(evidence_tests)
 TESTS += $(evidence_tests)
@@ -48,6 +50,8 @@ tests_unit_evidence_test_snp_vectors_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIB
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_verdict_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_wasm_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_wasm_vectors_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_wipe_proof_LDADD = $(EVIDENCE_TEST_LIBS)
 # The walk over every bit of a real bundle
 check_PROGRAMS += tests/unit/evidence/bit_walk
