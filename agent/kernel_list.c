@@ -121,7 +121,7 @@ int kernel_list_count(struct kernel_list *l, uint64_t *ret)
         if (open_list(l, &ignored) < 0)
                 return 0;
         if (!read_count(l, ret))
-                *ret = l->entry;
+                *ret = UINT64_MAX;
         return 1;
 }
 

@@ -21,8 +21,8 @@ int kernel_list_new(const char *path, struct kernel_list **ret, struct err *err)
 void kernel_list_free(struct kernel_list *l);
 DEFINE_AUTO(struct kernel_list, kernel_list_free)
 
-/* How many entries there are, as the kernel counts them beside the list; without its count, as many as were
- * read so far. Return: 1; 0 if there is no list that can be read. */
+/* How many entries there are, as the kernel counts them beside the list; UINT64_MAX without its count.
+ * Return: 1; 0 if there is no list that can be read. */
 int kernel_list_count(struct kernel_list *l, uint64_t *ret);
 
 struct kernel_list_ask {

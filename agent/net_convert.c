@@ -161,7 +161,7 @@ int net_capabilities(const struct privsep_identity *id, bool native, struct wire
                         .offered = true,
                         .partial = true,
                         .appendable = true,
-                        .has_count = true,
+                        .has_count = id->ima_entries <= INT64_MAX,
                         .entry_count = id->ima_entries,
                         .binary = true,
                 };

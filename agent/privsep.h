@@ -182,7 +182,7 @@ struct privsep_identity {
                 uint32_t mask;
         } banks[PRIVSEP_MAX_BANKS]; /* active ones */
         bool has_uefi, has_ima;     /* logs that can be shown */
-        uint64_t ima_entries;
+        uint64_t ima_entries;       /* UINT64_MAX: not known */
 };
 void privsep_identity_put(struct buf *out, const struct privsep_identity *m);
 int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err) MUST_USE;
