@@ -96,7 +96,7 @@ static void answer_challenge(struct http_request *req, const struct host *host,
 static void offer(struct verifier *v, struct http_request *req, struct host *host,
                   const struct wire_capabilities *caps)
 {
-        const struct wire_log_offer *log = &caps->log[WIRE_CEL_LOG];
+        const struct wire_log_offer *log = &caps->log[WIRE_CEL_LOG], *ima = &caps->log[WIRE_IMA_LOG];
         struct challenge_wish wish = {.boot_time_ms = caps->boot_time_ms,
                                       .lifetime_ms = challenge_lifetime_ms(v, host)};
         int64_t now_ms = clock_now_ms(), moved_ms = caps->boot_time_ms - host->s.boot_time_ms;
@@ -111,8 +111,14 @@ static void offer(struct verifier *v, struct http_request *req, struct host *hos
                 return;
         }
         host->wants_log = log->offered && log->own_format;
+        host->wants_uefi = caps->log[WIRE_UEFI_LOG].offered;
+        host->wants_ima = ima->offered && ima->partial && (ima->binary || ima->own_format);
+        host->ima_binary = ima->binary;
+        host->ima_entries = ima->entry_count;
         wish.from_start = moved_ms > SAME_BOOT_MS || moved_ms < -SAME_BOOT_MS ||
-                          (log->has_count && host->cont && log->entry_count < host->cont->cel_entries);
+                          (log->has_count && host->cont && log->entry_count < host->cont->cel_entries) ||
+                          (ima->has_count && host->cont && host->cont->ima &&
+                           ima->entry_count < host->cont->ima->entries);
         if (challenge_new(host, &wish, now_ms, loop_now_ms(), &err) < 0) {
                 reply_failure(req, &err, "making a challenge");
                 return;

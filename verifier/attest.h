@@ -19,6 +19,9 @@ struct round {
         int64_t received_at_ms;     /* wall clock */
         bool immediate;             /* the challenge was out for seconds only */
         struct wire_evidence evidence;
+        struct buf list;    /* the kernel's list as it is judged: the parts, and what came now */
+        uint64_t ima_first; /* the entry that it begins with */
+        bool list_cut;      /* it is longer than can be gathered */
         struct pcr_values pcrs;
         struct appraisal_result result;
         struct digest qualifying;

@@ -32,11 +32,35 @@ static int ask_quote(const struct host *host, const struct policy_effective *e, 
         return random_bytes(c->nonce, c->nonce_len, err);
 }
 
-static void ask_log(const struct host *host, const struct policy_effective *e, bool from_start,
-                    struct challenge *c)
+/* The kernel's list from where judging goes on, or from where the parts that are waiting end. As long as more
+ * is to come than goes along with other logs, the list alone. */
+static void ask_ima(const struct host *host, uint64_t first, struct challenge *c)
 {
-        c->wants_log = true;
-        c->log_offset = from_start ? 0 : appraisal_log_offset(host->cont, e);
+        uint64_t left = host->ima_entries;
+
+        c->wants_ima = true;
+        c->ima_binary = host->ima_binary;
+        c->ima_offset = first;
+        c->ima_at = c->ima_offset ? host->cont->ima->bytes : 0;
+        c->ima_max = host->ima_binary ? UINT32_MAX : GATHER_LINES;
+        left = left > c->ima_offset ? left - c->ima_offset : 0;
+        (void)gather_next(host->gather, c->ima_offset, &c->ima_offset, &c->ima_at, &left);
+        c->part = left > (host->ima_binary ? GATHER_ENTRIES : GATHER_LINES);
+}
+
+static void ask_logs(const struct host *host, const struct policy_effective *e, bool from_start,
+                     struct challenge *c)
+{
+        struct appraisal_needs needs;
+
+        appraisal_needs(from_start ? NULL : host->cont, e, &needs);
+        if (host->wants_ima && needs.ima)
+                ask_ima(host, needs.ima_first, c);
+        if (c->part)
+                return;
+        c->wants_log = host->wants_log && needs.cel;
+        c->log_offset = needs.cel_first;
+        c->wants_uefi = host->wants_uefi && needs.uefi;
 }
 
 void challenge_asks(const struct challenge *c, struct wire_asks *ret)
@@ -57,6 +81,16 @@ void challenge_asks(const struct challenge *c, struct wire_asks *ret)
                                                         .starting_offset = c->log_offset,
                                                         .has_count = true,
                                                         .entry_count = CEL_RECORDS_MAX};
+        if (c->wants_uefi)
+                ret->item[ret->n++] = (struct wire_ask){.type = WIRE_UEFI_LOG};
+        if (c->wants_ima)
+                ret->item[ret->n++] = (struct wire_ask){.type = WIRE_IMA_LOG,
+                                                        .has_offset = true,
+                                                        .starting_offset = c->ima_offset,
+                                                        .has_count = !c->ima_binary,
+                                                        .entry_count = c->ima_binary ? 0 : c->ima_max,
+                                                        .binary = c->ima_binary,
+                                                        .starting_byte = c->ima_binary ? c->ima_at : 0};
 }
 
 int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t now_ms, int64_t mono_ms,
@@ -81,8 +115,11 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
                 r = ask_quote(host, e, &c, err);
         if (r < 0)
                 return r;
-        if (host->wants_log && policy_effective_judges_log(e))
-                ask_log(host, e, wish->full || wish->from_start || host->s.asked_full || host->log_torn, &c);
+        if (wish->full || wish->from_start) {
+                gather_free(host->gather);
+                host->gather = NULL;
+        }
+        ask_logs(host, e, wish->full || wish->from_start || host->s.asked_full || host->log_torn, &c);
         c.expires_ms = mono_ms + lifetime_ms;
         c.expires_at_ms = now_ms + lifetime_ms;
         host->s.index = c.index;

@@ -17,13 +17,13 @@ struct challenge_wish {
 
 /*
  * Makes the host's next challenge and puts it in the place of the one that was out. Asks for what the policy
- * in force needs: its bank, its PCRs, and the log from where judging goes on (SR-16). Return: 0; -ERR_CONFIG
+ * in force needs: its bank, its PCRs, and the logs from where judging goes on (SR-16). Return: 0; -ERR_CONFIG
  * if there is no policy; -ERR_CRYPTO, -ERR_NOMEM.
  */
 int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t now_ms, int64_t mono_ms,
                   struct err *err) MUST_USE;
 
-/* What C asks for, as it is sent: the quote, and the log behind it if there is one. */
+/* What C asks for, as it is sent: the quote, and the logs behind it. */
 void challenge_asks(const struct challenge *c, struct wire_asks *ret);
 
 #endif

@@ -29,12 +29,15 @@
 #define REFUSAL_TOLD_MS 60000
 /* Wall and monotonic clock differing by more over one round: somebody set ours. */
 #define CLOCK_SET_MS 2000
+/* A host that finds no room for its long list comes again after so long. */
+#define BUSY_RETRY_MS 10000
 
 void round_free(struct round *r)
 {
         if (!r)
                 return;
         wire_evidence_done(&r->evidence);
+        buf_free(&r->list);
         free(r->release);
         appraisal_result_done(&r->result);
         policy_unref(r->policy.policy);
@@ -98,45 +101,124 @@ static int qualify(const struct round *r, const struct host *host, struct digest
                           : qualify_heartbeat(id, host->e.name, challenge, ret, err);
 }
 
-int round_appraise(struct round *r, struct host *host, struct err *err)
+/* What the evidence is, and what it is measured against. RET_E and RET_X borrow from R and HOST. */
+static int round_expect(struct round *r, struct host *host, struct evidence *ret_e, struct expectation *ret_x,
+                        struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
-        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
         const struct challenge *c = &r->challenge;
+        int n = 0;
+
+        *ret_e = (struct evidence){.ak = &host->ak,
+                                   .message = VIEW_BUF(&quote->message),
+                                   .signature = VIEW_BUF(&quote->signature),
+                                   .pcrs = &r->pcrs,
+                                   .time_message = VIEW_BUF(&quote->time_message),
+                                   .time_signature = VIEW_BUF(&quote->time_signature),
+                                   .counters = claim_of(quote)};
+        *ret_x = (struct expectation){.qualifying = VIEW(c->nonce, c->nonce_len),
+                                      .asked = c->asked,
+                                      .want_time = !host->e.keylime,
+                                      .want_counters = !host->e.keylime,
+                                      .counters = &host->counters,
+                                      .immediate = r->immediate,
+                                      .issued_at_ms = c->issued_at_ms,
+                                      .received_at_ms = r->received_at_ms,
+                                      .tolerance = {.base_ms = r->v->settings.tolerance_ms, .percent = 35}};
+        if (!host->e.keylime) {
+                n = qualify(r, host, &r->qualifying, err);
+                ret_x->qualifying = digest_view(&r->qualifying);
+        }
+        if (n >= 0)
+                n = host_counters(host, err);
+        return n < 0 ? n : hosts_key(r->v->hosts, host, &ret_e->ak_key, err);
+}
+
+/* The logs that came, and the list with the parts that waited for this one. */
+static int round_logs(struct round *r, struct host *host, struct appraisal *in, struct err *err)
+{
+        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        const struct wire_evidence_item *uefi = wire_evidence_find(&r->evidence, WIRE_UEFI_LOG);
+        const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
+        int n = 0;
+
+        in->has_log = log != NULL;
+        if (log) {
+                in->log = VIEW_BUF(&log->entries);
+                in->log_first = r->challenge.log_offset;
+        }
+        in->has_uefi = uefi != NULL;
+        if (uefi)
+                in->uefi = VIEW_BUF(&uefi->entries);
+        in->has_ima = ima != NULL;
+        if (!ima)
+                return 0;
+        in->ima = VIEW_BUF(&ima->entries);
+        r->ima_first = r->challenge.ima_offset;
+        in->asked_again |= gather_is_full(host->gather);
+        n = gather_take(host->gather, r->challenge.ima_offset, in->ima, &r->list, &r->ima_first, err);
+        if (n > 0)
+                in->ima = VIEW_BUF(&r->list);
+        in->ima_first = r->ima_first;
+        return n;
+}
+
+/* The list is judged, and with it what was gathered; unless this was not the host's evidence. */
+static void round_end_gather(struct round *r, struct host *host)
+{
+        if (r->result.verdict && r->result.verdict->state == VERDICT_REFUSED) {
+                if (r->list.p)
+                        gather_give_back(host->gather, &r->list);
+                return;
+        }
+        if (!r->challenge.wants_ima)
+                return;
+        gather_free(host->gather);
+        host->gather = NULL;
+}
+
+/* Why its end may be missing. */
+static int note_cut(const struct round *r, struct verdict *v, struct err *err)
+{
+        AUTO(mem_free_p)
+        char *allowed = str_fmt("%lld bytes of one host, %lld of all (limits.ima, "
+                                "limits.gathering)",
+                                (long long)r->v->settings.gather.host_bytes,
+                                (long long)r->v->settings.gather.all_bytes);
+        const struct finding f = {
+                .code = "list-too-long",
+                .severity = SEVERITY_WARNING,
+                .log = "ima",
+                .entry = (int64_t)r->challenge.ima_offset,
+                .what = "the kernel's measurement list is longer than this verifier gathers, so its end was "
+                        "not judged",
+                .expected = allowed,
+                .remedy = "set limits.ima in verifier.yaml above the length of "
+                          "/sys/kernel/security/ima/binary_runtime_measurements; or let the host measure "
+                          "less ('avow host prepare') and reboot it",
+        };
+
+        if (!r->list_cut)
+                return 0;
+        return allowed ? verdict_add(v, &f, err) : err_nomem(err);
+}
+
+int round_appraise(struct round *r, struct host *host, struct err *err)
+{
         const struct policy_effective *effective = NULL;
-        struct evidence e = {.ak = &host->ak,
-                             .message = VIEW_BUF(&quote->message),
-                             .signature = VIEW_BUF(&quote->signature),
-                             .pcrs = &r->pcrs,
-                             .time_message = VIEW_BUF(&quote->time_message),
-                             .time_signature = VIEW_BUF(&quote->time_signature),
-                             .counters = claim_of(quote)};
-        struct expectation x = {.qualifying = VIEW(c->nonce, c->nonce_len),
-                                .asked = c->asked,
-                                .want_time = !host->e.keylime,
-                                .want_counters = !host->e.keylime,
-                                .counters = &host->counters,
-                                .immediate = r->immediate,
-                                .issued_at_ms = c->issued_at_ms,
-                                .received_at_ms = r->received_at_ms,
-                                .tolerance = {.base_ms = r->v->settings.tolerance_ms, .percent = 35}};
+        struct evidence e;
+        struct expectation x;
         struct appraisal in = {.evidence = &e,
                                .expectation = &x,
                                .before = host->cont,
-                               .asked_again = c->full || host->s.asked_full};
+                               .asked_again = r->challenge.full || host->s.asked_full};
         int n;
 
         if (!host->rules)
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
         n = ruleset_effective(host->rules, r->received_at_ms, &effective, err);
-        if (n >= 0 && !host->e.keylime) {
-                n = qualify(r, host, &r->qualifying, err);
-                x.qualifying = digest_view(&r->qualifying);
-        }
         if (n >= 0)
-                n = host_counters(host, err);
-        if (n >= 0)
-                n = hosts_key(r->v->hosts, host, &e.ak_key, err);
+                n = round_expect(r, host, &e, &x, err);
         if (n < 0)
                 return n;
         r->policy = *policy_effective_newest(effective);
@@ -144,15 +226,14 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
         if (ruleset_name(host->rules) && (r->policy_name = str_dup(ruleset_name(host->rules))) == NULL)
                 return err_nomem(err);
         in.policy = effective;
-        in.has_log = log != NULL;
-        if (log) {
-                in.log = VIEW_BUF(&log->entries);
-                in.log_first = c->log_offset;
-        }
-        n = appraise(&in, &r->result, err);
+        n = round_logs(r, host, &in, err);
+        if (n >= 0)
+                n = appraise(&in, &r->result, err);
+        round_end_gather(r, host);
         if (n < 0 || r->result.verdict->state == VERDICT_REFUSED)
                 return n;
-        return note_binding(host, r->result.verdict, err);
+        n = note_cut(r, r->result.verdict, err);
+        return n < 0 ? n : note_binding(host, r->result.verdict, err);
 }
 
 /* ---- answers ---- */
@@ -181,15 +262,21 @@ void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bo
                                       .full = full,
                                       .boot_time_ms = boot_time_ms,
                                       .lifetime_ms = challenge_lifetime_ms(v, host)};
+        int64_t deadline_ms = now ? HOST_DEADLINE_MS : 0;
         struct err err = ERR_INIT;
 
+        if (host->gather) { /* the rest of a list: megabytes take their time */
+                wish.immediate = now = false;
+                wish.lifetime_ms = GATHER_DEADLINE_MS;
+                deadline_ms = GATHER_DEADLINE_MS;
+        }
         *ret = (struct wire_outcome){.stage = WIRE_COMPLETE, .evaluation = WIRE_PENDING, .has_wait = true};
-        ret->wait_s = now ? 0 : (interval_of(v, host) + 999) / 1000;
+        ret->wait_s = deadline_ms ? 0 : (interval_of(v, host) + 999) / 1000;
         if (challenge_new(host, &wish, clock_now_ms(), loop_now_ms(), &err) == 0) {
                 ret->has_next = true;
                 ret->next = (struct wire_next){.index = (uint64_t)host->challenge.index,
                                                .expires_at_ms = host->challenge.expires_at_ms,
-                                               .deadline_ms = now ? HOST_DEADLINE_MS : 0};
+                                               .deadline_ms = deadline_ms};
                 challenge_asks(&host->challenge, &ret->next.asks);
         } else {
                 log_err(&err, "host %s gets no next challenge", SHOW(host->e.name)); /* it will ask for one */
@@ -381,6 +468,77 @@ static void judge(struct round *r, struct host *host, struct session *session)
         conclude(r, host); /* the round lives on until it is written */
 }
 
+/* ---- parts of a long list ---- */
+
+/* How many entries there are, as the host says. */
+static uint64_t total_of(const struct host *host, const struct wire_evidence_item *ima)
+{
+        return ima->has_total ? ima->entry_total : host->ima_entries;
+}
+
+/* Is there more of the list than came? */
+static bool is_part(const struct round *r, const struct host *host)
+{
+        const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
+        uint64_t total, first = r->challenge.ima_offset;
+
+        if (!ima)
+                return false;
+        total = total_of(host, ima);
+        return r->challenge.part || (total > first && ima->entry_count < total - first);
+}
+
+/* As gather_add(). */
+static int keep_part(struct round *r, struct host *host, const struct tpm_clock *clock, struct err *err)
+{
+        const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
+        struct gather_part part = {.first = r->challenge.ima_offset,
+                                   .at = r->challenge.ima_at,
+                                   .n = ima->entry_count,
+                                   .total = total_of(host, ima),
+                                   .binary = ima->binary,
+                                   .full = r->challenge.full,
+                                   .bytes = VIEW_BUF(&ima->entries),
+                                   .clock = *clock};
+
+        metric_inc(r->v->counters.parts);
+        return gather_add(&host->gather, &part, &r->v->settings.gather, &r->v->gathered, loop_now_ms(), err);
+}
+
+/*
+ * A part of a list has to be the host's own, like all evidence, and then it waits for the others. Return: 1
+ * if it was answered; 0 if it has to be judged as it is, because no more can be gathered; < 0.
+ */
+static int take_part(struct round *r, struct host *host, struct session *session, struct err *err)
+{
+        struct evidence e;
+        struct expectation x;
+        struct authenticated auth;
+        bool authentic = false;
+        int n;
+
+        r->result.verdict = verdict_new();
+        n = r->result.verdict ? round_expect(r, host, &e, &x, err) : err_nomem(err);
+        if (n >= 0)
+                n = evidence_authenticate(&e, &x, r->result.verdict, &authentic, &auth, err);
+        if (n < 0)
+                return n;
+        if (!authentic) {
+                refuse(r, host, session);
+                return 1;
+        }
+        n = keep_part(r, host, &auth.next.clock, err);
+        if (n <= 0) {
+                verdict_free(TAKE(r->result.verdict));
+                r->list_cut = true;
+                return n;
+        }
+        session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
+        host->challenge.out = false; /* single-use */
+        answer(r, host, WIRE_PENDING, true, false);
+        return 1;
+}
+
 /* ---- the request ---- */
 
 /* Is there a challenge that INDEX answers? Else answers with Keylime's words. */
@@ -410,12 +568,13 @@ static bool find_challenge(struct http_request *req, const struct host *host)
 /* The items that were asked for, in their order. */
 static bool answers_asks(const struct wire_evidence *e, const struct challenge *c)
 {
-        static const enum wire_evidence_type types[] = {WIRE_TPM_QUOTE, WIRE_CEL_LOG};
+        struct wire_asks asks;
 
-        if (e->n != (c->wants_log ? 2 : 1))
+        challenge_asks(c, &asks);
+        if (e->n != asks.n)
                 return false;
         for (size_t i = 0; i < e->n; i++)
-                if (e->item[i].type != types[i])
+                if (e->item[i].type != asks.item[i].type || e->item[i].binary != asks.item[i].binary)
                         return false;
         return true;
 }
@@ -460,6 +619,7 @@ void attest_take(struct verifier *v, struct http_request *req, struct host *host
 {
         struct err err = ERR_INIT;
         struct round *r = NULL;
+        int n;
 
         if (round_new(v, req, host, for_release, &r, &err) < 0) {
                 metric_inc(v->counters.refused);
@@ -468,8 +628,16 @@ void attest_take(struct verifier *v, struct http_request *req, struct host *host
                 reply_v3_error(req, err.kind == ERR_NOMEM ? 503 : 422, "malformed", err.text);
                 return;
         }
-        if (round_appraise(r, host, &err) < 0) {
+        n = is_part(r, host) ? take_part(r, host, session, &err) : 0;
+        if (n == 0)
+                n = round_appraise(r, host, &err);
+        if (n == -ERR_LIMIT) {
+                http_answer_retry_after(req, BUSY_RETRY_MS);
+                reply_v3_error(req, 503, "busy", "The long lists of other hosts are being gathered.");
+        } else if (n < 0) {
                 reply_failure(req, &err, "appraising evidence");
+        }
+        if (n != 0) {
                 round_free(r);
                 return;
         }

@@ -45,6 +45,7 @@ static void host_free(void *p)
         ruleset_unref(host->rules);
         continuation_free(host->cont);
         free(host->release);
+        gather_free(host->gather);
         pubkey_free(host->key);
         free(host);
 }

@@ -10,6 +10,7 @@
 #include "evidence/tpm_public.h"
 #include "evidence/verdict.h"
 #include "store/verifier_db.h"
+#include "verifier/gather.h"
 #include "verifier/release.h"
 #include "verifier/rules.h"
 
@@ -55,6 +56,12 @@ struct challenge {
         struct pcr_selection asked; /* to be quoted */
         bool wants_log;             /* from entry log_offset on */
         uint64_t log_offset;
+        bool wants_uefi;
+        bool wants_ima; /* from entry ima_offset on, which begins at byte ima_at (0: not known) */
+        bool ima_binary;
+        bool part; /* a part of a longer list, and nothing else: there is more of it to come */
+        uint64_t ima_offset, ima_at;
+        uint32_t ima_max; /* entries */
 };
 
 /* What the host is told of its secrets (verifier/secrets.h). */
@@ -78,6 +85,10 @@ struct host {
         uint64_t serial;         /* tells it from another host of its name, before or after */
         bool busy;               /* evidence is being written */
         bool wants_log;          /* it can send a cel_log */
+        bool wants_uefi;         /* and the others */
+        bool wants_ima, ima_binary;
+        uint64_t ima_entries;  /* that it said to have */
+        struct gather *gather; /* parts of a list, or NULL */
         bool log_torn; /* a heartbeat was not written: the log on the disk has a hole until it comes whole */
         bool ek_findings;        /* the registrar found something to say about its EK */
         int64_t evidence_ms;     /* monotonic time of the last authentic evidence, or of the enrolment */

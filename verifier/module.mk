@@ -10,6 +10,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/evidence.c \
 	verifier/generation.c \
 	verifier/fuse.c verifier/fuse.h \
+	verifier/gather.c verifier/gather.h \
 	verifier/holds.c verifier/holds.h \
 	verifier/hosts.c verifier/hosts.h \
 	verifier/hosts_routes.c \

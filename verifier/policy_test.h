@@ -10,6 +10,7 @@
 void policy_test_on_request(struct http_request *req, void *ctx);
 
 /* A recorded bundle with its log put in again. */
-int bundle_with_log(struct view text, struct view cel, struct bundle **ret, struct err *err) MUST_USE;
+int bundle_with_logs(struct view text, const struct view logs[static KEPT_N_LOGS], struct bundle **ret,
+                     struct err *err) MUST_USE;
 
 #endif

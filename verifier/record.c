@@ -24,25 +24,68 @@ static struct view first_records(struct view log, uint64_t n)
         return log;
 }
 
-/* The part of the log that came and is to be kept, and where it goes in RET. */
-static struct view log_to_keep(const struct round *r, const struct host *host, struct host_state *ret)
+/* The log grows by KEPT, or begins anew with it; one that is longer than a host may keep is not kept at all.
+ * *RET: the bytes to write. */
+static void grow(struct kept_log *log, bool anew, struct view kept, int64_t limit, struct view *ret)
 {
-        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
-        struct view kept;
+        if (anew)
+                *log = (struct kept_log){.boot = log->boot + 1};
+        if (log->bytes >= 0 && (int64_t)kept.len > limit - log->bytes)
+                log->bytes = -1;
+        if (log->bytes < 0)
+                return;
+        log->bytes += (int64_t)kept.len;
+        *ret = kept;
+}
 
-        if (!log)
-                return VIEW_NONE;
-        kept = VIEW_BUF(&log->entries);
+static void keep_cel(const struct round *r, const struct wire_evidence_item *log, struct evidence_record *ret)
+{
+        struct view kept = VIEW_BUF(&log->entries);
+        bool whole = r->challenge.log_offset == 0;
+
+        if (!whole && !r->result.next)
+                return; /* a part that leads nowhere */
         if (r->result.next)
                 kept = first_records(kept, r->result.next->cel_entries - r->challenge.log_offset);
-        if (r->challenge.log_offset == 0) { /* whole: a log of its own */
-                ret->boot = host->s.boot + 1;
-                ret->cel_bytes = 0;
-        } else if (!r->result.next) {
-                return VIEW_NONE; /* a part that leads nowhere */
-        }
-        ret->cel_bytes += (int64_t)kept.len;
-        return kept;
+        grow(&ret->state.logs[KEPT_CEL], whole, kept, INT64_MAX, &ret->logs[KEPT_CEL]);
+}
+
+static void keep_ima(const struct round *r, const struct host *host, const struct wire_evidence_item *item,
+                     struct evidence_record *ret)
+{
+        const struct continuation *next = r->result.next;
+        struct kept_log *log = &ret->state.logs[KEPT_IMA];
+        struct view kept = r->list.p ? VIEW_BUF(&r->list) : VIEW_BUF(&item->entries);
+
+        if (r->ima_first && (!next || !next->ima))
+                return;
+        if (next && next->ima)
+                kept = VIEW(kept.p, r->result.ima_bytes);
+        /* what is kept has to end where this begins: a list that was too long has no place to go on */
+        if (r->ima_first && (!host->cont->ima || (int64_t)host->cont->ima->bytes != log->bytes))
+                log->bytes = -1;
+        grow(log, r->ima_first == 0, kept, ret->limits.bytes, &ret->logs[KEPT_IMA]);
+}
+
+/* The parts of logs that came and are to be kept. */
+static void keep_logs(const struct round *r, const struct host *host, struct evidence_record *ret)
+{
+        const struct wire_evidence_item *cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
+        const struct wire_evidence_item *uefi = wire_evidence_find(&r->evidence, WIRE_UEFI_LOG);
+        const struct tpm_clock *was = host->cont ? &host->cont->last.clock : NULL;
+        const struct tpm_clock *is = r->result.next ? &r->result.next->last.clock : NULL;
+
+        if (cel)
+                keep_cel(r, cel, ret);
+        if (ima)
+                keep_ima(r, host, ima, ret);
+        if (uefi)
+                grow(&ret->state.logs[KEPT_UEFI], true, VIEW_BUF(&uefi->entries), INT64_MAX,
+                     &ret->logs[KEPT_UEFI]);
+        else if (was && is &&
+                 (was->reset_count != is->reset_count || was->restart_count != is->restart_count))
+                ret->state.logs[KEPT_UEFI] = (struct kept_log){.boot = ret->state.logs[KEPT_UEFI].boot + 1};
 }
 
 static int put_view(struct buf *b, struct view v, struct err *err)
@@ -78,6 +121,7 @@ static int fill_counters(const struct wire_evidence_item *quote, const struct ho
 static int fill_bundle(const struct round *r, const struct host *host, struct bundle *b, struct err *err)
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
+        const struct kept_log *logs = r->state.logs;
 
         b->peer = host->e.keylime ? BUNDLE_PEER_KEYLIME : BUNDLE_PEER_AVOW;
         b->immediate = r->immediate;
@@ -91,7 +135,9 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
                 b->previous = host->cont->last;
                 pcr_values_unpack(&host->cont->last_pcrs, &b->previous_pcrs);
         }
-        b->has_cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG) != NULL;
+        b->has_cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG) && logs[KEPT_CEL].bytes >= 0;
+        b->has_ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG) && logs[KEPT_IMA].bytes >= 0;
+        b->has_uefi = logs[KEPT_UEFI].bytes > 0;
         b->policy_version = r->policy.version;
         b->policy_sha256 = r->policy.policy->sha256;
         if (dup_text(host->e.name, &b->host, err) < 0 ||
@@ -185,7 +231,8 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
                 s->pass_at_ms = r->received_at_ms;
         s->boot_time_ms = r->challenge.boot_time_ms;
         /* its log led nowhere: read it whole until it replays */
-        s->asked_full = !r->result.next && wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
+        s->asked_full = !r->result.next && (wire_evidence_find(&r->evidence, WIRE_CEL_LOG) ||
+                                            wire_evidence_find(&r->evidence, WIRE_IMA_LOG));
         /* another reason for the same verdict is a change worth keeping, and so is the first word under new
          * rules */
         r->changed = !same;
@@ -229,11 +276,13 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
                 r->durable = true;
                 record.trust = &r->trust;
         }
-        if (n >= 0)
-                n = make_bundle(r, host, &record.bundle, err);
         if (n >= 0) {
-                record.cel = log_to_keep(r, host, &r->state);
                 record.state = r->state; /* lent: it is copied */
+                keep_logs(r, host, &record);
+                memcpy(r->state.logs, record.state.logs, sizeof(r->state.logs));
+                n = make_bundle(r, host, &record.bundle, err);
+        }
+        if (n >= 0) {
                 record.durable = r->durable;
                 if (r->changed) {
                         detail = change_detail(r, host);
@@ -252,12 +301,22 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
         return n;
 }
 
+static void count_entries(const struct round *r, const struct host *host)
+{
+        const struct ima_memory *is = r->result.next->ima;
+        uint64_t from = r->ima_first && host->cont && host->cont->ima ? host->cont->ima->entries : 0;
+
+        if (is && is->entries > from)
+                metric_add(r->v->counters.ima_entries, (int64_t)(is->entries - from));
+}
+
 void round_apply(struct round *r, struct host *host)
 {
         int64_t index = host->s.index;
 
-        if (r->challenge.wants_log && r->challenge.log_offset == 0)
-                host->log_torn = false; /* written whole, as a log of its own; if not, it is torn again */
+        if ((r->challenge.wants_log || r->challenge.wants_ima) && r->challenge.log_offset == 0 &&
+            r->ima_first == 0)
+                host->log_torn = false; /* written whole, as logs of their own; if not, it is torn again */
 
         host_trust_free(&r->state.trust); /* trust changes by itself: the host's stays */
         r->state.trust = host->s.trust;
@@ -270,6 +329,7 @@ void round_apply(struct round *r, struct host *host)
         free(host->s.continuation); /* held once, as a struct */
         host->s.continuation = NULL;
         if (r->result.next) {
+                count_entries(r, host);
                 continuation_free(host->cont);
                 host->cont = TAKE(r->result.next);
         }

@@ -134,25 +134,36 @@ static void on_history(struct http_request *req, void *ctx)
 
 /* ---- evidence ---- */
 
-int bundle_with_log(struct view text, struct view cel, struct bundle **ret, struct err *err)
+int bundle_with_logs(struct view text, const struct view logs[static KEPT_N_LOGS], struct bundle **ret,
+                     struct err *err)
 {
         AUTO(bundle_free_p) struct bundle *b = NULL;
         int r = bundle_decode(text, &b, err);
 
         if (r < 0)
                 return err_wrap(err, "a recorded bundle");
-        if (b->has_cel) {
-                buf_reset(&b->cel);
-                buf_put_view(&b->cel, cel);
-                if (!buf_ok(&b->cel))
+        const struct {
+                bool *has;
+                struct buf *to;
+                enum kept kind;
+        } places[] = {{&b->has_cel, &b->cel, KEPT_CEL},
+                      {&b->has_ima, &b->ima, KEPT_IMA},
+                      {&b->has_uefi, &b->uefi, KEPT_UEFI}};
+
+        for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+                if (!*places[i].has)
+                        continue;
+                buf_reset(places[i].to);
+                buf_put_view(places[i].to, logs[places[i].kind]);
+                if (!buf_ok(places[i].to))
                         return err_nomem(err);
         }
         *ret = TAKE(b);
         return 0;
 }
 
-static void on_bundle(void *ctx, enum store_outcome outcome, struct view text, struct view cel, int64_t n,
-                      const struct err *store_err)
+static void on_bundle(void *ctx, enum store_outcome outcome, struct view text,
+                      const struct view logs[static KEPT_N_LOGS], int64_t n, const struct err *store_err)
 {
         AUTO(waiting_free_p) struct waiting *w = ctx;
         AUTO(bundle_free_p) struct bundle *b = NULL;
@@ -167,7 +178,7 @@ static void on_bundle(void *ctx, enum store_outcome outcome, struct view text, s
                 http_answer_problem(w->req, 404, NULL, "No evidence of this number is kept.");
                 return;
         }
-        if (bundle_with_log(text, cel, &b, &err) < 0 || bundle_encode(b, &body, &err) < 0) {
+        if (bundle_with_logs(text, logs, &b, &err) < 0 || bundle_encode(b, &body, &err) < 0) {
                 buf_free(&body);
                 reply_failure(w->req, &err, "writing a bundle");
                 return;

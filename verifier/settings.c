@@ -154,6 +154,18 @@ static const struct conf_key keys[] = {
          .min = 65536,
          .max = INT64_MAX,
          .help = "of a request"},
+        {.path = "limits.ima",
+         .type = CONF_SIZE,
+         .def = "128MiB",
+         .min = 1048576,
+         .max = 1073741824,
+         .help = "of a host's measurement list, in all its parts"},
+        {.path = "limits.gathering",
+         .type = CONF_SIZE,
+         .def = "512MiB",
+         .min = 1048576,
+         .max = INT64_MAX,
+         .help = "of lists of all hosts that wait for their other parts"},
         {.path = "revocation.deadline",
          .type = CONF_DURATION,
          .def = "60s",
@@ -276,6 +288,8 @@ static int read_settings(struct settings *s, struct err *err)
                 .connections = (size_t)conf_int(c, "limits.connections"),
                 .anonymous_body_bytes = (size_t)conf_int(c, "limits.body"),
         };
+        s->gather = (struct gather_limits){.host_bytes = (size_t)conf_int(c, "limits.ima"),
+                                           .all_bytes = (size_t)conf_int(c, "limits.gathering")};
         if (log_level_by_name(conf_str(c, "log.level"), &level, err) < 0)
                 return -(int)err->kind;
         s->log_level = (int)level;

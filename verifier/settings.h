@@ -8,6 +8,7 @@
 #include "http/server.h"
 #include "store/verifier_db.h"
 #include "verifier/fuse.h"
+#include "verifier/gather.h"
 
 /* verifier.yaml as numbers; texts stay in the conf that they were read from. avow-verifier(8) is the
  * reference. */
@@ -27,6 +28,7 @@ struct settings {
         bool keylime_admins; /* compat: keylime */
         struct history_limits history;
         struct http_limits limits;
+        struct gather_limits gather;
         struct http_grant *grants;
         size_t n_grants;
         int log_level; /* enum log_level */

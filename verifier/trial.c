@@ -54,8 +54,8 @@ static void count(struct trial *t, const struct host *host, const struct verdict
 
 static void next_host(struct trial *t);
 
-static void on_evidence(void *ctx, enum store_outcome outcome, struct view text, struct view cel, int64_t n,
-                        const struct err *store_err)
+static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
+                        const struct view logs[static KEPT_N_LOGS], int64_t n, const struct err *store_err)
 {
         struct trial *t = ctx;
         const struct host *host = hosts_find(t->v->hosts, t->names.items[t->at]);
@@ -69,7 +69,7 @@ static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
                 return;
         }
         if (outcome == STORE_OK && host &&
-            (bundle_with_log(text, cel, &b, &err) < 0 ||
+            (bundle_with_logs(text, logs, &b, &err) < 0 ||
              appraise_bundle(b, t->effective, host->cont, &verdict, &err) < 0)) {
                 finish(t, &err);
                 return;

@@ -101,6 +101,9 @@ static int add_metrics(struct verifier *v, struct err *err)
                 {"avow_evidence", evidence, "outcome", "inconclusive", &c->inconclusive},
                 {"avow_evidence", evidence, "outcome", "asked_again", &c->asked_again},
                 {"avow_evidence", evidence, "outcome", "refused", &c->refused},
+                {"avow_list_parts", "Parts of long measurement lists received.", NULL, NULL, &c->parts},
+                {"avow_ima_entries", "Entries of kernels' measurement lists judged.", NULL, NULL,
+                 &c->ima_entries},
                 {"avow_releases", releases, "outcome", "granted", &c->released},
                 {"avow_releases", releases, "outcome", "refused", &c->withheld},
                 {"avow_session_proofs", sessions, "outcome", "good", &c->sessions_opened},
@@ -125,6 +128,9 @@ static int add_metrics(struct verifier *v, struct err *err)
                         return -(int)err->kind;
         if (add_counter(v, "avow_destroys_held", "Hosts whose destroy waits for a second person.", NULL, NULL,
                         METRIC_GAUGE, &c->held, err) < 0)
+                return -(int)err->kind;
+        if (add_counter(v, "avow_gathered_bytes", "Parts of long measurement lists that wait for the others.",
+                        NULL, NULL, METRIC_GAUGE, &c->gathered, err) < 0)
                 return -(int)err->kind;
         if (add_counter(v, "avow_sessions", "Open sessions of hosts.", NULL, NULL, METRIC_GAUGE, &c->sessions,
                         err) < 0)

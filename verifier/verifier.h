@@ -22,6 +22,7 @@
 
 struct counters {
         struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
+        struct metric_series *parts, *gathered, *ima_entries;
         struct metric_series *released, *withheld;
         struct metric_series *sessions_opened, *sessions_refused;
         struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
@@ -50,6 +51,7 @@ struct verifier {
         struct http_client *registrar; /* NULL: none configured */
         struct loop_timer *sweep, *watchdog;
         struct counters counters;
+        size_t gathered; /* bytes of lists that wait for their other parts, of all hosts */
         int64_t started_at_ms, watchdog_ms;
         char *generation;         /* the file, see store/verifier_generation.h */
         int64_t generation_ms;    /* when it was renewed, monotonic */

@@ -92,6 +92,10 @@ static void on_sweep(void *ctx)
         while ((host = hosts_next(v->hosts, &pos)) != NULL) {
                 watch_host(v, host);
                 counts[host->shown]++;
+                if (host->gather && !host->busy && gather_is_stale(host->gather, now_ms)) {
+                        gather_free(host->gather);
+                        host->gather = NULL;
+                }
         }
         for (size_t i = 0; i < HOST_N_SHOWN; i++)
                 metric_set(v->counters.hosts[i], counts[i]);
@@ -100,6 +104,7 @@ static void on_sweep(void *ctx)
                 sessions_sweep(v->sessions, now_ms);
                 v->swept_ms = now_ms;
         }
+        metric_set(v->counters.gathered, (int64_t)v->gathered);
         metric_set(v->counters.sessions, (int64_t)sessions_count(v->sessions));
         metric_set(v->counters.cert_end_s, cert_not_after_ms(tls_server_cert(v->tls)) / 1000);
         look_at_clock(v);

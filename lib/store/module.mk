@@ -17,6 +17,7 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/verifier_history.c \
 	lib/store/verifier_hosts.c \
 	lib/store/verifier_keys.c lib/store/verifier_keys.h \
+	lib/store/verifier_logs.c \
 	lib/store/verifier_outbox.c lib/store/verifier_outbox.h \
 	lib/store/verifier_policies.c \
 	lib/store/verifier_request.h \

@@ -91,7 +91,8 @@ void vreq_clear(struct vreq *q)
         q->sent = NULL;
         q->n_found = 0;
         buf_reset(&q->text);
-        buf_reset(&q->log);
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                buf_reset(&q->found_logs[i]);
 }
 
 static void record_free(struct evidence_record *r)
@@ -112,7 +113,8 @@ void vreq_free(struct vreq *q)
         free(q->name);
         enrolment_free(&q->enrolment);
         record_free(q->record);
-        buf_free(&q->cel);
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                buf_free(&q->logs[i]);
         stored_policy_free(&q->policy);
         trust_change_free(&q->trust);
         hold_free(&q->hold);
@@ -123,7 +125,8 @@ void vreq_free(struct vreq *q)
         free(q->object);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
-        buf_free(&q->log);
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                buf_free(&q->found_logs[i]);
         free(q);
 }
 

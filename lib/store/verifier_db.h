@@ -61,6 +61,13 @@ struct host_counters {
         struct buf key;        /* SPKI of the key that may increment them */
 };
 
+/* The logs of a host that are kept, each by itself. */
+enum kept { KEPT_CEL, KEPT_IMA, KEPT_UEFI, KEPT_N_LOGS };
+struct kept_log {
+        int64_t boot;  /* number of the one that is growing: one more for each that came whole */
+        int64_t bytes; /* its length so far; -1: it is longer than may be kept, and not there */
+};
+
 /* Where a host stands. All zero (with NULL texts) after enrolment. */
 struct host_state {
         int64_t index;      /* of the last attestation that was given out */
@@ -77,10 +84,9 @@ struct host_state {
         int64_t policy_version;
         char *policy_sha256;
         int64_t boot_time_ms; /* claimed */
-        int64_t boot;         /* number of the log that is growing: of this boot */
-        int64_t cel_bytes;    /* its length so far */
-        bool asked_full;      /* the log did not replay and was asked for once more in full */
-        char *continuation;   /* JSON text or NULL */
+        struct kept_log logs[KEPT_N_LOGS];
+        bool asked_full;    /* the log did not replay and was asked for once more in full */
+        char *continuation; /* JSON text or NULL */
         struct host_counters counters;
         struct host_trust trust; /* written by changes of trust alone, not with the rest */
 };
@@ -128,11 +134,11 @@ struct history_limits {
 /* What one piece of authentic evidence leaves behind. */
 struct evidence_record {
         const char *tenant, *name;
-        struct host_state state; /* as it is now; `index`, `boot`, `cel_bytes` count the new */
+        struct host_state state; /* as it is now; `index` and `logs` count the new */
         bool durable;            /* the verdict changed (or there was none): on the disk before DONE */
         int64_t at_ms;
-        struct buf bundle; /* encoded bundle without its CEL log; taken over; empty: nothing to keep */
-        struct view cel;   /* new bytes of the log, to stand before state.cel_bytes of log state.boot */
+        struct buf bundle; /* encoded bundle without its logs; taken over; empty: nothing to keep */
+        struct view logs[KEPT_N_LOGS];    /* new bytes, to stand before byte state.logs[].bytes of that log */
         struct audit_entry audit;         /* action NULL: none */
         const struct trust_change *trust; /* that comes of it, and its revocation; NULL: none; `durable` */
         struct history_limits limits;
@@ -163,9 +169,11 @@ typedef void (*verifier_history_fn)(void *ctx, enum store_outcome outcome, const
 int verifier_db_history(struct verifier_db *db, const char *tenant, const char *name, int64_t before_n,
                         size_t limit, verifier_history_fn done, void *ctx, struct err *err) MUST_USE;
 
-/* The bundle of evidence N (0: the newest there is) as it was recorded, and the log from boot that it saw. */
+/* The bundle of evidence N (0: the newest there is) as it was recorded, and the logs from boot that it saw:
+ * empty ones too where they were not kept. */
 typedef void (*verifier_evidence_fn)(void *ctx, enum store_outcome outcome, struct view bundle,
-                                     struct view cel, int64_t n, const struct err *err);
+                                     const struct view logs[static KEPT_N_LOGS], int64_t n,
+                                     const struct err *err);
 int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
                          verifier_evidence_fn done, void *ctx, struct err *err) MUST_USE;
 

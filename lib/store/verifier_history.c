@@ -22,9 +22,10 @@ static const char sql_state[] =
         "verdict_at_ms,"
         " evidence_at_ms, pass_at_ms, verdict_json, policy, policy_version, policy_sha256, boot_time_ms, "
         "boot,"
-        " cel_bytes, asked_full, continuation, epoch_index, floor_index, epoch, floor, counter_key)"
+        " cel_bytes, asked_full, continuation, epoch_index, floor_index, epoch, floor, counter_key,"
+        " ima_boot, ima_bytes, uefi_boot, uefi_bytes)"
         " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-        " $21, $22, $23, $24, $25"
+        " $21, $22, $23, $24, $25, $26, $27, $28, $29"
         " WHERE EXISTS (SELECT 1 FROM hosts WHERE tenant = $1 AND name = $2)"
         " ON CONFLICT (tenant, name) DO UPDATE SET idx = excluded.idx, n_evidence = excluded.n_evidence,"
         " judged = excluded.judged, verdict = excluded.verdict, enforced = excluded.enforced,"
@@ -35,24 +36,29 @@ static const char sql_state[] =
         " boot_time_ms = excluded.boot_time_ms, boot = excluded.boot, cel_bytes = excluded.cel_bytes,"
         " asked_full = excluded.asked_full, continuation = excluded.continuation,"
         " epoch_index = excluded.epoch_index, floor_index = excluded.floor_index, epoch = excluded.epoch,"
-        " floor = excluded.floor, counter_key = excluded.counter_key";
+        " floor = excluded.floor, counter_key = excluded.counter_key, ima_boot = excluded.ima_boot,"
+        " ima_bytes = excluded.ima_bytes, uefi_boot = excluded.uefi_boot, uefi_bytes = excluded.uefi_bytes";
 
 static int write_state(struct vreq *q, struct store_conn *c, struct err *err)
 {
         const struct host_state *s = &q->record->state;
         const struct host_counters *k = &s->counters;
+        const struct kept_log *cel = &s->logs[KEPT_CEL], *ima = &s->logs[KEPT_IMA],
+                              *uefi = &s->logs[KEPT_UEFI];
 
-        return store_exec(
-                c, sql_state,
-                STORE_ARGS(VREQ_KEY(q), STORE_I(s->index), STORE_I(s->n_evidence), STORE_I(s->judged),
-                           STORE_I(s->verdict), STORE_I(s->enforced), STORE_I(s->verdict_n),
-                           STORE_I(s->verdict_at_ms), STORE_I(s->evidence_at_ms), STORE_I(s->pass_at_ms),
-                           STORE_T(s->verdict_json), STORE_T(s->policy), STORE_I(s->policy_version),
-                           STORE_T(s->policy_sha256), STORE_I(s->boot_time_ms), STORE_I(s->boot),
-                           STORE_I(s->cel_bytes), STORE_I(s->asked_full), STORE_T(s->continuation),
-                           STORE_I(k->epoch_index), STORE_I(k->floor_index), STORE_I((int64_t)k->epoch),
-                           STORE_I((int64_t)k->floor), k->key.len ? STORE_B(VIEW_BUF(&k->key)) : STORE_N),
-                err);
+        return store_exec(c, sql_state,
+                          STORE_ARGS(VREQ_KEY(q), STORE_I(s->index), STORE_I(s->n_evidence),
+                                     STORE_I(s->judged), STORE_I(s->verdict), STORE_I(s->enforced),
+                                     STORE_I(s->verdict_n), STORE_I(s->verdict_at_ms),
+                                     STORE_I(s->evidence_at_ms), STORE_I(s->pass_at_ms),
+                                     STORE_T(s->verdict_json), STORE_T(s->policy), STORE_I(s->policy_version),
+                                     STORE_T(s->policy_sha256), STORE_I(s->boot_time_ms), STORE_I(cel->boot),
+                                     STORE_I(cel->bytes), STORE_I(s->asked_full), STORE_T(s->continuation),
+                                     STORE_I(k->epoch_index), STORE_I(k->floor_index),
+                                     STORE_I((int64_t)k->epoch), STORE_I((int64_t)k->floor),
+                                     k->key.len ? STORE_B(VIEW_BUF(&k->key)) : STORE_N, STORE_I(ima->boot),
+                                     STORE_I(ima->bytes), STORE_I(uefi->boot), STORE_I(uefi->bytes)),
+                          err);
 }
 
 static int write_history(struct vreq *q, struct store_conn *c, struct err *err)
@@ -60,13 +66,17 @@ static int write_history(struct vreq *q, struct store_conn *c, struct err *err)
         static const char sql_add[] =
                 "INSERT INTO history (tenant, name, n, idx, at_ms, verdict, enforced, changed, verdict_json, "
                 "policy,"
-                " policy_version, bundle, bundle_bytes, boot, cel_bytes)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+                " policy_version, bundle, bundle_bytes, boot, cel_bytes, ima_boot, ima_bytes, uefi_boot,"
+                " uefi_bytes)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+                "$19)"
                 " ON CONFLICT (tenant, name, n) DO NOTHING";
         static const char sql_window[] = "DELETE FROM history WHERE tenant = $1 AND name = $2"
                                          " AND n BETWEEN $3 AND $4 AND changed = 0";
         const struct evidence_record *e = q->record;
         const struct host_state *s = &e->state;
+        const struct kept_log *cel = &s->logs[KEPT_CEL], *ima = &s->logs[KEPT_IMA],
+                              *uefi = &s->logs[KEPT_UEFI];
         int64_t leaving = s->n_evidence - e->limits.n_bundles;
         struct store_value bundle = e->bundle.len ? STORE_B(VIEW_BUF(&e->bundle)) : STORE_N;
         int r;
@@ -75,8 +85,9 @@ static int write_history(struct vreq *q, struct store_conn *c, struct err *err)
                        STORE_ARGS(VREQ_KEY(q), STORE_I(s->n_evidence), STORE_I(s->index), STORE_I(e->at_ms),
                                   STORE_I(s->verdict), STORE_I(s->enforced), STORE_I(e->durable),
                                   STORE_T(s->verdict_json), STORE_T(s->policy), STORE_I(s->policy_version),
-                                  bundle, STORE_I((int64_t)e->bundle.len), STORE_I(s->boot),
-                                  STORE_I(s->cel_bytes)),
+                                  bundle, STORE_I((int64_t)e->bundle.len), STORE_I(cel->boot),
+                                  STORE_I(cel->bytes), STORE_I(ima->boot), STORE_I(ima->bytes),
+                                  STORE_I(uefi->boot), STORE_I(uefi->bytes)),
                        err);
         if (r < 0)
                 return r;
@@ -84,32 +95,14 @@ static int write_history(struct vreq *q, struct store_conn *c, struct err *err)
                           STORE_ARGS(VREQ_KEY(q), STORE_I(leaving - WINDOW_SLACK), STORE_I(leaving)), err);
 }
 
-/* Logs of earlier boots that no bundle points into any more. */
-static int drop_old_segments(struct vreq *q, struct store_conn *c, struct err *err)
+/* Of logs. */
+static size_t new_bytes(const struct vreq *q)
 {
-        static const char sql[] =
-                "DELETE FROM segments WHERE tenant = $1 AND name = $2 AND boot < $3 AND boot"
-                " NOT IN (SELECT boot FROM history WHERE tenant = $1 AND name = $2)";
+        size_t n = 0;
 
-        return store_exec(c, sql, STORE_ARGS(VREQ_KEY(q), STORE_I(q->record->state.boot)), err);
-}
-
-static int write_segment(struct vreq *q, struct store_conn *c, struct err *err)
-{
-        static const char sql_add[] = "INSERT INTO segments (tenant, name, boot, at, length, bytes)"
-                                      " VALUES ($1, $2, $3, $4, $5, $6)"
-                                      " ON CONFLICT (tenant, name, boot, at) DO NOTHING";
-        const struct host_state *s = &q->record->state;
-        int64_t at = s->cel_bytes - (int64_t)q->cel.len;
-        int r;
-
-        if (q->cel.len == 0)
-                return 0;
-        r = store_exec(c, sql_add,
-                       STORE_ARGS(VREQ_KEY(q), STORE_I(s->boot), STORE_I(at), STORE_I((int64_t)q->cel.len),
-                                  STORE_B(VIEW_BUF(&q->cel))),
-                       err);
-        return r < 0 || at != 0 ? r : drop_old_segments(q, c, err);
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                n += q->logs[i].len;
+        return n;
 }
 
 static int read_int(const struct store_row *row, void *arg, struct err *err)
@@ -142,7 +135,7 @@ static int bound_host(struct vreq *q, struct store_conn *c, struct err *err)
                         c, sql_drop,
                         STORE_ARGS(VREQ_KEY(q), STORE_I(q->record->state.n_evidence), STORE_I(VERDICT_PASS)),
                         err);
-                if (dropped < 0 || drop_old_segments(q, c, err) < 0)
+                if (dropped < 0 || vreq_drop_old_logs(q, c, err) < 0)
                         return -(int)err->kind;
         }
 }
@@ -165,7 +158,7 @@ static int bound_total(struct vreq *q, struct store_conn *c, struct err *err)
                         return r;
                 db->history_counted = true;
         } else {
-                db->history_bytes += (int64_t)(q->record->bundle.len + q->cel.len);
+                db->history_bytes += (int64_t)(q->record->bundle.len + new_bytes(q));
         }
         if (db->history_bytes <= q->record->limits.total_bytes)
                 return 0;
@@ -194,8 +187,8 @@ static int body_record(struct vreq *q, struct store_conn *c, struct err *err)
         }
         r = write_history(q, c, err);
         if (r >= 0)
-                r = write_segment(q, c, err);
-        if (r >= 0 && (q->record->durable || q->cel.len > 0))
+                r = vreq_write_logs(q, c, err);
+        if (r >= 0 && (q->record->durable || new_bytes(q) > 0))
                 r = bound_host(q, c, err);
         if (r >= 0)
                 r = bound_total(q, c, err);
@@ -215,6 +208,14 @@ static int copy_state(const struct host_state *from, struct host_state *ret, str
                           {from->continuation, &ret->continuation});
 }
 
+static int copy_logs(const struct evidence_record *record, struct vreq *q, struct err *err)
+{
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                if (copy_view(record->logs[i], &q->logs[i], err) < 0)
+                        return -ERR_NOMEM;
+        return 0;
+}
+
 int verifier_db_record(struct verifier_db *db, struct evidence_record *record, verifier_done_fn done,
                        void *ctx, struct err *err)
 {
@@ -229,8 +230,8 @@ int verifier_db_record(struct verifier_db *db, struct evidence_record *record, v
                 return err_nomem(err);
         *q->record = (struct evidence_record){
                 .durable = record->durable, .at_ms = record->at_ms, .limits = record->limits};
-        if (copy_state(&record->state, &q->record->state, err) < 0 ||
-            copy_view(record->cel, &q->cel, err) < 0 || vreq_set_audit(q, &record->audit, err) < 0 ||
+        if (copy_state(&record->state, &q->record->state, err) < 0 || copy_logs(record, q, err) < 0 ||
+            vreq_set_audit(q, &record->audit, err) < 0 ||
             (record->trust && trust_change_dup(record->trust, &q->trust, err) < 0))
                 return -ERR_NOMEM;
         q->has_trust = record->trust != NULL;
@@ -297,7 +298,7 @@ int verifier_db_history(struct verifier_db *db, const char *tenant, const char *
 
 struct found_bundle {
         struct vreq *q;
-        int64_t boot, cel_bytes;
+        struct kept_log logs[KEPT_N_LOGS];
 };
 
 static int read_bundle(const struct store_row *row, void *arg, struct err *err)
@@ -305,38 +306,21 @@ static int read_bundle(const struct store_row *row, void *arg, struct err *err)
         struct found_bundle *f = arg;
 
         f->q->last = store_row_int(row, 0);
-        f->boot = store_row_int(row, 2);
-        f->cel_bytes = store_row_int(row, 3);
+        for (int kind = 0; kind < KEPT_N_LOGS; kind++)
+                f->logs[kind] = (struct kept_log){.boot = store_row_int(row, 2 + 2 * kind),
+                                                  .bytes = store_row_int(row, 3 + 2 * kind)};
         buf_put_view(&f->q->text, store_row_blob(row, 1));
         return buf_ok(&f->q->text) ? 0 : err_nomem(err);
 }
 
-static int read_segment(const struct store_row *row, void *arg, struct err *err)
-{
-        struct found_bundle *f = arg;
-        struct view bytes = store_row_blob(row, 1);
-        int64_t left = f->cel_bytes - (int64_t)f->q->log.len;
-
-        if (store_row_int(row, 0) != (int64_t)f->q->log.len)
-                return err_set(err, ERR_FORMAT, 0, "the kept log has a hole at byte %zu", f->q->log.len);
-        if ((int64_t)bytes.len > left)
-                bytes.len = (size_t)left;
-        buf_put_view(&f->q->log, bytes);
-        if (!buf_ok(&f->q->log))
-                return err_nomem(err);
-        return (int64_t)f->q->log.len == f->cel_bytes;
-}
+#define EVIDENCE_SELECT                                                                                      \
+        "SELECT n, bundle, boot, cel_bytes, ima_boot, ima_bytes, uefi_boot, uefi_bytes FROM history"         \
+        " WHERE tenant = $1 AND name = $2 AND bundle IS NOT NULL"
 
 static int body_evidence(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql_one[] =
-                "SELECT n, bundle, boot, cel_bytes FROM history WHERE tenant = $1 AND name = $2"
-                " AND n = $3 AND bundle IS NOT NULL";
-        static const char sql_newest[] = "SELECT n, bundle, boot, cel_bytes FROM history WHERE tenant = $1"
-                                         " AND name = $2 AND bundle IS NOT NULL ORDER BY n DESC LIMIT 1";
-        static const char sql_log[] =
-                "SELECT at, bytes FROM segments WHERE tenant = $1 AND name = $2 AND boot = $3"
-                " AND at < $4 ORDER BY at";
+        static const char sql_one[] = EVIDENCE_SELECT " AND n = $3";
+        static const char sql_newest[] = EVIDENCE_SELECT " ORDER BY n DESC LIMIT 1";
         struct found_bundle f = {.q = q};
         int n;
 
@@ -348,19 +332,19 @@ static int body_evidence(struct vreq *q, struct store_conn *c, struct err *err)
                 q->outcome = STORE_NOT_FOUND;
                 return n;
         }
-        n = store_query(c, sql_log, STORE_ARGS(VREQ_KEY(q), STORE_I(f.boot), STORE_I(f.cel_bytes)),
-                        read_segment, &f, err);
-        if (n < 0)
-                return n;
-        if ((int64_t)q->log.len != f.cel_bytes)
-                return err_set(err, ERR_FORMAT, 0, "the kept log ends at byte %zu of %lld", q->log.len,
-                               (long long)f.cel_bytes);
+        for (int kind = 0; kind < KEPT_N_LOGS; kind++)
+                if (vreq_read_log(q, c, kind, &f.logs[kind], err) < 0)
+                        return -(int)err->kind;
         return 0;
 }
 
 static void tell_evidence(struct vreq *q, const struct err *err)
 {
-        q->fn.evidence(q->ctx, q->outcome, VIEW_BUF(&q->text), VIEW_BUF(&q->log), q->last, err);
+        struct view logs[KEPT_N_LOGS];
+
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                logs[i] = VIEW_BUF(&q->found_logs[i]);
+        q->fn.evidence(q->ctx, q->outcome, VIEW_BUF(&q->text), logs, q->last, err);
 }
 
 int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,

@@ -15,7 +15,7 @@
         " s.epoch_index, s.floor_index, s.epoch, s.floor, s.counter_key,"                                    \
         " t.trust, t.wipe, t.seq, t.since_ms, t.failed_at_ms, t.destroy_at_ms, t.held, t.wipe_by_ms,"        \
         " t.reason, t.reinstate_actor, t.reinstate_reason, t.reinstate_until_ms, t.reinstate_unwiped,"       \
-        " r.jws, r.nonce, t.epoch"                                                                           \
+        " r.jws, r.nonce, t.epoch, s.ima_boot, s.ima_bytes, s.uefi_boot, s.uefi_bytes"                       \
         " FROM hosts h LEFT JOIN states s ON s.tenant = h.tenant AND s.name = h.name"                        \
         " LEFT JOIN trust t ON t.tenant = h.tenant AND t.name = h.name"                                      \
         " LEFT JOIN revocations r ON r.tenant = t.tenant AND r.host = t.name AND r.seq = t.seq"
@@ -45,6 +45,9 @@ static int read_enrolment(const struct store_row *row, struct enrolment *e, stru
         return store_row_blob_dup(row, 8, &e->ak, err);
 }
 
+/* Of `boot`; the length is beside it. */
+static const int log_columns[KEPT_N_LOGS] = {[KEPT_CEL] = 31, [KEPT_IMA] = 56, [KEPT_UEFI] = 58};
+
 static int read_state(const struct store_row *row, struct host_state *s, struct err *err)
 {
         s->index = store_row_int(row, 17);
@@ -58,8 +61,10 @@ static int read_state(const struct store_row *row, struct host_state *s, struct 
         s->pass_at_ms = store_row_int(row, 25);
         s->policy_version = store_row_int(row, 28);
         s->boot_time_ms = store_row_int(row, 30);
-        s->boot = store_row_int(row, 31);
-        s->cel_bytes = store_row_int(row, 32);
+        for (int kind = 0; kind < KEPT_N_LOGS; kind++) {
+                s->logs[kind].boot = store_row_int(row, log_columns[kind]);
+                s->logs[kind].bytes = store_row_int(row, log_columns[kind] + 1);
+        }
         s->asked_full = store_row_int(row, 33) != 0;
         if (store_row_text_dup(row, 26, &s->verdict_json, err) < 0 ||
             store_row_text_dup(row, 27, &s->policy, err) < 0 ||

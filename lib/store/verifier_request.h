@@ -17,6 +17,7 @@ extern const char verifier_outbox_migration[];
 extern const char verifier_secrets_migration[];
 extern const char verifier_keys_migration[];
 extern const char verifier_policies_migration[];
+extern const char verifier_logs_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -71,7 +72,7 @@ struct vreq {
         int64_t n, at_ms;
         struct enrolment enrolment;
         struct evidence_record *record;
-        struct buf cel;
+        struct buf logs[KEPT_N_LOGS];
         struct stored_policy policy;
         bool has_trust;
         struct trust_change trust;
@@ -93,7 +94,7 @@ struct vreq {
         struct vreq_set set;
         struct vreq_result_keys result_keys;
         size_t n_found;
-        struct buf text, log;
+        struct buf text, found_logs[KEPT_N_LOGS];
         int64_t last;
 };
 
@@ -118,6 +119,12 @@ int vreq_write_trust(struct vreq *q, struct store_conn *c, const struct trust_ch
 /* Does the query SQL find a row? Return: 1, 0, -kind. */
 int vreq_any(struct store_conn *c, const char *sql, const struct store_value *args, size_t n_args,
              struct err *err) MUST_USE;
+/* verifier_logs.c: the new bytes of the logs that came with a record; a log that a bundle saw, into
+ * found_logs[KIND]. */
+int vreq_write_logs(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+int vreq_drop_old_logs(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+int vreq_read_log(struct vreq *q, struct store_conn *c, int kind, const struct kept_log *log,
+                  struct err *err) MUST_USE;
 /* Tells fn.done. */
 void vreq_tell_done(struct vreq *q, const struct err *err);
 

@@ -174,7 +174,7 @@ static int add_state(struct fill *f, const char *name, struct err *err)
                                                    .policy_version = 1,
                                                    .policy_sha256 = f->sha256,
                                                    .boot_time_ms = now_ms,
-                                                   .boot = 1,
+                                                   .logs = {[KEPT_CEL] = {.boot = 1}},
                                                    .continuation = f->continuation},
                                          .limits = {.n_bundles = 1, .bytes = 1, .total_bytes = 1}};
 

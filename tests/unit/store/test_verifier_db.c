@@ -19,6 +19,7 @@ struct fixture {
         struct verifier_host host;
         int64_t ns[64], versions[8], untils[8];
         char text[4096], log[4096];
+        enum kept log_kind; /* of the log that is looked at */
 };
 
 static void open_db(struct fixture *f)
@@ -102,10 +103,11 @@ static void on_history(void *ctx, enum store_outcome outcome, const struct histo
         tell(f, outcome, err);
 }
 
-static void on_evidence(void *ctx, enum store_outcome outcome, struct view bundle, struct view cel, int64_t n,
-                        const struct err *err)
+static void on_evidence(void *ctx, enum store_outcome outcome, struct view bundle,
+                        const struct view logs[static KEPT_N_LOGS], int64_t n, const struct err *err)
 {
         struct fixture *f = ctx;
+        struct view cel = logs[f->log_kind];
 
         f->n = (size_t)n;
         (void)snprintf(f->text, sizeof(f->text), "%.*s", (int)bundle.len,
@@ -222,13 +224,12 @@ static enum store_outcome record(struct fixture *f, int64_t n, int verdict, bool
                           .n_evidence = n,
                           .judged = true,
                           .verdict = verdict,
-                          .boot = boot,
-                          .cel_bytes = cel_bytes,
+                          .logs = {[KEPT_CEL] = {boot, cel_bytes}},
                           .verdict_json = (char *)"{}",
                           .continuation = (char *)"{}"},
                 .durable = changed,
                 .at_ms = n,
-                .cel = view_str(cel),
+                .logs = {[KEPT_CEL] = view_str(cel)},
                 .limits = limits,
         };
 
@@ -275,7 +276,7 @@ static void evidence(void **state)
         assert_string_equal(f->log, "one,two,bad"); /* still there, for the change */
         ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->host.state.n_evidence, 10);
-        assert_int_equal(f->host.state.boot, 2);
+        assert_int_equal(f->host.state.logs[KEPT_CEL].boot, 2);
         assert_string_equal(f->host.state.continuation, "{}");
 }
 
@@ -286,6 +287,94 @@ static int count_row(const struct store_row *row, void *arg, struct err *err)
         (void)err;
         *(int64_t *)arg = store_row_int(row, 0);
         return 0;
+}
+
+struct counting {
+        const char *sql;
+        int64_t n;
+};
+
+static int run_count(struct store_conn *c, void *arg, struct err *err)
+{
+        struct counting *a = arg;
+        int n = store_query(c, a->sql, STORE_NO_ARGS, count_row, &a->n, err);
+
+        return n < 0 ? n : 0;
+}
+
+static int64_t count(struct fixture *f, const char *sql)
+{
+        struct counting a = {.sql = sql, .n = -1};
+        struct err err = ERR_INIT;
+
+        assert_ok(store_call(verifier_db_store(f->db), STORE_READ, run_count, &a, &err), &err);
+        return a.n;
+}
+
+/* Evidence N with a list: it came whole or as a part, and is LENGTH bytes long now. */
+static void record_list(struct fixture *f, int64_t n, const char *bytes, int64_t boot, int64_t length)
+{
+        struct evidence_record r = {
+                .name = "a",
+                .state = {.n_evidence = n,
+                          .judged = true,
+                          .logs = {[KEPT_CEL] = {1, 4}, [KEPT_IMA] = {boot, length}},
+                          .verdict_json = (char *)"{}"},
+                .durable = true,
+                .at_ms = n,
+                .logs = {[KEPT_CEL] = view_str(n == 1 ? "one," : ""), [KEPT_IMA] = view_str(bytes)},
+                .limits = roomy,
+        };
+
+        buf_fmt(&r.bundle, "bundle %lld", (long long)n);
+        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+}
+
+static void shows_list(struct fixture *f, int64_t n, const char *bytes)
+{
+        f->log_kind = KEPT_IMA;
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", n, on_evidence, f, err));
+        assert_int_equal(f->outcome, STORE_OK);
+        assert_string_equal(f->log, bytes);
+        f->log_kind = KEPT_CEL;
+        ASK(f, verifier_db_evidence(f->db, NULL, "a", n, on_evidence, f, err));
+        assert_string_equal(f->log, "one,");
+}
+
+/* Each log grows by itself; one that comes whole again is kept once as long as it begins as before. */
+static void lists(void **state)
+{
+        static const char ima_bytes[] = "SELECT coalesce(sum(length), 0) FROM segments WHERE kind = 1";
+        static const char ima_boots[] = "SELECT count(DISTINCT boot) FROM segments WHERE kind = 1";
+        struct fixture *f = *state;
+
+        add(f, "a", NULL);
+        record_list(f, 1, "aaa", 1, 3);
+        record_list(f, 2, "bb", 1, 5);
+        record_list(f, 3, "aaabbc", 2, 6); /* whole again, and longer */
+        shows_list(f, 1, "aaa");
+        shows_list(f, 2, "aaabb");
+        shows_list(f, 3, "aaabbc");
+        assert_int_equal(count(f, ima_bytes), 6);
+        assert_int_equal(count(f, ima_boots), 1);
+        record_list(f, 4, "aaabbc", 3, 6); /* and nothing new */
+        assert_int_equal(count(f, ima_bytes), 6);
+        record_list(f, 5, "d", 3, 7);
+        record_list(f, 6, "aaabb", 4, 5);  /* shorter than what was kept: another one */
+        record_list(f, 7, "aaaxx!", 5, 6); /* other bytes: another one */
+        assert_int_equal(count(f, ima_boots), 3);
+        shows_list(f, 2, "aaabb");
+        shows_list(f, 5, "aaabbcd");
+        shows_list(f, 6, "aaabb");
+        shows_list(f, 7, "aaaxx!");
+        record_list(f, 8, "", 6, -1); /* longer than may be kept */
+        shows_list(f, 8, "");
+        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        assert_int_equal(f->host.state.logs[KEPT_IMA].boot, 6);
+        assert_int_equal(f->host.state.logs[KEPT_IMA].bytes, -1);
+        assert_int_equal(f->host.state.logs[KEPT_CEL].bytes, 4);
+        assert_int_equal(f->host.state.logs[KEPT_UEFI].bytes, 0);
 }
 
 static int count_revocations(struct store_conn *c, void *arg, struct err *err)
@@ -460,11 +549,10 @@ static int record_once(void *ctx, struct err *err)
         struct evidence_record r = {.name = "a",
                                     .state = {.n_evidence = 1,
                                               .judged = true,
-                                              .boot = 1,
-                                              .cel_bytes = 3,
+                                              .logs = {[KEPT_CEL] = {1, 3}},
                                               .verdict_json = (char *)"{}"},
                                     .durable = true,
-                                    .cel = view_str("log"),
+                                    .logs = {[KEPT_CEL] = view_str("log")},
                                     .limits = roomy};
         int n;
 
@@ -495,8 +583,8 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(hosts), T(overlaps), T(evidence), T(bounded_by_bytes), T(bounded_in_all),
-                T(oom),   T(trust),    T(holds),    T(trust_oom),
+                T(hosts),          T(overlaps), T(evidence), T(lists), T(bounded_by_bytes),
+                T(bounded_in_all), T(oom),      T(trust),    T(holds), T(trust_oom),
         };
 
         return cmocka_run_group_tests_name("verifier_db", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 verifier_tests = \
+	tests/unit/verifier/test_gather \
 	tests/unit/verifier/test_hosts \
 	tests/unit/verifier/test_keys \
 	tests/unit/verifier/test_releases \
@@ -13,6 +14,7 @@ TESTS += $(verifier_tests)
 verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
+tests_unit_verifier_test_gather_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_secrets_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_sessions_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)
