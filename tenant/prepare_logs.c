@@ -32,7 +32,7 @@ static bool is_zero(struct view v)
 
 static int read_list(const struct prepare *p, struct view bytes, struct seen *ret, struct err *err)
 {
-        const struct ima_list list = {IMA_BINARY, DIGEST_SHA1, bytes, 0};
+        const struct ima_list list = {.form = IMA_BINARY, .log_hash = DIGEST_SHA1, .bytes = bytes};
         AUTO(ima_reader_free_p) struct ima_reader *reader = NULL;
         struct ima_entry entry;
         int r = ima_reader_new(&list, &reader, err);
