@@ -365,18 +365,25 @@ static int make_required(struct policy_effective *e, struct err *err)
         return 0;
 }
 
+static int add_keys(struct policy_effective *e, const struct policy_ima *ima, struct err *err)
+{
+        uint32_t id;
+        int r = 0;
+
+        for (size_t k = 0; r == 0 && k < ima->n_keys; k++)
+                if (in_time(e, ima->keys[k].until_ms))
+                        r = ima_keys_add(e->keys, view_str(ima->keys[k].pem), &id, err);
+        e->uses_signatures |= ima->n_signed > 0;
+        return r;
+}
+
 int effective_ima_make(struct policy_effective *e, struct err *err)
 {
         int r = ima_keys_new(&e->keys, err);
 
-        for (size_t i = 0; r == 0 && i < e->n_layers; i++) {
-                const struct policy_ima *ima = ima_of(e, i);
-
-                e->uses_signatures |= ima && ima->n_signed;
-                for (size_t k = 0; r == 0 && ima && k < ima->n_keys; k++)
-                        if (in_time(e, ima->keys[k].until_ms))
-                                r = ima_keys_add(e->keys, view_str(ima->keys[k].pem), NULL, err);
-        }
+        for (size_t i = 0; r == 0 && i < e->n_layers; i++)
+                if (ima_of(e, i))
+                        r = add_keys(e, ima_of(e, i), err);
         return r < 0 ? r : make_required(e, err);
 }
 

@@ -279,7 +279,8 @@ static int read_kernel(struct reader *x, const struct yaml_node *map, struct pol
         if (name)
                 r = parse_text(x->p->b, name, &ret->name, err);
         if (r == 0 && lines)
-                r = parse_patterns(x->p->b, lines, "command line", &ret->command_lines, NULL, NULL, err);
+                r = parse_patterns(x->p->b, lines, "command line", &ret->command_lines,
+                                   &ret->command_line_texts, &ret->n_command_lines, err);
         return r == 0 && sections ? read_sections(x, sections, ret, err) : r;
 }
 

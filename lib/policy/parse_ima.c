@@ -304,7 +304,8 @@ static int read_measuring(struct reader *x, const struct yaml_node *map, struct 
         if (!x->ima->rules)
                 return err_nomem(err);
         if (r == 0 && lines)
-                r = parse_patterns(x->p->b, lines, "command line", &x->ima->command_lines, NULL, NULL, err);
+                r = parse_patterns(x->p->b, lines, "command line", &x->ima->command_lines,
+                                   &x->ima->command_line_texts, &x->ima->n_command_lines, err);
         return r;
 }
 

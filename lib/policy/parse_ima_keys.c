@@ -125,7 +125,7 @@ static int read_signed(struct parse_ima *x, const struct yaml_node *map, struct 
                                 "expected 'by' (names of keys in this policy) or 'keyring' (such as .ima)");
         r = by ? read_signers(x, by, ret, err) : parse_text(x->p->b, keyring, &ret->keyring, err);
         if (r == 0 && paths)
-                r = parse_patterns(x->p->b, paths, "path", &ret->paths, NULL, NULL, err);
+                r = parse_patterns(x->p->b, paths, "path", &ret->paths, &ret->path_texts, &ret->n_paths, err);
         return r;
 }
 
@@ -214,7 +214,7 @@ static int read_buffer(struct parse_ima *x, const struct yaml_node *map, const s
         if (digests)
                 r = read_digests(x, digests, ret, x->buffer_digests, err);
         if (r == 0 && texts)
-                r = parse_patterns(x->p->b, texts, "text", &ret->texts, NULL, NULL, err);
+                r = parse_patterns(x->p->b, texts, "text", &ret->texts, &ret->text_texts, &ret->n_texts, err);
         return r;
 }
 

@@ -52,7 +52,7 @@ int parse_file_digest(const struct yaml_node *node, bool sha1, struct digest *re
 int parse_file_digests(struct policy_build *b, const struct yaml_node *node, bool sha1,
                        const struct digest **ret, size_t *ret_n, struct err *err) MUST_USE;
 
-/* Patterns: a text or a list; kept. RET_TEXTS (may be NULL): as written. WHAT they are over, for messages.
+/* Patterns: a text or a list; kept. RET_TEXTS: as written. WHAT they are over, for messages.
  * -ERR_CONFIG for none at all, and for one that everything matches. */
 int parse_patterns(struct policy_build *b, const struct yaml_node *node, const char *what,
                    const struct pattern_set **ret, const char *const **ret_texts, size_t *ret_n,

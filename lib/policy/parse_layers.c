@@ -132,7 +132,7 @@ static int read_overlay(struct parse *p, const struct yaml_node *node, const cha
 
         if (r < 0 || (r = parse_comment(p->b, node, &comment, err)) < 0 ||
             (r = yaml_need(node, "hosts", &hosts, err)) < 0 ||
-            (r = parse_patterns(p->b, hosts, "host", &part.hosts, NULL, NULL, err)) < 0)
+            (r = parse_patterns(p->b, hosts, "host", &part.hosts, &part.host_texts, &part.n_hosts, err)) < 0)
                 return r;
         if (!yaml_get(node, "ima") && !yaml_get(node, "boot"))
                 return yaml_err(node, err, "an overlay that adds nothing: expected 'ima' or 'boot'");

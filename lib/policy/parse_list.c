@@ -421,9 +421,7 @@ int parse_patterns(struct policy_build *b, const struct yaml_node *node, const c
         if (!policy_build_keep(b, set, free_patterns))
                 return err_nomem(err);
         *ret = set;
-        if (ret_texts) {
-                *ret_texts = texts;
-                *ret_n = n;
-        }
+        *ret_texts = texts;
+        *ret_n = n;
         return 0;
 }

@@ -89,8 +89,10 @@ struct policy_boot;
 struct policy_part {
         const char *name; /* of the document: "web", "debian-12"; an overlay's: "web, overlay 2" */
         const struct pattern_set *hosts; /* NULL: every host; else of an overlay, over the host's name */
-        const struct policy_ima *ima;    /* NULL: says nothing about it; policy_ima.h */
-        const struct policy_boot *boot;  /* policy_boot.h */
+        const char *const *host_texts;   /* its patterns, as written */
+        size_t n_hosts;
+        const struct policy_ima *ima;   /* NULL: says nothing about it; policy_ima.h */
+        const struct policy_boot *boot; /* policy_boot.h */
 };
 
 struct policy {

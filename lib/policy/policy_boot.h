@@ -53,7 +53,9 @@ struct policy_kernel {
         const struct policy_value *authenticode, *file, *loaders, *initrds;
         size_t n_authenticode, n_file, n_loaders, n_initrds;
         const struct pattern_set *command_lines; /* NULL: those of `boot:` */
-        const struct policy_section *sections;   /* of a UKI: each that is measured has to be one of these */
+        const char *const *command_line_texts;   /* as written */
+        size_t n_command_lines;
+        const struct policy_section *sections; /* of a UKI: each that is measured has to be one of these */
         size_t n_sections;
         const char *comment; /* "" */
         int64_t until_ms;

@@ -72,6 +72,8 @@ struct policy_signed {
         const struct policy_key *const *by;
         size_t n_by;
         const struct pattern_set *paths; /* NULL: any */
+        const char *const *path_texts;   /* patterns as written; here and below */
+        size_t n_paths;
         uint32_t line;
 };
 
@@ -81,6 +83,8 @@ struct policy_named {
         const char *name;
         bool any;
         const struct pattern_set *texts; /* NULL: none */
+        const char *const *text_texts;
+        size_t n_texts;
         uint32_t line;
 };
 
@@ -98,6 +102,8 @@ struct policy_ima {
         const struct policy_rules *rules;
         size_t n_rules;
         const struct pattern_set *command_lines; /* measuring.command_lines; NULL: none */
+        const char *const *command_line_texts;
+        size_t n_command_lines;
         const struct policy_required *required;
         size_t n_required;
         const struct policy_key *keys;
@@ -107,7 +113,7 @@ struct policy_ima {
         const struct policy_named *keyrings, *buffers;
         size_t n_keyrings, n_buffers;
         const struct pattern_set *exclude; /* NULL: nothing */
-        const char *const *exclude_texts;  /* as written; pattern_match() gives the number */
+        const char *const *exclude_texts;  /* pattern_match() gives the number */
         size_t n_exclude;
         bool violations_stated;
         enum policy_violations violations;

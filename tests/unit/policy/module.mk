@@ -8,6 +8,9 @@ policy_tests = \
 	tests/unit/policy/test_keylime_policy \
 	tests/unit/policy/test_pattern \
 	tests/unit/policy/test_policy \
+	tests/unit/policy/test_policy_boot \
+	tests/unit/policy/test_policy_ima \
+	tests/unit/policy/test_policy_layers \
 	tests/unit/policy/test_predict \
 	tests/unit/policy/test_signed \
 	tests/unit/policy/test_tpm_policy
@@ -18,6 +21,9 @@ tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_keylime_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_pattern_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_policy_boot_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_policy_ima_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_policy_layers_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_predict_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_signed_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_tpm_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
