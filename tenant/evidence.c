@@ -18,6 +18,7 @@
 #include "policy/appraise.h"
 #include "tenant/command.h"
 #include "tenant/commands.h"
+#include "tenant/evidence_logs.h"
 #include "tenant/evidence_tee.h"
 #include "tenant/load.h"
 #include "tenant/output.h"
@@ -371,7 +372,7 @@ static void print_record(const struct cel_record *rec, size_t n)
                              hex_write(hex, digest_view(&rec->digests[i])));
 }
 
-static int print_bundle(const struct bundle *b, const struct cel_log *log, struct err *err)
+static int print_bundle(const struct bundle *b, const struct cel_log *log, const json_t *doc, struct err *err)
 {
         AUTO(buf_free) struct buf findings = {0};
         char issued[CLOCK_TEXT_BYTES], received[CLOCK_TEXT_BYTES];
@@ -395,17 +396,36 @@ static int print_bundle(const struct bundle *b, const struct cel_log *log, struc
                              log->n);
         for (size_t i = 0; log && i < log->n; i++)
                 print_record(&log->records[i], i);
+        logs_print(doc);
         return fflush(stdout) ? err_set(err, ERR_IO, 0, "standard output cannot be written") : 0;
 }
 
 struct show_options {
         struct tee_options tee;
+        const char *pcrs;
 };
 
 static const struct option_row show_rows[] = {
-        TEE_SHOW_ROWS(struct show_options, tee),
+        {"type", "TYPE",
+         "FILE is no bundle, but: ima, boot-log, snp, snp-certificate, snp-id-block, tdx, sgx, ccel",
+         OPTION_TEXT, offsetof(struct show_options, tee.type)},
+        {"pcrs", "FILE", "with --type ima or boot-log: PCR values to replay to, as tpm2_quote writes them",
+         OPTION_TEXT, offsetof(struct show_options, pcrs)},
         {0},
 };
+
+/* The kernel's and the firmware's log of a bundle. */
+static int add_logs(const struct bundle *b, json_t *doc, struct err *err)
+{
+        struct logs logs = {.has_boot = b->has_uefi && b->uefi.len,
+                            .boot = VIEW_BUF(&b->uefi),
+                            .has_ima = b->has_ima,
+                            .ima = VIEW_BUF(&b->ima),
+                            .pcrs = &b->pcrs};
+        bool fits;
+
+        return logs_to_json(&logs, doc, &fits, err);
+}
 
 static int run_show(const struct session *s, const void *values, int n_args, char **args, struct err *err)
 {
@@ -416,6 +436,10 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
         int r;
 
         (void)n_args;
+        if (o->tee.type && logs_type(o->tee.type))
+                return evidence_logs_show(s, o->tee.type, o->pcrs, args[0], err);
+        if (o->pcrs)
+                return err_set(err, ERR_CONFIG, 0, "--pcrs goes with --type ima or --type boot-log");
         if (o->tee.type)
                 return evidence_tee_show(s, &o->tee, args[0], err);
         r = load_bundle(args[0], &b, err);
@@ -424,9 +448,11 @@ static int run_show(const struct session *s, const void *values, int n_args, cha
         if (r < 0)
                 return r;
         doc = show_document(b, log);
-        r = doc ? output_document_if_asked(s, doc, err) : err_nomem(err);
+        r = doc ? add_logs(b, doc, err) : err_nomem(err);
         if (r == 0)
-                r = print_bundle(b, log, err);
+                r = output_document_if_asked(s, doc, err);
+        if (r == 0)
+                r = print_bundle(b, log, doc, err);
         return r < 0 ? r : ANSWER_DONE;
 }
 

@@ -9,6 +9,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/commands.c \
 	tenant/completion.c \
 	tenant/evidence.c \
+	tenant/evidence_logs.c tenant/evidence_logs.h \
 	tenant/evidence_save.c \
 	tenant/evidence_tee.c tenant/evidence_tee.h \
 	tenant/evidence_tee_print.c \

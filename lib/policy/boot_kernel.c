@@ -127,6 +127,28 @@ static const struct boot_row *kernel_file(const struct boot_judging *b)
         return NULL;
 }
 
+static bool initrd_is_allowed(const struct boot_judging *b, const struct policy_kernel *k, struct view digest)
+{
+        return k && k->n_initrds ? boot_has_value(b, k->initrds, k->n_initrds, digest)
+                                 : boot_list_has(b, POLICY_BOOT_INITRDS, digest);
+}
+
+/* Which of GRUB's files is the kernel is not known: then those that are called so have to be allowed, and one
+ * that is allowed has to be there. */
+static const struct boot_row *foreign_by_name(const struct boot_judging *b, const struct policy_kernel *k,
+                                              bool *ret_any)
+{
+        const struct boot_row *row = NULL;
+
+        *ret_any = false;
+        while ((row = boot_next_file(b, FILES_PCR, row)))
+                if (initrd_is_allowed(b, k, row->digest))
+                        *ret_any = true;
+                else if (row->data.len && memmem(row->data.p, row->data.len, "initr", 5))
+                        return row;
+        return NULL;
+}
+
 static void check_initrds(const struct boot_judging *b, const struct policy_kernel *k, struct misfit *ret)
 {
         static const struct boot_words words = {
@@ -139,19 +161,22 @@ static void check_initrds(const struct boot_judging *b, const struct policy_kern
                           "host) to 'initrds:' and run 'avow policy push'",
         };
         const struct boot_row *row = has_grub(b) ? kernel_file(b) : NULL;
+        bool any = true;
 
         if (!policy_effective_judges_boot_list(b->j->policy, POLICY_BOOT_INITRDS) && !(k && k->n_initrds))
                 return;
-        while ((row = boot_next_file(b, FILES_PCR, row))) {
-                bool allowed = k && k->n_initrds ? boot_has_value(b, k->initrds, k->n_initrds, row->digest)
-                                                 : boot_list_has(b, POLICY_BOOT_INITRDS, row->digest);
-
-                if (allowed || row == b->load_options || is_any_kernel(b, row->digest, true))
-                        continue;
-                ret->words = words;
-                ret->row = row;
+        if (has_grub(b) && !row) {
+                row = foreign_by_name(b, k, &any);
+                if (row || !any)
+                        *ret = (struct misfit){k, words, row, NULL};
                 return;
         }
+        while ((row = boot_next_file(b, FILES_PCR, row)))
+                if (!initrd_is_allowed(b, k, row->digest) && row != b->load_options &&
+                    !is_any_kernel(b, row->digest, true)) {
+                        *ret = (struct misfit){k, words, row, NULL};
+                        return;
+                }
 }
 
 /* ---- the command line ---- */

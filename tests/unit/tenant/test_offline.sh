@@ -71,6 +71,33 @@ expect 2 'expected private, all or none' policy make --libs some "x=$dir/tool"
 # evidence
 expect 0 "web-1" evidence show "$bundle"
 expect 0 '"schema": "avow.evidence-content/1"' -o json evidence show "$bundle"
+
+# logs as a host has them, replayed to what was quoted
+boot=${top_srcdir:?}/tests/vectors/boot
+shim=$boot/secureboot-shim-grub-ima-sig
+expect 0 "leads to the quoted values of PCR 0 1 2 3 4 5 6 7 8 9 14" \
+	evidence show --type boot-log --pcrs "$shim/1_ecc_sha256.pcrs" "$shim/binary_bios_measurements"
+expect 0 "'SecureBoot' .* = 1$" evidence show --type boot-log "$shim/binary_bios_measurements"
+expect 0 "BOOTX64.EFI' .the log's claim" evidence show --type boot-log "$shim/binary_bios_measurements"
+expect 1 "DOES NOT lead to the quoted values of PCR 0 1 4 7 8 9 14" \
+	evidence show --type boot-log --pcrs "$boot/uefi-direct-ima-sig/1_ecc_sha256.pcrs" "$shim/binary_bios_measurements"
+sed 's/set timeout=0/set timeout=9/' "$shim/binary_bios_measurements" >"$dir/forged"
+expect 0 "set timeout=9' .the log's claim" evidence show --type boot-log --pcrs "$shim/1_ecc_sha256.pcrs" "$dir/forged"
+head -c 1000 "$shim/binary_bios_measurements" >"$dir/cut"
+expect 2 'event 5 of the boot log, at byte 648' evidence show --type boot-log "$dir/cut"
+expect 0 '"leads_to"' -o json \
+	evidence show --type boot-log --pcrs "$shim/1_rsa_sha256.pcrs" "$shim/binary_bios_measurements"
+for form in bin txt; do
+	expect 0 'covers the first 81 entries .the bank has SHA-1, padded' \
+		evidence show --type ima --pcrs "$boot/seabios-ima-sig/4_ecc_sha384.pcrs" "$boot/seabios-ima-sig/4_ima.$form"
+done
+expect 0 '/mnt/bin/signed-rsa, signed by key 2a31b4cc$' evidence show --type ima "$shim/2_ima.bin"
+expect 0 'VIOLATION .* .the log.s claim' evidence show --type ima "$shim/3_ima.bin"
+expect 1 'DOES NOT lead to the quoted value of PCR 10' \
+	evidence show --type ima --pcrs "$shim/2_ecc_sha256.pcrs" "$shim/1_ima.bin"
+head -c 300 "$shim/1_ima.bin" >"$dir/cut.ima"
+expect 2 'entry 2 of the measurement list' evidence show --type ima "$dir/cut.ima"
+expect 2 'goes with --type ima' evidence show --pcrs "$shim/1_ecc_sha256.pcrs" "$bundle"
 expect 0 'Verdict: +PASS' evidence verify --policy "$vectors/policy.yaml" "$bundle"
 expect 0 'no --ak-ca' evidence verify --policy "$vectors/policy.yaml" "$bundle"
 expect 0 'certified by the given CA' evidence verify --policy "$vectors/policy.yaml" --ak-ca "$vectors/ak-ca.pem" "$bundle"
