@@ -7,8 +7,8 @@ servers of a Lab outside.
         guest.boot()
         guest.run("avow-agent ...")
 
-A guest's initial file system holds busybox and the programs as built with the libraries that ldd names. /var is a disk that outlives a
-boot, everything else comes anew. What the guest says on its console is kept where logs of tests are, when a test fails.
+A guest's disk holds busybox and the programs as built, with the libraries that ldd names; the initial file system loads modules and
+mounts it. What the guest says on its console is kept where logs of tests are, when a test fails.
 """
 import base64
 import contextlib
@@ -91,7 +91,20 @@ def archive(files):
         else:
             add(path, 0o100755, content)
     add("TRAILER!!!", 0, b"")
-    return b"".join(parts)
+    return gzip.compress(b"".join(parts), 1, mtime=0)
+
+
+def tree(files, into):
+    """The same as a folder."""
+    for path, content in files.items():
+        path = into + path
+        os.makedirs(path if content is None else os.path.dirname(path), exist_ok=True)
+        if isinstance(content, str):
+            os.symlink(content.removeprefix("-> "), path)
+        elif content is not None:
+            with open(path, "wb") as f:
+                f.write(content)
+            os.chmod(path, 0o755)
 
 
 def read(path):
@@ -111,16 +124,23 @@ def stripped(path, into):
     return read(out)
 
 
-def file_system(work):
-    """{path: content} of the initial file system, without what a test adds."""
-    files = dict.fromkeys(("/proc", "/sys", "/dev", "/run", "/tmp", "/var", "/root"))
+def shell():
+    """busybox under all its names."""
     busybox = os.path.join(ROOT, "bin/busybox")
-    files["/bin/busybox"] = read(busybox)
-    for name in output(busybox, "--list").split():
-        files.setdefault("/bin/" + name, "-> busybox")
+    return {**{"/bin/" + name: "-> busybox" for name in output(busybox, "--list").split()}, "/bin/busybox": read(busybox)}
+
+
+def initial_file_system():
+    files = {**dict.fromkeys(("/proc", "/sys", "/dev", "/disk")), **shell(), "/init": read(os.path.join(HERE, "initramfs.sh"))}
     for module in MODULES:
         folder = next(d for d, _, names in os.walk(os.path.join(ROOT, "lib/modules")) if module + ".ko" in names)
-        files[f"/lib/modules/{module}.ko"] = read(os.path.join(folder, module + ".ko"))
+        files[f"/modules/{module}.ko"] = read(os.path.join(folder, module + ".ko"))
+    return archive(files)
+
+
+def system(work):
+    """{path: content} of a disk, without what a guest adds."""
+    files = {**dict.fromkeys(("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/avow", "/var/opt")), **shell()}
     needs = {path for path in output("/sbin/ldconfig", "-p").split() if path.endswith("/libtss2-tcti-device.so.0")}
     for path, built in PROGRAMS.items():
         built = os.path.join(BUILD, built)
@@ -135,7 +155,7 @@ def file_system(work):
     files["/etc/group"] = b"root:x:0:\navow-agent:x:990:\n"
     files["/boot/" + os.path.basename(kernel("config"))] = read(kernel("config"))
     files["/etc/ima/ima-policy"] = files["/usr/share/avow/ima/ima-policy"] = read(RULES)
-    files["/init"] = read(os.path.join(HERE, "init.sh"))
+    files["/sbin/init"] = read(os.path.join(HERE, "init.sh"))
     return files
 
 
@@ -144,8 +164,10 @@ def machines(interval="3s"):
     """A lab whose servers guests can reach."""
     needed()
     with Lab(interval=interval, init=("--name", "127.0.0.1", "--name", HOST)) as lab:
-        lab.files = file_system(lab.dir)
-        lab.guests = []
+        lab.system, lab.guests = system(lab.dir), []
+        lab.initrd = os.path.join(lab.dir, "initrd")
+        with open(lab.initrd, "wb") as f:
+            f.write(initial_file_system())
         try:
             lab.start_servers()
             yield lab
@@ -168,7 +190,6 @@ class Guest:
         self.tpm = os.path.join(lab.tpm_dir, name)
         self.console = os.path.join(self.dir, "console.log")
         self.qemu = self.control = None
-        self.added = {}  # files on top of the initial file system
         self.runtimes = dict(runtimes or {})
         os.makedirs(self.dir)
         subprocess.run([os.path.join(TOP, "contrib/soft-tpm"), "make", lab.tpm_dir, name], check=True, stdin=subprocess.DEVNULL)
@@ -181,34 +202,19 @@ class Guest:
     # ---- what it is made of
 
     def make_disk(self):
-        var = os.path.join(self.dir, "var")
-        for folder in ("etc", "opt", "lib/avow"):
-            os.makedirs(os.path.join(var, folder))
-        for name, content in self.runtimes.items():
-            self.write_file(os.path.join(var, "opt", name), content)
-        self.write_file(os.path.join(var, "etc/ca.pem"), read(self.lab.ca))
-        self.write_file(os.path.join(var, "etc/agent.yaml"), self.agent_yaml().encode())
+        files = {**self.lab.system, "/etc/avow/ca.pem": read(self.lab.ca), "/etc/avow/agent.yaml": self.agent_yaml().encode()}
+        files.update((f"/var/opt/{name}", content) for name, content in self.runtimes.items())
+        root = os.path.join(self.dir, "root")
+        tree(files, root)
         self.disk = os.path.join(self.dir, "disk")
-        subprocess.run(["/sbin/mkfs.ext4", "-q", "-E", "root_owner=0:0", "-d", var, self.disk, "24M"], check=True, capture_output=True)
-
-    @staticmethod
-    def write_file(path, content):
-        with open(path, "wb") as f:
-            f.write(content)
-        os.chmod(path, 0o755)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-E", "root_owner=0:0", "-d", root, self.disk, "96M"], check=True, capture_output=True)
+        shutil.rmtree(root)
 
     def agent_yaml(self):
-        urls = "".join(f"{server}: {{url: 'https://{HOST}:{port}', ca: /var/etc/ca.pem}}\n" for server, port in
+        urls = "".join(f"{server}: {{url: 'https://{HOST}:{port}', ca: /etc/avow/ca.pem}}\n" for server, port in
                        (("registrar", self.lab.registrar_port), ("verifier", self.lab.verifier_port)))
         return (f"host: {{id: {self.name}}}\nstate: {{dir: /var/lib/avow}}\n{urls}runtimes:\n"
                 + "".join(f"- {{name: {name}, path: /var/opt/{name}}}\n" for name in self.runtimes))
-
-    def initrd(self):
-        path = os.path.join(self.dir, "initrd")
-        data = archive({**self.lab.files, **self.added})
-        with open(path, "wb") as f:
-            f.write(gzip.compress(data, 1, mtime=0) if self.firmware == "secure" else data)
-        return path
 
     def boot_disk(self, command_line):
         """A FAT file system with shim, GRUB, its configuration, the kernel."""
@@ -219,11 +225,11 @@ class Guest:
         with open(grub, "w") as f:
             f.write(f"set timeout=0\nmenuentry guest {{\n linux /vmlinuz {command_line}\n initrd /initrd\n}}\n")
         with open(image, "wb") as f:
-            f.truncate(96 << 20)
+            f.truncate(40 << 20)
         subprocess.run(["mformat", "-i", image, "-F", "::"], check=True)
         subprocess.run(["mmd", "-i", image, "::EFI", "::EFI/BOOT", "::EFI/debian"], check=True)
         files = {to: os.path.join(ROOT, what) for to, what in signed.items()}
-        for to, what in {**files, "EFI/debian/grub.cfg": grub, "vmlinuz": kernel(), "initrd": self.initrd()}.items():
+        for to, what in {**files, "EFI/debian/grub.cfg": grub, "vmlinuz": kernel(), "initrd": self.lab.initrd}.items():
             subprocess.run(["mcopy", "-o", "-i", image, what, "::" + to], check=True)
         return image
 
@@ -255,7 +261,7 @@ class Guest:
                      "-drive", f"if=none,id=esp,format=raw,readonly=on,file={self.boot_disk(command_line)}",
                      "-device", "virtio-blk-pci,drive=esp,bootindex=0"]
         else:
-            args += ["-kernel", kernel(), "-initrd", self.initrd(), "-append", command_line]
+            args += ["-kernel", kernel(), "-initrd", self.lab.initrd, "-append", command_line]
         with open(os.path.join(self.dir, "qemu.log"), "ab") as log:
             self.qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.control = self.lab.wait(lambda: self.connect(port), f"QEMU of {self.name}", 60)
@@ -305,7 +311,7 @@ class Guest:
 
     def off(self):
         """An orderly power off."""
-        self.control.sendall(base64.b64encode(b"sync; umount /var; poweroff -f") + b"\n")
+        self.control.sendall(base64.b64encode(b"sync; mount -o remount,ro /; poweroff -f") + b"\n")
         try:
             self.qemu.wait(60 * SCALE)
         except subprocess.TimeoutExpired:
@@ -334,7 +340,7 @@ class Guest:
     # ---- the agent in it
 
     def start_agent(self):
-        self.run("avow-agent -c /var/etc/agent.yaml >/dev/console 2>&1 & echo $! >/run/agent.pid")
+        self.run("avow-agent -c /etc/avow/agent.yaml >/dev/console 2>&1 & echo $! >/run/agent.pid")
 
     def enrol(self, policy):
         """Adds it under POLICY once its agent has registered."""
