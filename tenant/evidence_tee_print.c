@@ -128,6 +128,7 @@ static const char *meaning(const char *verdict)
                 {"no-endorsement",
                  "undecided: no certificate chain that could vouch for it (--endorsements)"},
                 {"chain-valid", "the certificate is the vendor's; alone it shows nothing of a machine"},
+                {"unsigned", "undecided: nobody has signed it"},
                 {"parse-ok", "undecided: well formed, and nothing to compare it with"},
         };
 

@@ -20,6 +20,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/hosts.c tenant/hosts.h \
 	tenant/load.c tenant/load.h \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
+	tenant/module.c \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
 	tenant/pkcs11.c tenant/pkcs11.h \
