@@ -6,19 +6,24 @@ tenant_libtenant_la_SOURCES = \
 	tenant/api.c tenant/api.h \
 	tenant/approving.c \
 	tenant/audit.c \
+	tenant/boot_draft.c tenant/boot_draft.h \
+	tenant/catalogue.c tenant/catalogue.h \
 	tenant/commands.c \
 	tenant/completion.c \
+	tenant/deb_control.c tenant/deb_control.h \
 	tenant/evidence.c \
 	tenant/evidence_logs.c tenant/evidence_logs.h \
 	tenant/evidence_save.c \
 	tenant/evidence_tee.c tenant/evidence_tee.h \
 	tenant/evidence_tee_print.c \
 	tenant/evidence_tee_types.c tenant/evidence_tee_work.h \
+	tenant/file_hash.c tenant/file_hash.h \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_prepare.c tenant/host_watch.c \
 	tenant/hook.c \
 	tenant/hosts.c tenant/hosts.h \
 	tenant/load.c tenant/load.h \
+	tenant/ima_draft.c tenant/ima_draft.h \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
 	tenant/module.c \
 	tenant/options.c tenant/options.h \
@@ -27,7 +32,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy.c \
 	tenant/policy_diff.c tenant/policy_diff.h \
 	tenant/policy_draft.c tenant/policy_draft.h \
-	tenant/policy_make.c \
+	tenant/policy_gather.c tenant/policy_make.c tenant/policy_make.h \
 	tenant/policy_sign.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/prepare.c tenant/prepare.h tenant/prepare_logs.c \
@@ -38,9 +43,11 @@ tenant_libtenant_la_SOURCES = \
 	tenant/sealing.c tenant/sealing.h \
 	tenant/signer.c tenant/signer.h \
 	tenant/settings.c tenant/settings.h \
+	tenant/source_deb.c tenant/source_dpkg.c tenant/source_root.c tenant/sources.h \
 	tenant/status.c \
 	tenant/target.c tenant/target.h \
+	tenant/tree.c tenant/tree.h \
 	tenant/trust.c
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
-tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

@@ -58,7 +58,7 @@ static void print_doubts(const struct policy *p)
                              p->source, ended, p->n_digests);
         if (!p->enforced)
                 (void)printf("%s: note: mode: observe; failures have no consequence\n", p->source);
-        if (!p->judges_log)
+        if (!p->judges_log && !p->judges_ima && !p->judges_boot)
                 (void)printf("%s: note: fixes PCR values only; runtimes are not judged\n", p->source);
 }
 

@@ -24,9 +24,10 @@
 #define RECORDS_MAX      1000000
 #define LIST_MAX         65536
 
-void draft_init(struct draft *d, enum digest_alg bank)
+void draft_init(struct draft *d, enum digest_alg bank, enum catalogue_scope scope)
 {
         *d = (struct draft){.bank = bank, .pcr = 15};
+        ima_draft_init(&d->ima, DIGEST_SHA256, scope);
 }
 
 static void file_done(struct draft_file *f)
@@ -50,6 +51,8 @@ void draft_done(struct draft *d)
         free(d->runtimes);
         strv_done(&d->record_strings);
         strv_done(&d->record_digests);
+        ima_draft_done(&d->ima);
+        boot_draft_done(&d->boot);
         *d = (struct draft){0};
 }
 
@@ -345,6 +348,7 @@ int draft_add_evidence(struct draft *d, const struct bundle *b, uint32_t fix_mas
         if (!b->has_cel)
                 return err_set(err, ERR_CONFIG, 0, "the evidence of host '%s' holds no measurement log",
                                b->host);
+        d->has_log = true;
         r = cel_parse(VIEW_BUF(&b->cel), RECORDS_MAX, &log, err);
         for (size_t i = 0; r == 0 && i < log->n; i++) {
                 d->pcr = log->records[i].pcr;
@@ -361,8 +365,7 @@ static int append(const char *text, size_t len, void *out)
         return 0;
 }
 
-/* Plain if it is nothing but a path or a name; else as a double-quoted scalar, whose escapes are JSON's. */
-static void write_scalar(struct buf *out, const char *text)
+void draft_write_scalar(struct buf *out, const char *text)
 {
         static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-";
         AUTO(json_free_p) json_t *j = NULL;
@@ -380,14 +383,14 @@ static void write_scalar(struct buf *out, const char *text)
 static void write_file(const struct draft_file *f, struct buf *out)
 {
         buf_str(out, "      - path: ");
-        write_scalar(out, f->path);
+        draft_write_scalar(out, f->path);
         buf_str(out, "\n        digests:\n");
         for (size_t i = 0; i < f->n; i++) {
                 buf_fmt(out, f->digests[i].comment ? "          - digest: %s\n" : "          - %s\n",
                         f->digests[i].hex);
                 if (f->digests[i].comment) {
                         buf_str(out, "            comment: ");
-                        write_scalar(out, f->digests[i].comment);
+                        draft_write_scalar(out, f->digests[i].comment);
                         buf_str(out, "\n");
                 }
         }
@@ -401,7 +404,7 @@ static void write_records(const struct draft *d, struct buf *out)
                      "anything.\nrecords:\n");
         for (size_t i = 0; i < d->record_strings.n; i++) {
                 buf_str(out, "  - string: ");
-                write_scalar(out, d->record_strings.items[i]);
+                draft_write_scalar(out, d->record_strings.items[i]);
                 buf_str(out, "\n");
         }
         for (size_t i = 0; i < d->record_digests.n; i++)
@@ -425,19 +428,31 @@ static void write_pcrs(const struct draft *d, struct buf *out)
                 }
 }
 
-void draft_write(const struct draft *d, const char *name, const char *description, struct buf *out)
+static void write_runtimes(const struct draft *d, struct buf *out)
 {
-        buf_fmt(out, "format: avow-policy/1\nname: %s\ndescription: ", name);
-        write_scalar(out, description);
-        buf_str(out, "\n");
-        write_pcrs(d, out);
         buf_str(out, d->n ? "\nruntimes:\n" : "\nruntimes: []\n");
         for (size_t i = 0; i < d->n; i++) {
                 buf_str(out, "  - name: ");
-                write_scalar(out, d->runtimes[i].name);
+                draft_write_scalar(out, d->runtimes[i].name);
                 buf_str(out, "\n    files:\n");
                 for (size_t k = 0; k < d->runtimes[i].n; k++)
                         write_file(&d->runtimes[i].files[k], out);
         }
         write_records(d, out);
+}
+
+void draft_write(const struct draft *d, const char *name, const char *description, struct buf *out)
+{
+        bool ima = ima_draft_stated(&d->ima), boot = d->boot.n_logs > 0;
+
+        buf_fmt(out, "format: avow-policy/%d\nname: %s\ndescription: ", ima || boot ? 2 : 1, name);
+        draft_write_scalar(out, description);
+        buf_str(out, "\n");
+        write_pcrs(d, out);
+        if (d->n || d->has_log || (!ima && !boot))
+                write_runtimes(d, out);
+        if (boot)
+                boot_draft_write(&d->boot, out);
+        if (ima)
+                ima_draft_write(&d->ima, out);
 }

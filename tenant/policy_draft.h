@@ -5,6 +5,8 @@
 #include "base/closure.h"
 #include "crypto/digest.h"
 #include "evidence/bundle.h"
+#include "tenant/boot_draft.h"
+#include "tenant/ima_draft.h"
 
 /*
  * A policy in the making on the command line: what was found on a host, or in its evidence, becomes the text
@@ -30,13 +32,18 @@ struct draft_runtime {
 struct draft {
         enum digest_alg bank;
         unsigned pcr;
+        bool has_log; /* of runtimes, even if there are none in it */
         struct draft_runtime *runtimes;
         size_t n;
         struct strv record_strings, record_digests; /* of others */
         struct pcr_values pcrs;                     /* fixed ones, by its mask */
+        struct ima_draft ima;                       /* if anything is stated in it */
+        struct boot_draft boot;                     /* if it has seen a log */
 };
 
-void draft_init(struct draft *d, enum digest_alg bank);
+/* SCOPE: which files of packages and roots count. They are hashed with SHA-256, as kernels do, whatever the
+ * bank. */
+void draft_init(struct draft *d, enum digest_alg bank, enum catalogue_scope scope);
 void draft_done(struct draft *d);
 
 /* Hashes the closure of a runtime, as the agent would. Return: as closure_of(); -ERR_IO. */
@@ -53,5 +60,9 @@ int draft_add_evidence(struct draft *d, const struct bundle *b, uint32_t fix_mas
 
 /* Appends the policy's text. Ask buf_ok(). */
 void draft_write(const struct draft *d, const char *name, const char *description, struct buf *out);
+
+/* Appends TEXT: plain if it is nothing but a path or a name, else as a double-quoted scalar, whose escapes
+ * are JSON's. Ask buf_ok(). */
+void draft_write_scalar(struct buf *out, const char *text);
 
 #endif

@@ -16,12 +16,7 @@
 #include "policy/appraise.h"
 #include "tenant/commands.h"
 #include "tenant/load.h"
-#include "tenant/policy_draft.h"
-
-struct make_options {
-        const char *name, *description, *bank, *libs, *agent_config, *from_evidence, *out;
-        struct option_list fix_pcr;
-};
+#include "tenant/policy_make.h"
 
 static const struct option_row make_rows[] = {
         {"name", "NAME", "the policy's name (default: default)", OPTION_TEXT,
@@ -33,6 +28,32 @@ static const struct option_row make_rows[] = {
          offsetof(struct make_options, from_evidence)},
         {"fix-pcr", "N", "with --from-evidence: this PCR must keep its value", OPTION_LIST,
          offsetof(struct make_options, fix_pcr)},
+        {"from-ima-log", "FILE", "what the kernel has measured: binary or text", OPTION_LIST,
+         offsetof(struct make_options, from_ima_log)},
+        {"boot-log", "FILE", "how a host started: binary_bios_measurements", OPTION_LIST,
+         offsetof(struct make_options, boot_log)},
+        {"command-line", "FILE", "with --boot-log: one more command line (/proc/cmdline)", OPTION_TEXT,
+         offsetof(struct make_options, command_line)},
+        {"from-deb", "FILE|DIR", "the files of Debian packages", OPTION_LIST,
+         offsetof(struct make_options, from_deb)},
+        {"from-dpkg", "ROOT", "all that dpkg has installed below this root: /", OPTION_TEXT,
+         offsetof(struct make_options, from_dpkg)},
+        {"from-root", "DIR", "everything in this root file system", OPTION_TEXT,
+         offsetof(struct make_options, from_root)},
+        {"skip", "PATH", "with --from-root: not this folder", OPTION_LIST,
+         offsetof(struct make_options, skip)},
+        {"files", "executed|all", "which of the files found (default: executed, mapped or loaded ones)",
+         OPTION_TEXT, offsetof(struct make_options, files)},
+        {"any-path", NULL, "allow files wherever they lie", OPTION_FLAG,
+         offsetof(struct make_options, any_path)},
+        {"split-usr", NULL, "for packages: /bin and /lib are no links into /usr", OPTION_FLAG,
+         offsetof(struct make_options, split_usr)},
+        {"require", "PATH", "must have been executed; the agent and RUNTIMEs are", OPTION_LIST,
+         offsetof(struct make_options, require)},
+        {"rules", "FILE", "the measuring rules that hosts load (/etc/ima/ima-policy)", OPTION_TEXT,
+         offsetof(struct make_options, rules)},
+        {"waive", "NAME", "do without: rules, tmpfs, kernel, kexec, required or boot-log", OPTION_LIST,
+         offsetof(struct make_options, waive)},
         {"bank", "sha256|sha384", "which digests (default: sha256)", OPTION_TEXT,
          offsetof(struct make_options, bank)},
         {"libs", "private|all|none", "which shared objects of RUNTIMEs (default: private)", OPTION_TEXT,
@@ -66,6 +87,15 @@ static int read_bank(const char *word, enum digest_alg *ret, struct err *err)
         return str_equal(word, "sha384") ? 0
                                          : err_set(err, ERR_CONFIG, 0,
                                                    "--bank: found %s, expected sha256 or sha384", SHOW(word));
+}
+
+static int read_scope(const char *word, enum catalogue_scope *ret, struct err *err)
+{
+        *ret = word && str_equal(word, "all") ? CATALOGUE_ALL : CATALOGUE_EXECUTED;
+        return !word || *ret == CATALOGUE_ALL || str_equal(word, "executed")
+                       ? 0
+                       : err_set(err, ERR_CONFIG, 0, "--files: found %s, expected executed or all",
+                                 SHOW(word));
 }
 
 static int read_fixed(const struct option_list *list, uint32_t *ret, struct err *err)
@@ -135,7 +165,7 @@ static int fill(struct draft *d, const struct make_options *o, const struct bund
                 r = draft_add_agent_config(d, o->agent_config, err);
         for (int i = 0; r == 0 && i < n_args; i++)
                 r = add_argument(d, args[i], libs, err);
-        return r;
+        return r == 0 && make_gathers(o) ? make_gather(o, d, err) : r;
 }
 
 static char *describe(const struct make_options *o, const struct bundle *b)
@@ -156,6 +186,20 @@ static int give_out(const struct make_options *o, struct view text, struct err *
         return 0;
 }
 
+/* What is not in the policy, and should be known. */
+static void tell_notes(const struct catalogue *c)
+{
+        for (size_t i = 0; i < c->notes.n; i++) {
+                AUTO(buf_free) struct buf line = {0};
+
+                buf_printable(&line, view_str(c->notes.items[i]));
+                if (buf_ok(&line))
+                        (void)fprintf(stderr, "avow: note: %.*s\n", (int)line.len, (const char *)line.p);
+        }
+        if (c->n_notes_more)
+                (void)fprintf(stderr, "avow: note: and %zu more\n", c->n_notes_more);
+}
+
 static int make(const struct make_options *o, const struct bundle *b, int n_args, char **args,
                 struct err *err)
 {
@@ -164,14 +208,15 @@ static int make(const struct make_options *o, const struct bundle *b, int n_args
         AUTO(buf_free) struct buf text = {0};
         AUTO(draft_done) struct draft d = {0};
         const char *name = o->name ? o->name : "default";
+        enum catalogue_scope scope;
         enum digest_alg bank;
         int r = read_bank(o->bank, &bank, err);
 
-        if (r < 0)
+        if (r < 0 || (r = read_scope(o->files, &scope, err)) < 0)
                 return r;
         if (!str_valid_name(name))
                 return err_set(err, ERR_CONFIG, 0, "--name: %s is no name", SHOW(name));
-        draft_init(&d, bank);
+        draft_init(&d, bank, scope);
         r = fill(&d, o, b, n_args, args, err);
         if (r < 0)
                 return r;
@@ -184,6 +229,8 @@ static int make(const struct make_options *o, const struct bundle *b, int n_args
                 r = check_evidence(b, p, err);
         if (r == 0)
                 r = give_out(o, VIEW_BUF(&text), err);
+        if (r == 0)
+                tell_notes(&d.ima.files);
         return r;
 }
 
@@ -194,11 +241,11 @@ static int run_make(const struct session *s, const void *values, int n_args, cha
         int r = 0;
 
         (void)s;
-        if (!o->from_evidence && !o->agent_config && n_args == 0)
+        if (!o->from_evidence && !o->agent_config && n_args == 0 && !make_gathers(o))
                 return err_set(err, ERR_CONFIG, 0,
-                               "from what? Name runtimes (node=/usr/bin/node), --agent-config FILE or "
-                               "--from-evidence FILE");
-        if (o->from_evidence && (o->agent_config || n_args))
+                               "from what? Name runtimes (node=/usr/bin/node), --agent-config FILE, "
+                               "--from-evidence FILE, --from-ima-log FILE, --from-dpkg /; --help lists all");
+        if (o->from_evidence && (o->agent_config || n_args || make_gathers(o)))
                 return err_set(err, ERR_CONFIG, 0,
                                "--from-evidence stands alone: evidence and files are two hosts");
         if (o->from_evidence)

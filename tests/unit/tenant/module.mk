@@ -14,3 +14,5 @@ TESTS += tests/unit/tenant/test_tee_vectors.sh
 EXTRA_DIST += tests/unit/tenant/test_tee_vectors.sh tests/unit/tenant/tee_vectors.py
 TESTS += tests/unit/tenant/test_prepare.sh
 EXTRA_DIST += tests/unit/tenant/test_prepare.sh
+TESTS += tests/unit/tenant/test_policy_sources.sh
+EXTRA_DIST += tests/unit/tenant/test_policy_sources.sh

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_TENANT_POLICY_MAKE_H
+#define AVOW_TENANT_POLICY_MAKE_H
+
+#include "tenant/command.h"
+#include "tenant/policy_draft.h"
+
+/* `avow policy make`: what was asked for, and the part that gathers files and logs. */
+struct make_options {
+        const char *name, *description, *bank, *libs, *agent_config, *from_evidence, *out;
+        const char *files, *from_dpkg, *from_root, *rules, *command_line;
+        struct option_list fix_pcr, from_ima_log, boot_log, from_deb, skip, require, waive;
+        bool any_path, split_usr;
+};
+
+/* Did somebody name a source of files or logs? */
+bool make_gathers(const struct make_options *o);
+
+/* Reads all sources into D, which has its runtimes already. Return: 0; -ERR_CONFIG, -ERR_IO, -ERR_FORMAT … */
+int make_gather(const struct make_options *o, struct draft *d, struct err *err) MUST_USE;
+
+#endif
