@@ -435,7 +435,7 @@ static int read_lists(struct reader *x, const struct yaml_node *map, struct err 
                 const char *key;
                 int (*read)(struct reader *x, const struct yaml_node *node, struct err *err);
         } rows[] = {
-                {"allow", read_allow},         {"packages", read_packages}, {"deny", read_deny},
+                {"packages", read_packages},   {"allow", read_allow},       {"deny", read_deny},
                 {"verity", read_verity},       {"required", read_required}, {"exclude", read_exclude},
                 {"measuring", read_measuring},
         };

@@ -225,6 +225,27 @@ static void changed(void **state)
         each_bit_flip(good, any_answer, NULL);
 }
 
+/* --- several documents --- */
+
+static void documents(void **state)
+{
+        AUTO(yaml_doc_free_p) struct yaml_doc *doc = NULL;
+        struct yaml_doc *more = NULL;
+        struct view text = view_str("a: |\n  one\n---\nb: 'two'\n...\n---\nc: 3\n");
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_ok(yaml_parse_many(text, "x", 100, 3, &doc, &err), &err);
+        assert_int_equal(yaml_n_documents(doc), 3);
+        assert_ptr_equal(yaml_root(doc), yaml_root_of(doc, 0));
+        assert_true(yaml_get(yaml_root(doc), "a")->literal);
+        assert_int_equal(yaml_root_of(doc, 1)->line, 4);
+        assert_false(yaml_get(yaml_root_of(doc, 1), "b")->literal);
+        assert_string_equal(yaml_get(yaml_root_of(doc, 2), "c")->text, "3");
+        assert_err(yaml_parse_many(text, "x", 100, 2, &more, &err), ERR_LIMIT, &err,
+                   "x:6:1: more than 2 documents");
+}
+
 /* --- out of memory (ours; libyaml's own is not reached) --- */
 
 static int parse_once(void *ctx, struct err *err)
@@ -250,11 +271,12 @@ static void out_of_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(tree),      cmocka_unit_test(scalars),
-                cmocka_unit_test(places),    cmocka_unit_test(not_from_a_file),
-                cmocka_unit_test(empty),     cmocka_unit_test(limits),
-                cmocka_unit_test(many_keys), cmocka_unit_test(refused),
-                cmocka_unit_test(changed),   cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(tree),          cmocka_unit_test(scalars),
+                cmocka_unit_test(places),        cmocka_unit_test(not_from_a_file),
+                cmocka_unit_test(empty),         cmocka_unit_test(limits),
+                cmocka_unit_test(many_keys),     cmocka_unit_test(refused),
+                cmocka_unit_test(documents),     cmocka_unit_test(changed),
+                cmocka_unit_test(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
