@@ -15,6 +15,8 @@
 #include "policy/policy_ima.h"
 #include "policy/work.h"
 
+#define BOOT_LOADER_PCRS 0x1800u /* 11 and 12 */
+
 static void work_done(struct work *w)
 {
         continuation_free(w->next);
@@ -58,13 +60,27 @@ int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding 
         return judge_find(&w->judging, VERDICT_INCONCLUSIVE, f, err);
 }
 
+/* Without PCRs 11 and 12, which a boot log may speak of, a quote will do: then what is in them is not shown.
+ */
+static uint32_t needed_pcrs(const struct policy_effective *e)
+{
+        const struct policy_version *versions;
+        uint32_t fixed = 0;
+        size_t n;
+
+        versions = policy_effective_versions(e, &n);
+        for (size_t i = 0; i < n; i++)
+                fixed |= versions[i].policy->pcr_mask;
+        return policy_effective_pcr_mask(e) & (fixed | ~BOOT_LOADER_PCRS);
+}
+
 /* Does the quote hold what the policy judges? What was asked for is the verifier's choice, so a lack of it is
  * a question of time (the policy changed), never a check to skip. */
 static int check_quoted(struct work *w, bool *ret_ok, struct err *err)
 {
         const struct policy *p = policy_effective_policy(w->judging.policy);
         const struct pcr_values *quoted = &w->auth.pcrs;
-        uint32_t missing = policy_effective_pcr_mask(w->judging.policy) & ~quoted->mask;
+        uint32_t missing = needed_pcrs(w->judging.policy) & ~quoted->mask;
         struct pcr_selection need = {.bank = p->bank, .mask = policy_effective_pcr_mask(w->judging.policy)};
         struct pcr_selection have = {.bank = quoted->bank, .mask = quoted->mask};
         AUTO(mem_free_p)

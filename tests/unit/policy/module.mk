@@ -2,6 +2,7 @@
 policy_tests = \
 	tests/unit/policy/test_allow \
 	tests/unit/policy/test_appraise \
+	tests/unit/policy/test_appraise_boot \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
@@ -32,5 +33,6 @@ tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/story.c tests/unit/pol
 tests_unit_policy_libstory_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORY_LIBS = tests/unit/policy/libstory.la tests/support/libplaytpm.la lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
+tests_unit_policy_test_appraise_boot_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)

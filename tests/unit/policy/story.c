@@ -86,6 +86,8 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
                 .has_log = !s->no_log,
                 .log = s->log.p ? s->log : soft_host_log_from(&s->host, first),
                 .log_first = first,
+                .has_uefi = s->uefi.p != NULL,
+                .uefi = s->uefi,
                 .asked_again = s->asked_again,
         };
 

@@ -39,6 +39,7 @@ struct story {
         uint32_t mask;     /* 0: what the policy needs */
         int64_t log_first; /* -1: what is asked for */
         struct view log;   /* instead of the host's, if not NULL */
+        struct view uefi;  /* the firmware's log; none if NULL */
 };
 
 /* A host under POLICY, an hour before noon; the end of everything. */
