@@ -21,3 +21,4 @@ include tests/bench/module.mk
 endif
 include tests/check/module.mk
 include tests/fuzz/module.mk
+include tests/vm/module.mk

@@ -37,7 +37,7 @@ MODULES = ("failover net_failover virtio_ring virtio virtio_pci_modern_dev virti
            "virtio_blk").split()
 HOST = "10.0.2.2"  # the machine outside, as the guest sees it
 PROGRAMS = {"/usr/sbin/avow-agent": "agent/avow-agent", "/usr/libexec/avow/avow-agent-net": "agent/avow-agent-net",
-            "/usr/bin/avow": "tenant/avow"}
+            "/usr/bin/avow": "tenant/avow", "/usr/bin/guest_tool": "tests/vm/guest_tool"}
 BOOT_SECONDS = 150  # one takes 5 to 30 when the machine is idle
 
 
@@ -146,9 +146,7 @@ def system(work):
         built = os.path.join(BUILD, built)
         files[path] = stripped(built, work)
         needs |= libraries(built)
-    kexec = os.path.join(ROOT, "sbin/kexec")
-    files["/sbin/kexec"] = read(kexec)
-    for path in needs | {library for need in needs for library in libraries(need)} | libraries(kexec):
+    for path in needs | {library for need in needs for library in libraries(need)}:
         files[os.path.normpath(path)] = read(path)
     files["/usr/sbin/avow-agent-net"] = "-> ../libexec/avow/avow-agent-net"
     files["/etc/passwd"] = b"root:x:0:0:root:/root:/bin/sh\navow-agent:x:990:990::/:/bin/false\n"
@@ -182,27 +180,25 @@ def machines(interval="3s"):
 
 class Guest:
     """A machine of its own: a TPM with EK certificates, a disk, a console. FIRMWARE: "bios", or "secure" for Secure Boot with Microsoft's
-    keys, shim and GRUB. RUNTIMES: {name: content}, on the disk as /var/opt/NAME."""
+    keys, shim and GRUB. RUNTIMES: {name: content}, on the disk as /var/opt/NAME. KEXEC: it has a kernel to start by itself."""
 
-    def __init__(self, lab, name, firmware="bios", runtimes=None, banks=None):
+    def __init__(self, lab, name, firmware="bios", runtimes=None, kexec=False):
         self.lab, self.name, self.firmware = lab, name, firmware
         self.dir = os.path.join(lab.dir, "vm-" + name)
         self.tpm = os.path.join(lab.tpm_dir, name)
         self.console = os.path.join(self.dir, "console.log")
         self.qemu = self.control = None
         self.runtimes = dict(runtimes or {})
+        self.files = {"/boot/vmlinuz": read(kernel()), "/boot/initrd": read(lab.initrd)} if kexec else {}
         os.makedirs(self.dir)
         subprocess.run([os.path.join(TOP, "contrib/soft-tpm"), "make", lab.tpm_dir, name], check=True, stdin=subprocess.DEVNULL)
-        if banks:
-            subprocess.run(["swtpm_setup", "--tpm2", "--tpmstate", self.tpm, "--reconfigure", "--pcr-banks", banks], check=True,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.make_disk()
         lab.guests.append(self)
 
     # ---- what it is made of
 
     def make_disk(self):
-        files = {**self.lab.system, "/etc/avow/ca.pem": read(self.lab.ca), "/etc/avow/agent.yaml": self.agent_yaml().encode()}
+        files = {**self.lab.system, **self.files, "/etc/avow/ca.pem": read(self.lab.ca), "/etc/avow/agent.yaml": self.agent_yaml().encode()}
         files.update((f"/var/opt/{name}", content) for name, content in self.runtimes.items())
         root = os.path.join(self.dir, "root")
         tree(files, root)
@@ -308,6 +304,13 @@ class Guest:
         """Writes a file in the guest, as an update does: a new one renamed over the old."""
         self.run(f"mkdir -p $(dirname {path})\nbase64 -d >{path}.new <<'END'\n{base64.encodebytes(content).decode()}END\n"
                  f"chmod 755 {path}.new && mv {path}.new {path}")
+
+    def kexec(self, command_line):
+        """Another kernel without a reboot: firmware and TPM notice nothing."""
+        self.run(f"guest_tool kexec /boot/vmlinuz /boot/initrd '{command_line}'")
+        self.control.sendall(base64.b64encode(b"guest_tool kexec") + b"\n")
+        self.answer("starting another kernel", BOOT_SECONDS)
+        say(f"{self.name} runs another kernel")
 
     def off(self):
         """An orderly power off."""
