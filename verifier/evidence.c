@@ -156,7 +156,11 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         in->ima = VIEW_BUF(&ima->entries);
         r->ima_first = r->challenge.ima_offset;
         in->asked_again |= gather_is_full(host->gather);
-        n = gather_take(host->gather, r->challenge.ima_offset, in->ima, &r->list, &r->ima_first, err);
+        /* the last part, too, has to find room */
+        r->list_cut |= gather_bytes(host->gather) &&
+                       in->ima.len > r->v->settings.gather.host_bytes - gather_bytes(host->gather);
+        n = gather_take(host->gather, r->challenge.ima_offset, r->list_cut ? VIEW_NONE : in->ima, &r->list,
+                        &r->ima_first, err);
         if (n > 0)
                 in->ima = VIEW_BUF(&r->list);
         in->ima_first = r->ima_first;

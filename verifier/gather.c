@@ -97,6 +97,11 @@ bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, ui
         return true;
 }
 
+size_t gather_bytes(const struct gather *g)
+{
+        return g ? g->len : 0;
+}
+
 bool gather_is_full(const struct gather *g)
 {
         return g && g->full;

@@ -52,6 +52,8 @@ DEFINE_AUTO(struct gather, gather_free)
  * there. Return: false if nothing was gathered from entry FIRST on. G may be NULL. */
 bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, uint64_t *ret_at,
                  uint64_t *ret_left);
+/* How many bytes wait. G may be NULL. */
+size_t gather_bytes(const struct gather *g);
 /* Was it begun because a log did not replay? */
 bool gather_is_full(const struct gather *g);
 /* The bytes so far with LAST behind them, which begins at entry NEXT: for the judging. They are G's no more;

@@ -41,6 +41,7 @@ static void in_order(void **state)
         p = part_of(17, 3, "de");
         assert_int_equal(add(&g, &p, &roomy, &all), 1);
         assert_int_equal(all, 5);
+        assert_int_equal(gather_bytes(g), 5);
         assert_false(gather_next(g, 0, &entry, &at, &left)); /* the whole list is wanted now */
         assert_true(gather_next(g, 7, &entry, &at, &left));
         assert_int_equal(entry, 20);
