@@ -135,12 +135,15 @@ static const struct ima_key *find(const struct ima_keys *keys, uint32_t id, cons
         return NULL;
 }
 
-int ima_keys_add(struct ima_keys *keys, struct view der_or_pem, uint32_t *ret_id, struct err *err)
+static int add(struct ima_keys *keys, struct view der_or_pem, const uint32_t *id, uint32_t *ret_id,
+               struct err *err)
 {
         struct ima_key k = {.id = 0}, *more;
         int r = read_key(der_or_pem, &k, err);
 
         if (r >= 0) {
+                if (id)
+                        k.id = *id;
                 *ret_id = k.id;
                 if (find(keys, k.id, key_of(&k))) {
                         key_done(&k);
@@ -157,6 +160,18 @@ int ima_keys_add(struct ima_keys *keys, struct view der_or_pem, uint32_t *ret_id
         keys->v = more;
         keys->v[keys->n++] = k;
         return 0;
+}
+
+int ima_keys_add(struct ima_keys *keys, struct view der_or_pem, uint32_t *ret_id, struct err *err)
+{
+        return add(keys, der_or_pem, NULL, ret_id, err);
+}
+
+int ima_keys_add_as(struct ima_keys *keys, struct view der_or_pem, uint32_t id, struct err *err)
+{
+        uint32_t same;
+
+        return add(keys, der_or_pem, &id, &same, err);
 }
 
 /* ---- checking ---- */

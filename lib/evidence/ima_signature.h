@@ -34,6 +34,8 @@ DEFINE_AUTO(struct ima_keys, ima_keys_free)
  * the key as the kernel has it. Return: 0; -ERR_FORMAT; -ERR_LIMIT beyond IMA_KEYS_MAX; -ERR_NOMEM.
  */
 int ima_keys_add(struct ima_keys *keys, struct view der_or_pem, uint32_t *ret_id, struct err *err) MUST_USE;
+/* The same under an identifier of its own: where only the key is left of a certificate. */
+int ima_keys_add_as(struct ima_keys *keys, struct view der_or_pem, uint32_t id, struct err *err) MUST_USE;
 size_t ima_keys_count(const struct ima_keys *keys);
 
 enum ima_signed {

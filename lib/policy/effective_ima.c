@@ -367,12 +367,11 @@ static int make_required(struct policy_effective *e, struct err *err)
 
 static int add_keys(struct policy_effective *e, const struct policy_ima *ima, struct err *err)
 {
-        uint32_t id;
         int r = 0;
 
         for (size_t k = 0; r == 0 && k < ima->n_keys; k++)
                 if (in_time(e, ima->keys[k].until_ms))
-                        r = ima_keys_add(e->keys, view_str(ima->keys[k].pem), &id, err);
+                        r = ima_keys_add_as(e->keys, view_str(ima->keys[k].pem), ima->keys[k].id, err);
         e->uses_signatures |= ima->n_signed > 0;
         return r;
 }

@@ -3,6 +3,7 @@
  * Of the section `ima:` what is about keys and names: public keys in the policy, what their signatures allow,
  * which keyrings may be loaded with which keys, which buffers may be measured.
  */
+#include "base/hex.h"
 #include "base/mem.h"
 #include "policy/parse_impl.h"
 
@@ -18,11 +19,30 @@ static const struct policy_key *find_key(const struct parse *p, const char *name
         return NULL;
 }
 
+/* Eight hex digits: where the key's identifier is not the one that follows from it. */
+static int read_key_id(const struct yaml_node *node, uint32_t *ret, struct err *err)
+{
+        uint8_t bytes[4];
+        const char *text;
+        struct err inner = ERR_INIT;
+        int r = yaml_str(node, &text, err);
+
+        if (r < 0)
+                return r;
+        if (hex_decode_exact(view_str(text), bytes, sizeof(bytes), &inner) < 0)
+                return yaml_err(node, err,
+                                "%s is no key identifier: expected eight hex digits in quotes, as evmctl "
+                                "prints them",
+                                SHOW(text));
+        *ret = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+        return 0;
+}
+
 static int read_key(struct parse_ima *x, const struct yaml_node *map, struct policy_key *keys, size_t i,
                     struct ima_keys *probe, struct err *err)
 {
-        static const char *const names[] = {"name", "pem", "until", "comment"};
-        const struct yaml_node *name, *pem;
+        static const char *const names[] = {"name", "pem", "id", "until", "comment"};
+        const struct yaml_node *name, *pem, *id;
         struct policy_key *key = &keys[i];
         struct err inner = ERR_INIT;
         int r = yaml_only(map, names, ARRAY_LEN(names), err);
@@ -49,7 +69,8 @@ static int read_key(struct parse_ima *x, const struct yaml_node *map, struct pol
                         "no certificate or public key in PEM (%s): expected a literal block ('pem: |') "
                         "from -----BEGIN to -----END",
                         inner.text);
-        return 0;
+        id = yaml_get(map, "id");
+        return id ? read_key_id(id, &key->id, err) : 0;
 }
 
 int parse_ima_keys(struct parse_ima *x, const struct yaml_node *node, struct err *err)
