@@ -142,13 +142,13 @@ static int get_ima(const json_t *j, struct keylime_policy *p, struct err *err)
                             "member 'log_hash_alg': expected sha1, sha256, sha384 or sha512, not %s",
                             SHOW(alg));
         dm = r >= 0 ? json_object_get(ima, "dm_policy") : NULL;
-        if (dm && !json_is_null(dm))
-                r = err_set(err, ERR_FORMAT, 0,
-                            "member 'dm_policy': expected null, as Keylime's schema does");
+        if (dm && !json_is_null(dm) && !json_is_object(dm))
+                r = err_set(err, ERR_FORMAT, 0, "member 'dm_policy': expected null or an object");
         if (r < 0)
                 return err_wrap(err, "member 'ima'");
         p->log_hash_alg = str_dup(alg);
-        return p->log_hash_alg ? 0 : err_nomem(err);
+        p->dm_policy = json_is_object(dm) ? json_print(dm) : NULL;
+        return p->log_hash_alg && (p->dm_policy || !json_is_object(dm)) ? 0 : err_nomem(err);
 }
 
 /* {"meta": {"version": 1}, "keyids": [u32], "pubkeys": [base64 DER]}, as text. */
@@ -166,8 +166,8 @@ static int check_keys(const char *text, struct err *err)
         if (r >= 0)
                 r = json_only(j, names, ARRAY_LEN(names), err);
         if (r >= 0)
-                r = json_get_object(j, "meta", &meta, err);
-        if (r >= 0)
+                r = json_opt_object(j, "meta", &meta, err);
+        if (r > 0)
                 r = json_get_int(meta, "version", 1, 1, &version, err);
         if (r >= 0)
                 r = json_get_array(j, "keyids", KEYS_MAX, &ids, err);
@@ -260,6 +260,7 @@ void keylime_policy_free(struct keylime_policy *p)
         strv_done(&p->ignored_keyrings);
         free(p->timestamp);
         free(p->log_hash_alg);
+        free(p->dm_policy);
         free(p->verification_keys);
         free(p);
 }
@@ -308,6 +309,18 @@ static int put_lists(json_t *obj, const char *name, const struct keylime_lists *
         return r;
 }
 
+static int put_dm(json_t *ima, const char *text)
+{
+        struct err err = ERR_INIT;
+        json_t *dm = NULL;
+
+        if (!text)
+                return json_set_str(ima, "dm_policy", NULL);
+        if (json_parse(view_str(text), KEYLIME_POLICY_BYTES_MAX, &dm, &err) < 0)
+                return -1; /* it was read from one */
+        return json_object_set_new(ima, "dm_policy", dm);
+}
+
 static int put_small(json_t *j, const struct keylime_policy *p, struct err *err)
 {
         json_t *meta = json_object(), *ima = json_object();
@@ -317,8 +330,7 @@ static int put_small(json_t *j, const struct keylime_policy *p, struct err *err)
         if (failed || json_set_int(meta, "version", p->version) |
                               json_set_int(meta, "generator", p->generator) |
                               json_set_int(j, "release", p->release) |
-                              json_set_str(ima, "log_hash_alg", p->log_hash_alg) |
-                              json_set_str(ima, "dm_policy", NULL) |
+                              json_set_str(ima, "log_hash_alg", p->log_hash_alg) | put_dm(ima, p->dm_policy) |
                               json_set_str(j, "verification-keys", p->verification_keys))
                 return err_nomem(err);
         if (p->timestamp && json_set_str(meta, "timestamp", p->timestamp) < 0)

@@ -36,6 +36,7 @@ struct keylime_policy {
         struct strv excludes;         /* Python's regular expressions */
         struct strv ignored_keyrings; /* names, or "*" */
         char *log_hash_alg;
+        char *dm_policy;         /* JSON text, or NULL for null, the only value that Keylime's servers take */
         char *verification_keys; /* "", or JSON text of its own: keyids and public keys */
 };
 

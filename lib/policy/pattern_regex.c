@@ -589,3 +589,77 @@ int pattern_from_regex(struct view regex, struct strv *ret, struct pattern_refus
         strv_done(&made);
         return e;
 }
+
+/* ---- from patterns ---- */
+
+/* A byte that means itself, outside of a set and inside one. */
+static void put_literal(struct buf *b, uint8_t c, bool in_set)
+{
+        const char *special = in_set ? "\\]^-[&~|" : "\\.^$*+?{}[]()|";
+
+        if (c && strchr(special, c))
+                buf_u8(b, '\\');
+        buf_u8(b, c);
+}
+
+static bool take_text(struct cursor *c, const char *text)
+{
+        struct cursor at = *c;
+        struct view taken;
+
+        if (!cursor_take(&at, strlen(text), &taken) || !view_equal(taken, view_str(text)))
+                return false;
+        *c = at;
+        return true;
+}
+
+/* [a-z], [!a-z] behind its bracket, to its end. */
+static bool put_set(struct buf *b, struct cursor *c)
+{
+        bool negated = take_text(c, "!");
+        uint8_t x = 0;
+
+        buf_str(b, negated ? "[^/" : "[");
+        while (cursor_u8(c, &x) && x != ']') {
+                if (x == '-')
+                        buf_u8(b, '-');
+                else if (x != '\\' || cursor_u8(c, &x))
+                        put_literal(b, x, true);
+        }
+        buf_u8(b, ']');
+        return x == ']';
+}
+
+int pattern_to_regex(struct view pattern, bool prefix, struct buf *ret, struct err *err)
+{
+        struct cursor c = cursor_of(pattern);
+        struct pattern_set *check = NULL;
+        bool open = false; /* does it end in a run of anything? */
+        uint8_t x;
+
+        if (pattern_set_new(&pattern, 1, &check, NULL, err) < 0)
+                return -(int)err->kind;
+        pattern_set_unref(check);
+        while (c.left) {
+                open = false;
+                if (take_text(&c, "**")) {
+                        while (take_text(&c, "*"))
+                                ;
+                        open = true;
+                        buf_str(ret, ".*");
+                } else if (take_text(&c, "[[:any:]]")) {
+                        buf_str(ret, ".");
+                } else if (take_text(&c, "*")) {
+                        buf_str(ret, "[^/]*");
+                } else if (take_text(&c, "?")) {
+                        buf_str(ret, "[^/]");
+                } else if (take_text(&c, "[")) {
+                        if (!put_set(ret, &c))
+                                return err_set(err, ERR_BUG, 0, "a set without an end");
+                } else if (take_text(&c, "\\") | cursor_u8(&c, &x)) {
+                        put_literal(ret, x, false);
+                }
+        }
+        buf_str(ret, prefix && !open ? "$" : "");
+        return buf_ok(ret) ? 0 : err_nomem(err);
+}

@@ -2,6 +2,8 @@
 #ifndef AVOW_POLICY_PATTERN_REGEX_H
 #define AVOW_POLICY_PATTERN_REGEX_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/macro.h"
@@ -33,5 +35,12 @@ struct pattern_refusal {
  */
 int pattern_from_regex(struct view regex, struct strv *ret, struct pattern_refusal *ret_why,
                        struct err *err) MUST_USE;
+
+/*
+ * Appends the expression that matches, from its first character to its last, what PATTERN matches, of texts
+ * without line feeds. PREFIX: for re.match(), which does not look at the end; else for re.fullmatch().
+ * Return: 0; -ERR_FORMAT for a pattern that is none; -ERR_NOMEM.
+ */
+int pattern_to_regex(struct view pattern, bool prefix, struct buf *ret, struct err *err) MUST_USE;
 
 #endif

@@ -331,6 +331,54 @@ static void translated(void **state)
         }
 }
 
+/* And back: what a pattern becomes means the pattern again. */
+static void expressed(void **state)
+{
+        static const struct {
+                const char *pattern, *prefix, *whole;
+        } rows[] = {
+                {"/tmp/**", "/tmp/.*", "/tmp/.*"},
+                {"/tmp", "/tmp$", "/tmp"},
+                {"/*/x?", "/[^/]*/x[^/]$", "/[^/]*/x[^/]"},
+                {"/a****b", "/a.*b$", "/a.*b"},
+                {"/a[[:any:]]b", "/a.b$", "/a.b"},
+                {"/[0-9_a]", "/[0-9_a]$", "/[0-9_a]"},
+                {"/[!ab]", "/[^/ab]$", "/[^/ab]"},
+                {"/[\\-\\]a]", "/[\\-\\]a]$", "/[\\-\\]a]"},
+                {"/\\*\\?\\[\\\\", "/\\*\\?\\[\\\\$", "/\\*\\?\\[\\\\"},
+                {"/a.b+c(d)|e{2}^$ ~#&", "/a\\.b\\+c\\(d\\)\\|e\\{2\\}\\^\\$ ~#&$",
+                 "/a\\.b\\+c\\(d\\)\\|e\\{2\\}\\^\\$ ~#&"},
+                {"/\xc3\xa4?b", "/\xc3\xa4[^/]b$", "/\xc3\xa4[^/]b"},
+        };
+        struct err err = ERR_INIT;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct view pattern = view_str(rows[i].pattern);
+                struct buf prefix = {0}, whole = {0};
+                struct strv got = {0};
+                struct pattern_refusal why = {{0}};
+
+                assert_ok(pattern_to_regex(pattern, true, &prefix, &err), &err);
+                assert_ok(pattern_to_regex(pattern, false, &whole, &err), &err);
+                assert_view(VIEW_BUF(&prefix), rows[i].prefix);
+                assert_view(VIEW_BUF(&whole), rows[i].whole);
+                if (pattern_from_regex(VIEW_BUF(&prefix), &got, &why, &err) != 1 || got.n != 1)
+                        fail_msg("'%s': %s%s", rows[i].prefix, why.text, err.text);
+                if (strcmp(rows[i].pattern, "/a****b") != 0)
+                        assert_string_equal(got.items[0], rows[i].pattern);
+                strv_done(&got);
+                buf_free(&prefix);
+                buf_free(&whole);
+        }
+        {
+                struct buf none = {0};
+
+                assert_err(pattern_to_regex(view_str("/a["), true, &none, &err), ERR_FORMAT, &err, NULL);
+                assert_int_equal(none.len, 0);
+        }
+}
+
 static void not_translated(void **state)
 {
         static const struct {
@@ -408,11 +456,11 @@ static void out_of_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(known_answers), cmocka_unit_test(refused),
-                cmocka_unit_test(which_one),     cmocka_unit_test(like_the_letter),
-                cmocka_unit_test(bounded),       cmocka_unit_test(quoted),
-                cmocka_unit_test(translated),    cmocka_unit_test(not_translated),
-                cmocka_unit_test(out_of_memory),
+                cmocka_unit_test(known_answers),  cmocka_unit_test(refused),
+                cmocka_unit_test(which_one),      cmocka_unit_test(like_the_letter),
+                cmocka_unit_test(bounded),        cmocka_unit_test(quoted),
+                cmocka_unit_test(translated),     cmocka_unit_test(expressed),
+                cmocka_unit_test(not_translated), cmocka_unit_test(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
