@@ -31,6 +31,9 @@ tenant_libtenant_la_SOURCES = \
 	tenant/pkcs11.c tenant/pkcs11.h \
 	tenant/policy.c \
 	tenant/policy_diff.c tenant/policy_diff.h \
+	tenant/keylime_in.c tenant/keylime_in.h tenant/keylime_in_boot.c \
+	tenant/keylime_out.c tenant/keylime_out.h tenant/keylime_out_boot.c \
+	tenant/policy_keylime.c \
 	tenant/policy_draft.c tenant/policy_draft.h \
 	tenant/policy_gather.c tenant/policy_make.c tenant/policy_make.h \
 	tenant/policy_sign.c \
