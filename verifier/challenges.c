@@ -115,7 +115,7 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
                 r = ask_quote(host, e, &c, err);
         if (r < 0)
                 return r;
-        if (wish->full || wish->from_start) {
+        if (wish->full || (host->gather && !gather_is_of_boot(host->gather, wish->boot_time_ms))) {
                 gather_free(host->gather);
                 host->gather = NULL;
         }

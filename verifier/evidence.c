@@ -503,7 +503,8 @@ static int keep_part(struct round *r, struct host *host, const struct tpm_clock 
                                    .binary = ima->binary,
                                    .full = r->challenge.full,
                                    .bytes = VIEW_BUF(&ima->entries),
-                                   .clock = *clock};
+                                   .clock = *clock,
+                                   .boot_time_ms = r->challenge.boot_time_ms};
 
         metric_inc(r->v->counters.parts);
         return gather_add(&host->gather, &part, &r->v->settings.gather, &r->v->gathered, loop_now_ms(), err);

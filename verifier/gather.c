@@ -9,11 +9,15 @@
 
 #include "base/mem.h"
 
+/* Boot times that differ by less are the same boot: they are computed from two clocks. */
+#define SAME_BOOT_MS 10000
+
 struct gather {
         uint64_t first, end, total; /* entries */
         uint64_t first_at;          /* FIRST begins at this byte of the list; 0: not known, or the first */
         bool binary, full;
         struct tpm_clock clock;
+        int64_t boot_time_ms;
         struct buf bytes;
         size_t len; /* of bytes, while they are taken */
         unsigned n_empty;
@@ -50,6 +54,7 @@ static int begin(struct gather **g, const struct gather_part *part, size_t *all,
                               .binary = part->binary,
                               .full = part->full,
                               .clock = part->clock,
+                              .boot_time_ms = part->boot_time_ms,
                               .all = all};
         return 0;
 }
@@ -100,6 +105,13 @@ bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, ui
 size_t gather_bytes(const struct gather *g)
 {
         return g ? g->len : 0;
+}
+
+bool gather_is_of_boot(const struct gather *g, int64_t boot_time_ms)
+{
+        int64_t moved_ms = boot_time_ms - g->boot_time_ms;
+
+        return moved_ms < SAME_BOOT_MS && moved_ms > -SAME_BOOT_MS;
 }
 
 bool gather_is_full(const struct gather *g)

@@ -36,6 +36,7 @@ struct gather_part {
         bool full; /* it was asked for in full because the log did not replay */
         struct view bytes;
         struct tpm_clock clock; /* of the quote that came with it */
+        int64_t boot_time_ms;   /* claimed */
 };
 
 /*
@@ -54,6 +55,8 @@ bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, ui
                  uint64_t *ret_left);
 /* How many bytes wait. G may be NULL. */
 size_t gather_bytes(const struct gather *g);
+/* Is it of the boot that began about then, as the host says? */
+bool gather_is_of_boot(const struct gather *g, int64_t boot_time_ms);
 /* Was it begun because a log did not replay? */
 bool gather_is_full(const struct gather *g);
 /* The bytes so far with LAST behind them, which begins at entry NEXT: for the judging. They are G's no more;

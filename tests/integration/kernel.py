@@ -112,7 +112,7 @@ def policy(lab, name, host, allowed, extra="", waive=WAIVED, push=True):
     for runtime, path in host.runtimes.items():
         runtimes += f"- name: {runtime}\n  path: {path}\n  digests: [{hashlib.sha256(open(path, 'rb').read()).hexdigest()}]\n"
     digests = "".join(f"    - {d}\n" for d in sorted(set(allowed)))
-    text = (f"format: avow-policy/2\nname: {name}\n{extra}" + ("runtimes:\n" + runtimes if runtimes else "runtimes: []\n")
+    text = (f"format: avow-policy/2\nname: {name}\n{extra}" + ("runtimes:\n" + runtimes if runtimes else "")
             + f"ima:\n  waive: {waive}\n  allow:\n{digests}")
     path = os.path.join(lab.dir, name + ".yaml")
     with open(path, "w") as f:

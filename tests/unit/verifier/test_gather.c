@@ -15,7 +15,8 @@ static struct gather_part part_of(uint64_t first, uint64_t n, const char *bytes)
                                     .at = first == 7 ? 70 : 0,
                                     .binary = true,
                                     .bytes = view_str(bytes),
-                                    .clock = {.reset_count = 3}};
+                                    .clock = {.reset_count = 3},
+                                    .boot_time_ms = 1000000};
 }
 
 static int add(struct gather **g, const struct gather_part *part, const struct gather_limits *limits,
@@ -42,6 +43,8 @@ static void in_order(void **state)
         assert_int_equal(add(&g, &p, &roomy, &all), 1);
         assert_int_equal(all, 5);
         assert_int_equal(gather_bytes(g), 5);
+        assert_true(gather_is_of_boot(g, 1009000) && gather_is_of_boot(g, 991000));
+        assert_false(gather_is_of_boot(g, 1011000) || gather_is_of_boot(g, 0));
         assert_false(gather_next(g, 0, &entry, &at, &left)); /* the whole list is wanted now */
         assert_true(gather_next(g, 7, &entry, &at, &left));
         assert_int_equal(entry, 20);
