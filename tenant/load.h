@@ -10,9 +10,12 @@
 
 /* Appends the bytes. Return: 0; -ERR_IO; -ERR_LIMIT. */
 int load_bytes(const char *path, size_t max_bytes, struct buf *ret, struct err *err) MUST_USE;
-/* The policy of a file, which may be in an envelope (policy/signed.h) whose signatures are not looked at.
- * RET_FILE (may be NULL) is set to the file's bytes, envelope and all. Return: 0; -ERR_IO; -ERR_CONFIG with
- * file:line:column; -ERR_FORMAT for a bad envelope. */
+/*
+ * The policy of a file, which may be in an envelope (policy/signed.h) whose signatures are not looked at.
+ * What it is based on is read from NAME.yaml beside it, where its text does not have it. RET_FILE (may be
+ * NULL) is set to all of the text, or to the file's bytes if it is an envelope. Return: 0; -ERR_IO;
+ * -ERR_CONFIG with file:line:column, of the file that is at fault; -ERR_FORMAT for a bad envelope.
+ */
 int load_policy(const char *path, struct policy **ret, struct buf *ret_file, struct err *err) MUST_USE;
 /* Return: 0; -ERR_IO; -ERR_FORMAT. */
 int load_bundle(const char *path, struct bundle **ret, struct err *err) MUST_USE;

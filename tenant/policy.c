@@ -16,6 +16,7 @@
 #include "tenant/commands.h"
 #include "tenant/load.h"
 #include "tenant/output.h"
+#include "tenant/policy_check.h"
 #include "tenant/policy_diff.h"
 #include "tenant/policy_remote.h"
 
@@ -27,47 +28,15 @@ static int flush(struct err *err)
 
 /* --- check --- */
 
-static json_t *summary(const struct policy *p)
-{
-        AUTO(json_free_p) json_t *j = json_object();
-
-        if (!j || json_set_str(j, "file", p->source) < 0 || json_set_str(j, "name", p->name) < 0 ||
-            json_set_hex(j, "sha256", digest_view(&p->sha256)) < 0 ||
-            json_set_str(j, "bank", digest_name(p->bank)) < 0 || json_set_int(j, "pcr", p->pcr) < 0 ||
-            json_set_bool(j, "enforced", p->enforced) < 0 ||
-            json_set_int(j, "runtimes", (json_int_t)p->n_runtimes) < 0 ||
-            json_set_int(j, "files", (json_int_t)p->n_files) < 0 ||
-            json_set_int(j, "digests", (json_int_t)p->n_digests) < 0 ||
-            json_set_int(j, "records", (json_int_t)p->n_records) < 0 ||
-            json_set_int(j, "denied", (json_int_t)p->n_denied) < 0)
-                return NULL;
-        return TAKE(j);
-}
-
-/* What is well formed and probably not meant. */
-static void print_doubts(const struct policy *p)
-{
-        int64_t now_ms = clock_now_ms();
-        size_t ended = 0;
-
-        for (size_t i = 0; i < p->n_digests; i++)
-                if (p->digests[i].until_ms <= now_ms)
-                        ended++;
-        if (ended)
-                (void)printf("%s: note: %zu of %zu digests have ended ('until' is over) and allow nothing\n",
-                             p->source, ended, p->n_digests);
-        if (!p->enforced)
-                (void)printf("%s: note: mode: observe; failures have no consequence\n", p->source);
-        if (!p->judges_log && !p->judges_ima && !p->judges_boot)
-                (void)printf("%s: note: fixes PCR values only; runtimes are not judged\n", p->source);
-}
-
 static int run_check(const struct session *s, const void *values, int n_args, char **args, struct err *err)
 {
         static const struct column columns[] = {
-                {"FILE", "file"},   {"NAME", "name"},       {"BANK", "bank"},       {"RUNTIMES", "runtimes"},
-                {"FILES", "files"}, {"DIGESTS", "digests"}, {"RECORDS", "records"}, {"DENIED", "denied"}};
+                {"FILE", "file"},         {"NAME", "name"},     {"BANK", "bank"},
+                {"RUNTIMES", "runtimes"}, {"FILES", "files"},   {"DIGESTS", "digests"},
+                {"RECORDS", "records"},   {"DENIED", "denied"}, {"PACKAGES", "packages"},
+                {"MEASURED", "measured"}, {"LAYERS", "layers"}};
         AUTO(json_free_p) json_t *doc = output_document("policy-check");
+        AUTO(buf_free) struct buf doubts = {0};
         json_t *list = json_array();
         int r = json_object_set_new(doc, "policies", list) < 0 ? err_nomem(err) : 0;
 
@@ -76,11 +45,15 @@ static int run_check(const struct session *s, const void *values, int n_args, ch
                 AUTO(policy_unref_p) struct policy *p = NULL;
 
                 r = load_policy(args[i], &p, NULL, err);
-                if (r == 0 && json_array_append_new(list, summary(p)) < 0)
+                if (r == 0 && json_array_append_new(list, policy_summary(p)) < 0)
                         r = err_nomem(err);
-                if (r == 0 && s->output == OUTPUT_TABLE)
-                        print_doubts(p);
+                if (r == 0)
+                        policy_doubts(p, clock_now_ms(), &doubts);
         }
+        if (r == 0 && !buf_ok(&doubts))
+                r = err_nomem(err);
+        if (r == 0 && s->output == OUTPUT_TABLE)
+                (void)printf("%.*s", (int)doubts.len, doubts.len ? (const char *)doubts.p : "");
         if (r == 0)
                 r = output_list(s, doc, "policies", columns, ARRAY_LEN(columns), err);
         return r < 0 ? r : ANSWER_DONE;

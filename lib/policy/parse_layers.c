@@ -7,6 +7,8 @@
  * What has one value is the nearest document's; runtimes, records, denials and PCR values of all are put
  * together here; the sets of files and boots stay apart, one layer each (policy.h: struct policy_part).
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "policy/parse_impl.h"
 
@@ -274,4 +276,32 @@ int policy_parse(struct view text, const char *source, struct policy **ret, stru
                 return r;
         *ret = TAKE(p);
         return 0;
+}
+
+int policy_open_base(struct view text, const char *source, char **ret_name, unsigned *ret_line,
+                     unsigned *ret_column, struct err *err)
+{
+        static const char key[] = "based_on";
+        AUTO(yaml_doc_free_p)
+        struct yaml_doc *doc = NULL;
+        const struct yaml_node *base;
+        const char *name;
+        int r;
+
+        *ret_name = NULL;
+        if (!memmem(text.p, text.len, key, strlen(key)))
+                return 0; /* most have none, and some are large */
+        r = yaml_parse_many(text, source, POLICY_TEXT_BYTES_MAX, POLICY_BASES_MAX, &doc, err);
+        if (r < 0)
+                return r;
+        base = yaml_get(yaml_root_of(doc, yaml_n_documents(doc) - 1), key);
+        if (!base)
+                return 0;
+        r = parse_name(base, &name, err);
+        if (r < 0)
+                return r;
+        *ret_line = base->line;
+        *ret_column = base->column;
+        *ret_name = str_dup(name);
+        return *ret_name ? 0 : err_nomem(err);
 }

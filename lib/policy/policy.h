@@ -138,6 +138,13 @@ struct policy {
 int policy_parse(struct view text, const char *source, struct policy **ret, struct err *err) MUST_USE;
 
 /*
+ * What the last document of TEXT is based on, if that is not in TEXT: *RET_NAME (free()), else NULL, and
+ * where it says so. Return: 0; as policy_parse() for what is no YAML.
+ */
+int policy_open_base(struct view text, const char *source, char **ret_name, unsigned *ret_line,
+                     unsigned *ret_column, struct err *err) MUST_USE;
+
+/*
  * A policy from Keylime's tpm_policy, JSON text: {"PCR": "hex" | ["hex", …], "mask": "0x…"}. It fixes PCR
  * values and judges no log. The bank is sha256 if every PCR has a value of that length, else sha384; PCR 10
  * and 16 are refused as Keylime refuses them. Return: 0; -ERR_FORMAT, -ERR_LIMIT; -ERR_NOMEM. Spec: Keylime

@@ -16,3 +16,5 @@ TESTS += tests/unit/tenant/test_prepare.sh
 EXTRA_DIST += tests/unit/tenant/test_prepare.sh
 TESTS += tests/unit/tenant/test_policy_sources.sh
 EXTRA_DIST += tests/unit/tenant/test_policy_sources.sh
+TESTS += tests/unit/tenant/test_policy_layers.sh
+EXTRA_DIST += tests/unit/tenant/test_policy_layers.sh
