@@ -590,6 +590,30 @@ static void take_command_line(struct ima_work *iw, const struct ima_event *ev)
                 iw->next->facts |= IMA_FACT_LINE_LOCKED;
 }
 
+/* The policy's word on a buffer that is what its digest says. *RET_LEARN: a key that may sign from now on. */
+static void ask_buffer(struct ima_work *iw, const struct ima_event *ev, enum ima_kept_kind kind,
+                       struct ima_row *row, bool *ret_learn)
+{
+        struct policy_source source;
+
+        if (policy_effective_file_denied(iw->policy, ev->alg, ev->digest, &row->comment, &row->line)) {
+                row->answer = IMA_DENIED;
+                return;
+        }
+        if (kind == IMA_KEPT_KEY) {
+                row->answer = answer_of(
+                        policy_effective_keyring_key(iw->policy, ev->name, ev->alg, ev->digest, &source));
+                *ret_learn = row->answer == IMA_ALLOWED;
+        }
+        if (row->answer != IMA_ALLOWED)
+                row->answer = answer_of(
+                        policy_effective_buffer(iw->policy, ev->name, ev->alg, ev->digest, ev->buf, &source));
+        if (kind == IMA_KEPT_DEVICE && row->answer != IMA_ALLOWED)
+                row->answer = ask_device(iw, ev);
+        if (row->answer != IMA_ALLOWED && is_next_command_line(iw, ev))
+                row->answer = IMA_ALLOWED;
+}
+
 static int judge_buffer(struct ima_work *iw, const struct subject *s, struct err *err)
 {
         const struct ima_event *ev = s->ev;
@@ -597,26 +621,14 @@ static int judge_buffer(struct ima_work *iw, const struct subject *s, struct err
         enum ima_kept_kind kind = dm_table_is(ev->name) ? IMA_KEPT_DEVICE
                                   : is_key(ev->buf)     ? IMA_KEPT_KEY
                                                         : IMA_KEPT_BUFFER;
-        struct policy_source source;
+        bool learns = false;
 
-        if (digest_is_of_buffer(ev)) {
-                if (policy_effective_file_denied(iw->policy, ev->alg, ev->digest, &row.comment, &row.line))
-                        row.answer = IMA_DENIED;
-                else if (kind == IMA_KEPT_KEY)
-                        row.answer = answer_of(policy_effective_keyring_key(iw->policy, ev->name, ev->alg,
-                                                                            ev->digest, &source));
-                else
-                        row.answer = answer_of(policy_effective_buffer(iw->policy, ev->name, ev->alg,
-                                                                       ev->digest, ev->buf, &source));
-                if (kind == IMA_KEPT_DEVICE && row.answer != IMA_ALLOWED && row.answer != IMA_DENIED)
-                        row.answer = ask_device(iw, ev);
-                if (row.answer == IMA_UNKNOWN && is_next_command_line(iw, ev))
-                        row.answer = IMA_ALLOWED;
-        }
+        if (digest_is_of_buffer(ev))
+                ask_buffer(iw, ev, kind, &row, &learns);
         if (row.answer != IMA_ALLOWED)
                 return take_row(iw, s, kind, &row, err);
         take_command_line(iw, ev);
-        return kind == IMA_KEPT_KEY ? take_key(iw, ev, err) : 0;
+        return learns ? take_key(iw, ev, err) : 0;
 }
 
 /* ---- all of them ---- */

@@ -3,7 +3,10 @@ policy_tests = \
 	tests/unit/policy/test_allow \
 	tests/unit/policy/test_appraise \
 	tests/unit/policy/test_appraise_boot \
+	tests/unit/policy/test_appraise_boots \
 	tests/unit/policy/test_appraise_change \
+	tests/unit/policy/test_appraise_ima \
+	tests/unit/policy/test_appraise_trust \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
 	tests/unit/policy/test_keylime_policy \
@@ -34,5 +37,8 @@ tests_unit_policy_libstory_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORY_LIBS = tests/unit/policy/libstory.la tests/support/libplaytpm.la lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_boot_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
+tests_unit_policy_test_appraise_boots_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
+tests_unit_policy_test_appraise_ima_LDADD = $(STORY_LIBS)
+tests_unit_policy_test_appraise_trust_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)

@@ -34,7 +34,7 @@ void story_push(struct story *s, const char *text, int64_t until_ms)
 
 void story_begin(struct story *s, const char *policy, enum digest_alg bank)
 {
-        *s = (struct story){.now_ms = NOON - 3600000, .log_first = -1};
+        *s = (struct story){.now_ms = NOON - 3600000, .log_first = -1, .ima_first = -1};
         soft_host_init(&s->host, bank);
         story_push(s, policy, 0);
 }
@@ -46,6 +46,8 @@ void story_end(struct story *s)
         policy_effective_free(s->policy);
         for (size_t i = 0; i < s->n_versions; i++)
                 policy_unref(s->versions[i].policy);
+        buf_free(&s->ima);
+        buf_free(&s->ima_marks);
         soft_host_done(&s->host);
 }
 
@@ -61,6 +63,8 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
 {
         uint64_t first =
                 s->log_first >= 0 ? (uint64_t)s->log_first : appraisal_log_offset(s->before, s->policy);
+        uint64_t ima_first =
+                s->ima_first >= 0 ? (uint64_t)s->ima_first : appraisal_ima_offset(s->before, s->policy);
         struct evidence evidence = {
                 .ak = s->other_ak ? s->other_ak : &s->host.tpm.ak,
                 .message = VIEW_BUF(&q->message),
@@ -86,6 +90,9 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
                 .has_log = !s->no_log,
                 .log = s->log.p ? s->log : soft_host_log_from(&s->host, first),
                 .log_first = first,
+                .has_ima = s->n_ima && !s->no_ima,
+                .ima = s->ima_sent.p ? s->ima_sent : story_ima_from(s, ima_first),
+                .ima_first = ima_first,
                 .has_uefi = s->uefi.p != NULL,
                 .uefi = s->uefi,
                 .asked_again = s->asked_again,
@@ -133,6 +140,133 @@ void story_expect(struct story *s, enum verdict_state state, const char *code, i
                     verdict_state_name(state), code ? code : "anything");
         print_verdict(s->r.verdict);
         fail();
+}
+
+/* ---- the kernel's list ---- */
+
+static void put_field(struct buf *b, struct view v)
+{
+        buf_le32(b, (uint32_t)v.len);
+        buf_put_view(b, v);
+}
+
+/* What the kernel does: the entry, and the digest of its data into PCR 10. */
+static void put_entry(struct story *s, const char *template, struct view data, bool violation)
+{
+        enum digest_alg bank = s->host.tpm.pcrs.bank;
+        struct digest sha1, d;
+        struct err err = ERR_INIT;
+
+        assert_ok(digest_bytes(DIGEST_SHA1, data, &sha1, &err), &err);
+        assert_ok(digest_bytes(bank, data, &d, &err), &err);
+        if (violation) {
+                digest_zero(DIGEST_SHA1, &sha1);
+                memset(d.b, 0xff, d.len);
+        }
+        buf_be64(&s->ima_marks, s->ima.len);
+        buf_le32(&s->ima, 10);
+        buf_put_view(&s->ima, digest_view(&sha1));
+        put_field(&s->ima, view_str(template));
+        put_field(&s->ima, data);
+        s->n_ima++;
+        play_tpm_extend_digest(&s->host.tpm, 10, &d);
+        assert_true(buf_ok(&s->ima) && buf_ok(&s->ima_marks));
+}
+
+/* "sha256:" NUL digest, and the name with its NUL. */
+static void put_head(struct buf *data, const char *name, struct view sha256)
+{
+        static const uint8_t label[] = "sha256:";
+
+        buf_le32(data, (uint32_t)(sizeof(label) + sha256.len));
+        buf_put_view(data, VIEW_ARRAY(label));
+        buf_put_view(data, sha256);
+        put_field(data, VIEW(name, strlen(name) + 1));
+}
+
+static void put_file(struct story *s, const char *path, struct view sha256, bool violation)
+{
+        struct buf data = {0};
+
+        put_head(&data, path, sha256);
+        put_entry(s, "ima-ng", VIEW_BUF(&data), violation);
+        buf_free(&data);
+}
+
+void story_ima_file(struct story *s, const char *path, char digit)
+{
+        struct digest d = soft_digest(DIGEST_SHA256, digit);
+
+        put_file(s, path, digest_view(&d), false);
+}
+
+void story_ima_violation(struct story *s, const char *path)
+{
+        struct digest d = soft_digest(DIGEST_SHA256, '0');
+
+        put_file(s, path, digest_view(&d), true);
+}
+
+void story_ima_signed(struct story *s, const char *path, struct view sha256, struct view xattr)
+{
+        struct buf data = {0};
+
+        put_head(&data, path, sha256);
+        put_field(&data, xattr);
+        put_entry(s, "ima-sig", VIEW_BUF(&data), false);
+        buf_free(&data);
+}
+
+void story_ima_buffer(struct story *s, const char *name, struct view content)
+{
+        struct buf data = {0};
+        struct digest d;
+        struct err err = ERR_INIT;
+
+        assert_ok(digest_bytes(DIGEST_SHA256, content, &d, &err), &err);
+        put_head(&data, name, digest_view(&d));
+        put_field(&data, content);
+        put_entry(s, "ima-buf", VIEW_BUF(&data), false);
+        buf_free(&data);
+}
+
+void story_ima_aggregate(struct story *s)
+{
+        const struct pcr_selection all = {s->host.tpm.pcrs.bank, 0x3ff};
+        struct pcr_values values = play_tpm_values(&s->host.tpm, &all);
+        struct digest d;
+        struct err err = ERR_INIT;
+
+        assert_ok(ima_boot_aggregate(&values, &d, &err), &err);
+        put_file(s, "boot_aggregate", digest_view(&d), false);
+}
+
+void story_ima_begin(struct story *s)
+{
+        for (unsigned pcr = 0; pcr < 8; pcr++)
+                soft_host_extend(&s->host, pcr, (char)('0' + pcr));
+        story_ima_aggregate(s);
+}
+
+void story_ima_reboot(struct story *s)
+{
+        soft_host_reboot(&s->host);
+        buf_reset(&s->ima);
+        buf_reset(&s->ima_marks);
+        s->n_ima = 0;
+        story_ima_begin(s);
+}
+
+struct view story_ima_from(const struct story *s, uint64_t first)
+{
+        struct cursor c = cursor_of(VIEW_BUF(&s->ima_marks));
+        uint64_t at = s->ima.len;
+
+        if (first < s->n_ima) {
+                assert_true(cursor_skip(&c, 8 * first));
+                assert_true(cursor_be64(&c, &at));
+        }
+        return VIEW(s->ima.p + at, s->ima.len - at);
 }
 
 /* Is PART in TEXT? */

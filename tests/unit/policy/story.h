@@ -39,7 +39,13 @@ struct story {
         uint32_t mask;     /* 0: what the policy needs */
         int64_t log_first; /* -1: what is asked for */
         struct view log;   /* instead of the host's, if not NULL */
-        struct view uefi;  /* the firmware's log; none if NULL */
+        /* The kernel's list, once it was begun. */
+        struct buf ima, ima_marks; /* and where each entry starts, be64 */
+        uint64_t n_ima;
+        struct view ima_sent; /* instead of it, if not NULL */
+        int64_t ima_first;    /* -1: what is asked for */
+        struct view uefi;     /* the boot log, if not NULL */
+        bool no_ima;
 };
 
 /* A host under POLICY, an hour before noon; the end of everything. */
@@ -60,6 +66,22 @@ enum verdict_state story_round(struct story *s);
 /* The last round's verdict must be this, and have a finding of that code (NULL: any). */
 #define EXPECT(s, state, code) story_expect((s), (state), (code), __LINE__)
 void story_expect(struct story *s, enum verdict_state state, const char *code, int line);
+
+/* ---- the kernel's list ---- */
+
+/* PCRs 0 to 9 get values, and the list its first entry. */
+void story_ima_begin(struct story *s);
+/* Entries, in the list and PCR 10: a file whose SHA-256 is one letter (template ima-ng); one of any digest,
+ * with what ima-sig adds (may be empty); a buffer; a violation; any data. */
+void story_ima_file(struct story *s, const char *path, char digit);
+void story_ima_signed(struct story *s, const char *path, struct view sha256, struct view xattr);
+void story_ima_buffer(struct story *s, const char *name, struct view content);
+void story_ima_violation(struct story *s, const char *path);
+void story_ima_aggregate(struct story *s);
+/* The host restarts: an empty list, and it begins anew. */
+void story_ima_reboot(struct story *s);
+/* The list from entry FIRST on. */
+struct view story_ima_from(const struct story *s, uint64_t first);
 
 /* PART must be in TEXT. */
 void story_says(const char *text, const char *part);
