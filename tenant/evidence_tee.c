@@ -81,16 +81,9 @@ int tee_load_endorsements(const char *path, struct endorsements *heap, json_t *l
 
 /* ---- the answer ---- */
 
-static const char *verdict_word(const struct tee_work *w)
-{
-        if (w->verdict && w->result.verdict == TEE_ACCEPT)
-                return w->verdict;
-        return tee_verdict_name(w->result.verdict);
-}
-
 static int answer_of(const struct tee_work *w)
 {
-        const char *word = verdict_word(w);
+        const char *word = tee_work_verdict(w);
 
         if (str_starts(word, tee_verdict_name(TEE_ACCEPT)))
                 return ANSWER_DONE;
@@ -102,7 +95,7 @@ static int answer_of(const struct tee_work *w)
 json_t *tee_document(const struct tee_work *w, const struct tee_type *type, const json_t *endorsements)
 {
         AUTO(json_free_p) json_t *doc = output_document(w->verify ? "tee-verification" : "tee-content");
-        AUTO(json_free_p) json_t *result = tee_result_to_json(&w->result, verdict_word(w));
+        AUTO(json_free_p) json_t *result = tee_result_to_json(&w->result, tee_work_verdict(w));
 
         if (!doc || !result || json_set_str(doc, "type", type->name) < 0)
                 return NULL;
@@ -119,14 +112,6 @@ json_t *tee_document(const struct tee_work *w, const struct tee_type *type, cons
         return TAKE(doc);
 }
 
-static const struct tee_type *find_type(const char *name)
-{
-        for (const struct tee_type *t = tee_types; t->name; t++)
-                if (strcmp(t->name, name) == 0)
-                        return t;
-        return NULL;
-}
-
 static int bad_type(const char *name, struct err *err)
 {
         AUTO(buf_free) struct buf known = {0};
@@ -138,16 +123,16 @@ static int bad_type(const char *name, struct err *err)
                        buf_ok(&known) ? (const char *)known.p : "those of avow(1)");
 }
 
-static int run_type(const struct session *s, struct tee_work *w, const char *path, const json_t *endorsements,
-                    struct err *err)
+static int run_type(const struct session *s, struct tee_work *w, const char *name, const char *path,
+                    const json_t *endorsements, struct err *err)
 {
-        const struct tee_type *type = find_type(w->o->type);
+        const struct tee_type *type = tee_type_find(name);
         AUTO(buf_free) struct buf bytes = {0};
         AUTO(json_free_p) json_t *doc = NULL;
         int r;
 
         if (!type)
-                return bad_type(w->o->type, err);
+                return bad_type(name, err);
         r = load_bytes(path, EVIDENCE_BYTES_MAX, &bytes, err);
         if (r < 0)
                 return r;
@@ -166,45 +151,46 @@ static int run_type(const struct session *s, struct tee_work *w, const char *pat
         return answer_of(w);
 }
 
-static void done(struct tee_work *w)
-{
-        buf_free(&w->report_data);
-        endorsements_free(w->heap);
-        json_decref(w->content);
-        json_decref(w->status);
-}
-
 int evidence_tee_show(const struct session *s, const struct tee_options *o, const char *path, struct err *err)
 {
-        struct tee_work w = {.o = o, .snp = &snp_policy_reference, .dcap = {.ignore_dates = true}};
-        int r = run_type(s, &w, path, NULL, err);
+        AUTO(tee_work_done)
+        struct tee_work w = {.snp = &snp_policy_reference, .dcap = {.ignore_dates = true}};
 
-        done(&w);
-        return r;
+        return run_type(s, &w, o->type, path, NULL, err);
 }
 
-/* Options into W. */
-static int prepare(struct tee_work *w, const char *at, json_t *endorsements, struct err *err)
-{
-        const struct tee_options *o = w->o;
-        int r = 0;
+/* What the options say, and the bytes that they name. */
+struct given {
+        struct endorsements *heap;
+        struct buf report_data, log, id_auth;
+};
 
-        if (at && clock_parse(view_str(at), &w->at_ms, err) < 0)
-                return err_wrap(err, "--at");
-        w->dcap.at_ms = w->at_ms;
-        w->dcap.ignore_dates = o->ignore_dates;
+static void given_done(struct given *g)
+{
+        endorsements_free(g->heap);
+        buf_free(&g->report_data);
+        buf_free(&g->log);
+        buf_free(&g->id_auth);
+}
+
+static int load_given(const struct tee_options *o, struct given *g, json_t *endorsements, struct err *err)
+{
+        int r = endorsements_new(&g->heap, err);
+
         if (o->ignore_dates && !str_equal(o->type, "tdx") && !str_equal(o->type, "sgx"))
                 return err_set(err, ERR_CONFIG, 0, "--ignore-dates is for the types tdx and sgx");
-        if (o->report_data &&
-            (r = hex_decode_any(view_str(o->report_data), SNP_DATA_BYTES, &w->report_data, err)) < 0)
+        if (r >= 0 && o->report_data &&
+            (r = hex_decode_any(view_str(o->report_data), SNP_DATA_BYTES, &g->report_data, err)) < 0)
                 return err_wrap(err, "--report-data");
-        if (o->report_data && w->report_data.len != SNP_DATA_BYTES)
+        if (r >= 0 && o->report_data && g->report_data.len != SNP_DATA_BYTES)
                 return err_set(err, ERR_CONFIG, 0, "--report-data: %zu bytes; report data has %d",
-                               w->report_data.len, SNP_DATA_BYTES);
-        if (o->report_data)
-                w->dcap.report_data = VIEW_BUF(&w->report_data);
+                               g->report_data.len, SNP_DATA_BYTES);
+        if (r >= 0 && o->log)
+                r = load_bytes(o->log, BOOTLOG_BYTES_MAX, &g->log, err);
+        if (r >= 0 && o->id_auth)
+                r = load_bytes(o->id_auth, BOOTLOG_BYTES_MAX, &g->id_auth, err);
         for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
-                r = tee_load_endorsements(o->endorsements.v[i], w->heap, endorsements, err);
+                r = tee_load_endorsements(o->endorsements.v[i], g->heap, endorsements, err);
         return r < 0 ? r : 0;
 }
 
@@ -212,8 +198,9 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
                         const struct option_list *policies, const char *path, struct err *err)
 {
         AUTO(json_free_p) json_t *endorsements = json_array();
-        struct tee_work w = {.o = o,
-                             .verify = true,
+        AUTO(given_done) struct given given = {.heap = NULL};
+        AUTO(tee_work_done)
+        struct tee_work w = {.verify = true,
                              .at_ms = clock_now_ms(),
                              .snp = &snp_policy_reference,
                              .dcap = {.statuses = DCAP_STATUSES_DEFAULT}};
@@ -223,11 +210,17 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
                 return err_nomem(err);
         if (policies->n)
                 return err_set(err, ERR_CONFIG, 0, "--policy judges bundles: with --type leave it away");
-        r = endorsements_new(&w.heap, err);
-        if (r >= 0)
-                r = prepare(&w, at, endorsements, err);
-        if (r >= 0)
-                r = run_type(s, &w, path, endorsements, err);
-        done(&w);
-        return r;
+        if (at && clock_parse(view_str(at), &w.at_ms, err) < 0)
+                return err_wrap(err, "--at");
+        r = load_given(o, &given, endorsements, err);
+        if (r < 0)
+                return r;
+        w.heap = given.heap;
+        w.report_data = VIEW_BUF(&given.report_data);
+        w.has_log = o->log != NULL;
+        w.log = VIEW_BUF(&given.log);
+        w.has_id_auth = o->id_auth != NULL;
+        w.id_auth = VIEW_BUF(&given.id_auth);
+        w.dcap.ignore_dates = o->ignore_dates;
+        return run_type(s, &w, o->type, path, endorsements, err);
 }

@@ -16,7 +16,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/evidence_save.c \
 	tenant/evidence_tee.c tenant/evidence_tee.h \
 	tenant/evidence_tee_print.c \
-	tenant/evidence_tee_types.c tenant/evidence_tee_work.h \
+	tenant/evidence_tee_work.h \
 	tenant/file_hash.c tenant/file_hash.h \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_watch.c \
 	tenant/host.c tenant/host_add.c tenant/host_history.c tenant/host_prepare.c tenant/host_watch.c \

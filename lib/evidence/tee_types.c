@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of a processor's evidence that come as files, and the containers that they come in: an SNP report
- * alone, in the answer of /dev/sev-guest, or in Azure's HCL report; quotes; event logs of TDs; ID blocks.
+ * The containers that evidence comes in: an SNP report alone, in the answer of /dev/sev-guest, or in Azure's
+ * HCL report; quotes; event logs of TDs; ID blocks.
  */
+#include "evidence/tee_types.h"
+
 #include <string.h>
 
 #include "base/base64.h"
@@ -12,12 +14,9 @@
 #include "evidence/azure_hcl.h"
 #include "evidence/snp_id.h"
 #include "evidence/tee_json.h"
-#include "tenant/evidence_tee_work.h"
-#include "tenant/load.h"
 
 #define GUEST_RESPONSE_BYTES  4000 /* of SNP_GET_REPORT */
 #define GUEST_RESPONSE_HEADER 32
-#define LOG_BYTES_MAX         BOOTLOG_BYTES_MAX
 
 static int made(const json_t *j, struct err *err)
 {
@@ -110,7 +109,7 @@ static int verify_snp(struct tee_work *w, struct view report, const struct azure
                                .bag = &bag,
                                .at_ms = w->at_ms,
                                .policy = w->snp,
-                               .report_data = w->report_data.len ? VIEW_BUF(&w->report_data) : VIEW_NONE};
+                               .report_data = w->report_data};
         struct err unused = ERR_INIT;
         struct snp_result res = {0};
         struct snp_report parsed;
@@ -232,16 +231,13 @@ static void judge_id(struct tee_result *t, const struct snp_id *id)
 static int run_id_block(struct tee_work *w, struct err *err)
 {
         AUTO(buf_free) struct buf block = {0};
-        AUTO(buf_free) struct buf file = {0};
         AUTO(buf_free) struct buf auth = {0};
         struct snp_id id = {0};
         int r = unwrap(w->bytes, SNP_ID_BLOCK_BYTES, &block, err);
 
-        if (w->o->id_auth) {
+        if (w->has_id_auth) {
                 if (r >= 0)
-                        r = load_bytes(w->o->id_auth, LOG_BYTES_MAX, &file, err);
-                if (r >= 0)
-                        r = unwrap(VIEW_BUF(&file), SNP_ID_AUTH_BYTES, &auth, err);
+                        r = unwrap(w->id_auth, SNP_ID_AUTH_BYTES, &auth, err);
                 if (r >= 0)
                         r = snp_id_check(VIEW_BUF(&block), VIEW_BUF(&auth), &id, err);
         } else if (r >= 0) {
@@ -256,7 +252,7 @@ static int run_id_block(struct tee_work *w, struct err *err)
         }
         if (r < 0)
                 return r;
-        if (w->o->id_auth)
+        if (w->has_id_auth)
                 judge_id(&w->result, &id);
         w->content = id_json(&id);
         return made(w->content, err);
@@ -275,10 +271,9 @@ static bool all_zero(struct view v)
 /* The TD's log against the registers of its quote. */
 static int check_log(struct tee_work *w, const struct dcap_result *res, struct err *err)
 {
-        AUTO(buf_free) struct buf area = {0};
         int r;
 
-        if (!w->o->log) {
+        if (!w->has_log) {
                 if (w->verify && res->quote.tee == DCAP_TDX)
                         tee_skip(&w->result, "rtmr-log", "no event log was given (--log)");
                 return 0;
@@ -290,9 +285,7 @@ static int check_log(struct tee_work *w, const struct dcap_result *res, struct e
                 tee_skip(&w->result, "rtmr-log", "the registers are not authentic");
                 return 0;
         }
-        r = load_bytes(w->o->log, LOG_BYTES_MAX, &area, err);
-        if (r >= 0)
-                r = ccel_check(VIEW_BUF(&area), &res->quote.td, &w->result, err);
+        r = ccel_check(w->log, &res->quote.td, &w->result, err);
         if (r >= 0 && tee_failed(&w->result))
                 w->result.verdict = TEE_REJECT;
         return r;
@@ -302,15 +295,18 @@ static int verify_quote(struct tee_work *w, struct dcap_result *res, struct err 
 {
         const struct dcap_collateral none = {0};
         struct endorsements_quote found = {0};
+        struct dcap_policy policy = w->dcap;
         struct err unused = ERR_INIT;
         struct dcap_quote parsed;
         const char *reason;
         int r = 0;
 
+        policy.at_ms = w->at_ms;
+        policy.report_data = w->report_data;
         if (w->heap && dcap_quote_parse(w->bytes, &parsed, &reason, &unused) == 0)
                 r = endorsements_for_quote(w->heap, &parsed, w->at_ms, &found, err);
         if (r >= 0)
-                r = dcap_verify(w->bytes, w->heap ? &found.collateral : &none, &w->dcap, res, err);
+                r = dcap_verify(w->bytes, w->heap ? &found.collateral : &none, &policy, res, err);
         endorsements_quote_done(&found);
         return r;
 }
@@ -387,3 +383,25 @@ const struct tee_type tee_types[] = {
         {"ccel", "event log of a TD", run_ccel},
         {0},
 };
+
+const struct tee_type *tee_type_find(const char *name)
+{
+        for (const struct tee_type *t = tee_types; t->name; t++)
+                if (strcmp(t->name, name) == 0)
+                        return t;
+        return NULL;
+}
+
+const char *tee_work_verdict(const struct tee_work *w)
+{
+        if (w->verdict && w->result.verdict == TEE_ACCEPT)
+                return w->verdict;
+        return tee_verdict_name(w->result.verdict);
+}
+
+void tee_work_done(struct tee_work *w)
+{
+        json_decref(w->content);
+        json_decref(w->status);
+        w->content = w->status = NULL;
+}
