@@ -56,7 +56,7 @@ static const char *lacks(const struct host *host, const struct wire_capabilities
 
         if (!caps->quote.offered)
                 return "The host offers no tpm_quote.";
-        if (!host->rules || ruleset_effective(host->rules, now_ms, &e, &err) < 0)
+        if (!host->rules || ruleset_effective(host->rules, host->e.name, now_ms, &e, &err) < 0)
                 return NULL; /* told elsewhere */
         p = policy_effective_policy(e);
         need = policy_effective_pcr_mask(e);

@@ -220,7 +220,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
 
         if (!host->rules)
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
-        n = ruleset_effective(host->rules, r->received_at_ms, &effective, err);
+        n = ruleset_effective(host->rules, host->e.name, r->received_at_ms, &effective, err);
         if (n >= 0)
                 n = round_expect(r, host, &e, &x, err);
         if (n < 0)

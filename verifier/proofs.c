@@ -169,7 +169,7 @@ static unsigned register_of(struct verifier *v, const struct host *host)
         struct err ignored = ERR_INIT;
 
         (void)v;
-        if (!host->rules || ruleset_effective(host->rules, clock_now_ms(), &e, &ignored) < 0)
+        if (!host->rules || ruleset_effective(host->rules, host->e.name, clock_now_ms(), &e, &ignored) < 0)
                 return PCR_USUAL;
         return policy_effective_policy(e)->pcr;
 }

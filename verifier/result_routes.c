@@ -83,7 +83,8 @@ static void on_result(struct http_request *req, void *ctx)
         facts.now_ms = clock_now_ms();
         facts.mono_ms = loop_now_ms();
         facts.lifetime_ms = v->settings.ear_lifetime_ms;
-        if (host->rules && ruleset_effective(host->rules, facts.now_ms, &facts.effective, &err) < 0) {
+        if (host->rules &&
+            ruleset_effective(host->rules, host->e.name, facts.now_ms, &facts.effective, &err) < 0) {
                 log_err(&err, "policy of host %s", SHOW(host->e.name)); /* no policy: the result says so */
                 err_clear(&err);
         }

@@ -23,7 +23,7 @@ struct ruleset {
         size_t refs;
         struct policy_version versions[EFFECTIVE_VERSIONS_MAX];
         size_t n;
-        struct policy_effective *effective;
+        struct map effective; /* struct policy_effective, by the overlays that apply */
 };
 
 struct rules {
@@ -33,8 +33,7 @@ struct rules {
 
 static void drop_versions(struct ruleset *s)
 {
-        policy_effective_free(s->effective);
-        s->effective = NULL;
+        map_clear(&s->effective);
         for (size_t i = 0; i < s->n; i++)
                 policy_unref(s->versions[i].policy);
         s->n = 0;
@@ -53,10 +52,16 @@ void ruleset_unref(struct ruleset *s)
         if (s->table)
                 (void)map_take(&s->table->texts, s->key);
         drop_versions(s);
+        map_done(&s->effective);
         free(s->name);
         free(s->key);
         free(s->pushed_by);
         free(s);
+}
+
+static void free_effective(void *p)
+{
+        policy_effective_free(p);
 }
 
 static void unref_value(void *p)
@@ -93,6 +98,7 @@ static int ruleset_new(const char *name, struct ruleset **ret, struct err *err)
         if (!s)
                 return err_nomem(err);
         s->refs = 1;
+        map_init(&s->effective, free_effective);
         s->name = name ? str_dup(name) : NULL;
         if (name && !s->name)
                 return err_nomem(err);
@@ -234,23 +240,32 @@ const char *ruleset_pushed_by(const struct ruleset *s)
         return s->pushed_by;
 }
 
-int ruleset_effective(struct ruleset *s, int64_t now_ms, const struct policy_effective **ret, struct err *err)
+int ruleset_effective(struct ruleset *s, const char *host, int64_t now_ms,
+                      const struct policy_effective **ret, struct err *err)
 {
-        struct policy_effective *fresh = NULL;
+        AUTO(buf_free)
+        struct buf overlays = {0};
+        struct policy_effective *e;
         int r;
 
         if (s->n == 0)
                 return err_set(err, ERR_CONFIG, 0, "policy '%s' has no version in force",
                                s->name ? s->name : "");
+        buf_str(&overlays, "overlays ");
+        (void)policy_overlays_of(s->versions, s->n, host, &overlays);
+        if (!buf_ok(&overlays))
+                return err_nomem(err);
+        e = map_get_bytes(&s->effective, VIEW_BUF(&overlays));
         /* also made anew when the clock went back: its time is part of what it is */
-        if (!s->effective || now_ms >= policy_effective_changes_at_ms(s->effective) ||
-            now_ms < policy_effective_at_ms(s->effective)) {
-                r = policy_effective_new(s->versions, s->n, now_ms, &fresh, err);
+        if (!e || now_ms >= policy_effective_changes_at_ms(e) || now_ms < policy_effective_at_ms(e)) {
+                r = policy_effective_new_for(s->versions, s->n, host, now_ms, &e, err);
                 if (r < 0)
                         return r;
-                policy_effective_free(s->effective);
-                s->effective = fresh;
+                if (map_put_bytes(&s->effective, VIEW_BUF(&overlays), e) < 0) {
+                        policy_effective_free(e);
+                        return err_nomem(err);
+                }
         }
-        *ret = s->effective;
+        *ret = e;
         return 0;
 }

@@ -46,8 +46,9 @@ size_t ruleset_hosts(const struct ruleset *s);     /* references beside the tabl
 const struct policy_version *ruleset_newest(const struct ruleset *s);
 /* Who pushed that version, as an audit record says it; NULL: not known. */
 const char *ruleset_pushed_by(const struct ruleset *s);
-/* What holds at NOW_MS, borrowed until the next call. Return: 0; -ERR_CONFIG, -ERR_NOMEM. */
-int ruleset_effective(struct ruleset *s, int64_t now_ms, const struct policy_effective **ret,
-                      struct err *err) MUST_USE;
+/* What holds for HOST at NOW_MS, borrowed until the next call for a host with the same overlays. Return: 0;
+ * -ERR_CONFIG, -ERR_NOMEM. */
+int ruleset_effective(struct ruleset *s, const char *host, int64_t now_ms,
+                      const struct policy_effective **ret, struct err *err) MUST_USE;
 
 #endif

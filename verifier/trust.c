@@ -252,7 +252,7 @@ static int on_fail_of(struct verifier *v, const struct host *host, int64_t now_m
         *ret = (struct policy_on_fail){.destroy = false};
         if (!host->rules)
                 return 0;
-        r = ruleset_effective(host->rules, now_ms, &e, err);
+        r = ruleset_effective(host->rules, host->e.name, now_ms, &e, err);
         if (r >= 0)
                 *ret = policy_effective_on_fail(e, host_interval_ms(host, &times));
         return r < 0 ? r : 0;

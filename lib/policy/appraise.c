@@ -253,6 +253,8 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
 {
         AUTO(appraisal_result_done)
         struct appraisal_result result = {0};
+        AUTO(policy_effective_free_p)
+        struct policy_effective *for_host = NULL;
         struct tpm_public ak;
         struct digest qualifying;
         struct evidence evidence;
@@ -260,7 +262,6 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         struct appraisal in = {
                 .evidence = &evidence,
                 .expectation = &expectation,
-                .policy = policy,
                 .has_log = b->has_cel,
                 .log = VIEW_BUF(&b->cel),
                 .has_ima = b->has_ima,
@@ -277,8 +278,11 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                          .previous = b->has_previous && !memory ? &b->previous : NULL};
         int r = bundle_evidence(b, &ak, &qualifying, &evidence, &expectation, err);
 
+        if (r == 0)
+                r = policy_effective_for(policy, b->host, &for_host, err);
         if (r < 0)
                 return r;
+        in.policy = for_host;
         r = appraise_any(&w, err);
         if (r < 0 || (r = judge_certificate(&w, b, &ak, err)) < 0)
                 return r;

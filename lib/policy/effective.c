@@ -232,6 +232,18 @@ bool policy_overlays_of(const struct policy_version *versions, size_t n_versions
         return any;
 }
 
+int policy_effective_for(const struct policy_effective *e, const char *host, struct policy_effective **ret,
+                         struct err *err)
+{
+        AUTO(buf_free)
+        struct buf names = {0};
+
+        if (policy_overlays_of(e->versions, e->n, host, &names))
+                return policy_effective_new_for(e->versions, e->n, host, e->at_ms, ret, err);
+        *ret = policy_effective_ref((struct policy_effective *)(uintptr_t)e); /* only the count changes */
+        return 0;
+}
+
 int64_t policy_effective_reappraise_ms(const struct policy_effective *e, int64_t interval_ms)
 {
         int64_t stated = policy_effective_policy(e)->reappraise_ms;

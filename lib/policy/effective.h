@@ -43,6 +43,10 @@ int policy_effective_new(const struct policy_version *versions, size_t n_version
 /* The same for one host: with the overlays that name it (HOST NULL: none does). */
 int policy_effective_new_for(const struct policy_version *versions, size_t n_versions, const char *host,
                              int64_t now_ms, struct policy_effective **ret, struct err *err) MUST_USE;
+/* E for HOST: another reference to it, or, if overlays name the host, what holds for it at the same time.
+ * Return: 0; as policy_effective_new(). */
+int policy_effective_for(const struct policy_effective *e, const char *host, struct policy_effective **ret,
+                         struct err *err) MUST_USE;
 /* Appends which overlays name HOST: hosts with the same text here share an effective policy. Return: are
  * there overlays at all? */
 bool policy_overlays_of(const struct policy_version *versions, size_t n_versions, const char *host,

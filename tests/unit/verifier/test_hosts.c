@@ -214,6 +214,26 @@ static void times(void **state)
         assert_int_equal(host_interval_ms(f->host, &t), 7000);
 }
 
+/* Overlays are for the hosts that they name; hosts with the same ones share what holds. */
+static void rules_of_each_host(void **state)
+{
+        static char text[] = "format: avow-policy/2\nname: p\nruntimes: []\n"
+                             "overlays: [{hosts: 'web-*', ima: {}}]\n";
+        struct fixture *f = *state;
+        struct stored_policy v = stored(text, 2, INT64_MAX);
+        const struct policy_effective *web1 = NULL, *web2 = NULL, *mail = NULL;
+        struct err err = ERR_INIT;
+        struct ruleset *s = rules_find(f->rules, "p");
+
+        assert_ok(rules_replace(f->rules, "p", &v, 1, &err), &err);
+        assert_ok(ruleset_effective(s, "web-1", 1000, &web1, &err), &err);
+        assert_ok(ruleset_effective(s, "mail", 1000, &mail, &err), &err);
+        assert_ok(ruleset_effective(s, "web-2", 1000, &web2, &err), &err);
+        assert_ptr_equal(web1, web2);
+        assert_ptr_not_equal(web1, mail);
+        assert_false(digest_equal(policy_effective_digest(web1), policy_effective_digest(mail)));
+}
+
 static void rules_change_by_time(void **state)
 {
         struct fixture *f = *state;
@@ -226,12 +246,12 @@ static void rules_change_by_time(void **state)
         assert_ok(rules_replace(f->rules, "p", v, 2, &err), &err);
         assert_ptr_equal(rules_find(f->rules, "p"), s); /* in place: hosts hold it */
         assert_int_equal(ruleset_hosts(s), 1);
-        assert_ok(ruleset_effective(s, 4999, &e, &err), &err);
+        assert_ok(ruleset_effective(s, "web-1", 4999, &e, &err), &err);
         before = *policy_effective_digest(e);
-        assert_ok(ruleset_effective(s, 5000, &e, &err), &err);
+        assert_ok(ruleset_effective(s, "web-1", 5000, &e, &err), &err);
         at_end = *policy_effective_digest(e);
-        assert_false(digest_equal(&before, &at_end));          /* SR-16: nobody pushed anything */
-        assert_ok(ruleset_effective(s, 4000, &e, &err), &err); /* the clock was set back */
+        assert_false(digest_equal(&before, &at_end));                   /* SR-16: nobody pushed anything */
+        assert_ok(ruleset_effective(s, "web-1", 4000, &e, &err), &err); /* the clock was set back */
         assert_true(digest_equal(policy_effective_digest(e), &before));
         v[0].text.len = 10;
         assert_err(rules_replace(f->rules, "p", v, 2, &err), ERR_CONFIG, &err, "policy 'p'");
@@ -324,7 +344,7 @@ static void offsets(void **state)
 
         h->wants_log = true;
         h->cont = continuation_new();
-        assert_ok(ruleset_effective(h->rules, 1000, &e, &err), &err);
+        assert_ok(ruleset_effective(h->rules, "web-1", 1000, &e, &err), &err);
         h->cont->effective_policy = *policy_effective_digest(e);
         h->cont->pcr = 15;
         h->cont->pcr_value.alg = DIGEST_SHA256;
@@ -476,6 +496,7 @@ int main(void)
                 T(keys),
                 T(suspended),
                 T(times),
+                T(rules_of_each_host),
                 T(rules_change_by_time),
                 T(rules_by_content),
                 T(a_policy_that_is_not_there),

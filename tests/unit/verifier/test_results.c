@@ -36,7 +36,7 @@ static void rules_are(struct fixture *f, const char *text, int64_t version)
 
         assert_ok(rules_replace(f->rules, "p", &p, 1, &err), &err);
         assert_ok(host_bind_rules(f->host, f->rules, &err), &err);
-        assert_ok(ruleset_effective(f->host->rules, NOW, &f->facts.effective, &err), &err);
+        assert_ok(ruleset_effective(f->host->rules, f->host->e.name, NOW, &f->facts.effective, &err), &err);
 }
 
 static int setup(void **state)
