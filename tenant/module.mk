@@ -31,7 +31,8 @@ tenant_libtenant_la_SOURCES = \
 	tenant/pkcs11.c tenant/pkcs11.h \
 	tenant/policy.c \
 	tenant/policy_check.c tenant/policy_check.h \
-	tenant/policy_diff.c tenant/policy_diff.h \
+	tenant/policy_diff.c tenant/policy_diff.h tenant/policy_diff_part.h \
+	tenant/policy_diff_files.c tenant/policy_diff_rules.c \
 	tenant/keylime_in.c tenant/keylime_in.h tenant/keylime_in_boot.c \
 	tenant/keylime_out.c tenant/keylime_out.h tenant/keylime_out_boot.c \
 	tenant/policy_keylime.c \

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "evidence/verdict.h"
+#include "tenant/policy_diff_part.h"
 
 #define ON_FAIL_BYTES 128
 
@@ -99,6 +100,8 @@ static int diff_head(json_t *changes, const struct policy *old, const struct pol
                             duration(new->interval_ms, b));
         r |= add_if_differs(changes, "grace", NULL, duration(old->grace_ms, a), duration(new->grace_ms, b));
         r |= add_if_differs(changes, "lease", NULL, duration(old->lease_ms, a), duration(new->lease_ms, b));
+        r |= add_if_differs(changes, "reappraise_within", NULL, duration(old->reappraise_ms, a),
+                            duration(new->reappraise_ms, b));
         return r;
 }
 
@@ -295,6 +298,10 @@ json_t *policy_diff(const struct policy *old, const struct policy *new)
         }
         if (r == 0)
                 r = diff_until(changes, old, new);
+        if (r == 0)
+                r = policy_diff_files(changes, old, new);
+        if (r == 0)
+                r = policy_diff_rules(changes, old, new);
         return r < 0 ? NULL : TAKE(changes);
 }
 
@@ -303,34 +310,132 @@ static const char *member(const json_t *j, const char *name)
         return json_string_value(json_object_get(j, name));
 }
 
+/* ---- for people ---- */
+
+#define PATHS_SHOWN 5u /* of a package's changed files */
+#define FOLDER_FROM 8u /* so many files of one folder are one line */
+
+static char sign_of(const json_t *c)
+{
+        const char *change = member(c, "change");
+
+        return *change == 'a' ? '+' : *change == 'r' ? '-' : '~';
+}
+
+/* "3 files changed, 1 added" and the first few. */
+static void put_files(struct buf *out, const json_t *files)
+{
+        static const char *const words[] = {"changed", "added", "removed"};
+        size_t n = 0, shown = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+                size_t k = json_array_size(json_object_get(files, words[i]));
+
+                if (k)
+                        buf_fmt(out, "%s%zu file%s %s", n ? ", " : " (", k, k == 1 ? "" : "s", words[i]);
+                n += k;
+        }
+        buf_str(out, n ? ")\n" : " (the same files)\n");
+        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+                const json_t *list = json_object_get(files, words[i]);
+
+                for (size_t k = 0; k < json_array_size(list) && shown < PATHS_SHOWN; k++, shown++) {
+                        buf_fmt(out, "    %c ", "~+-"[i]);
+                        buf_escaped(out, view_str(json_string_value(json_array_get(list, k))));
+                        buf_str(out, "\n");
+                }
+        }
+        if (n > shown)
+                buf_fmt(out, "    and %zu more\n", n - shown);
+}
+
+static void put_package(struct buf *out, const json_t *c)
+{
+        const char *was = member(c, "was"), *value = member(c, "value"), *until = member(c, "until");
+        const json_t *files = json_object_get(c, "files");
+
+        buf_fmt(out, "%c %s %s", sign_of(c), member(c, "what"), member(c, "package"));
+        if (member(c, "version"))
+                buf_fmt(out, " %s", member(c, "version"));
+        buf_fmt(out, "%s%s%s%s", was ? ": " : " ", was ? was : "", was ? " -> " : "", value);
+        if (files) {
+                put_files(out, files);
+                return;
+        }
+        if (json_object_get(c, "n_files"))
+                buf_fmt(out, " (%lld files)", (long long)json_integer_value(json_object_get(c, "n_files")));
+        if (until)
+                buf_fmt(out, " until %s", until);
+        buf_str(out, "\n");
+}
+
+/* The length of the folder of a file that stands alone; 0: it is none. */
+static size_t folder_of(const json_t *c)
+{
+        const char *file = member(c, "file"), *slash = file ? strrchr(file, '/') : NULL;
+
+        return slash && str_equal(member(c, "what"), "file") ? (size_t)(slash - file) + 1 : 0;
+}
+
+/* How many changes, from the I-th on, are of one kind, about files of one folder. */
+static size_t same_folder(const json_t *changes, size_t i)
+{
+        const json_t *first = json_array_get(changes, i);
+        size_t n = folder_of(first), k = i;
+
+        while (n && k < json_array_size(changes)) {
+                const json_t *c = json_array_get(changes, k);
+
+                if (folder_of(c) != n || strncmp(member(c, "file"), member(first, "file"), n) != 0 ||
+                    sign_of(c) != sign_of(first) || !str_equal(member(c, "layer"), member(first, "layer")))
+                        break;
+                k++;
+        }
+        return k - i;
+}
+
+static void put_change(struct buf *out, const json_t *c)
+{
+        const char *runtime = member(c, "runtime"), *file = member(c, "file"), *layer = member(c, "layer");
+        const char *value = member(c, "value"), *was = member(c, "was"), *comment = member(c, "comment");
+
+        buf_fmt(out, "%c %s", sign_of(c), member(c, "what"));
+        if (layer)
+                buf_fmt(out, " (%s)", layer);
+        if (runtime)
+                buf_fmt(out, " %s", runtime);
+        if (file) {
+                buf_str(out, " ");
+                buf_escaped(out, view_str(file));
+        }
+        if (was)
+                buf_fmt(out, ": %s -> %s", was, value ? value : "");
+        else if (value) {
+                buf_str(out, ": ");
+                buf_escaped(out, view_str(value));
+        }
+        if (comment) {
+                buf_str(out, "  # ");
+                buf_escaped(out, view_str(comment));
+        }
+        buf_str(out, "\n");
+}
+
 void policy_diff_render(const json_t *changes, struct buf *out)
 {
-        size_t i;
-        json_t *c;
+        for (size_t i = 0; i < json_array_size(changes); i++) {
+                const json_t *c = json_array_get(changes, i);
+                size_t n = same_folder(changes, i);
 
-        json_array_foreach ((json_t *)(uintptr_t)changes, i, c) {
-                const char *change = member(c, "change"), *runtime = member(c, "runtime"),
-                           *file = member(c, "file");
-                const char *value = member(c, "value"), *was = member(c, "was"),
-                           *comment = member(c, "comment");
-
-                buf_fmt(out, "%c %s", *change == 'a' ? '+' : *change == 'r' ? '-' : '~', member(c, "what"));
-                if (runtime)
-                        buf_fmt(out, " %s", runtime);
-                if (file) {
-                        buf_str(out, " ");
-                        buf_escaped(out, view_str(file));
+                if (member(c, "package")) {
+                        put_package(out, c);
+                } else if (n >= FOLDER_FROM) {
+                        buf_fmt(out, "%c %zu files in ", sign_of(c), n);
+                        buf_escaped(out, VIEW(member(c, "file"), folder_of(c)));
+                        buf_str(out, "\n");
+                        i += n - 1;
+                } else {
+                        put_change(out, c);
                 }
-                if (was)
-                        buf_fmt(out, ": %s -> %s", was, value ? value : "");
-                else if (value) {
-                        buf_str(out, ": ");
-                        buf_escaped(out, view_str(value));
-                }
-                if (comment) {
-                        buf_str(out, "  # ");
-                        buf_escaped(out, view_str(comment));
-                }
-                buf_str(out, "\n");
         }
 }

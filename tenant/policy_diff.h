@@ -9,8 +9,9 @@
 /*
  * What changes for hosts when NEW takes the place of OLD: an array of
  * {"change": "added" | "removed" | "changed", "what", "runtime"?, "file"?, "value"?, "was"?, "comment"?,
- * "line"?} in the order of the policies. Order of text, comments and layout do not count. Empty: they say the
- * same. Return: NULL when out of memory.
+ * "line"?, "layer"?} in the order of the policies; of packages {…, "what": "package", "package", "value":
+ * VERSION, "was"?: VERSION, "n_files"?, "until"?, "files"?: {"added": [PATH], "changed", "removed"}}. Order
+ * of text, comments and layout do not count. Empty: they say the same. Return: NULL when out of memory.
  */
 json_t *policy_diff(const struct policy *old, const struct policy *new) MUST_USE;
 

@@ -287,10 +287,13 @@ static int run_export(const struct session *s, const void *values, int n_args, c
         if (o->key && !str_equal(o->as, "keylime-runtime"))
                 return err_set(err, ERR_CONFIG, 0,
                                "--key: Keylime takes signatures on runtime policies only");
-        r = policy_bytes_file_or_remote(s, args[0], &file, err);
+        if (policy_names_file(args[0]))
+                r = load_policy(args[0], &p, &file, err);
+        else
+                r = policy_bytes_file_or_remote(s, args[0], &file, err);
         if (r >= 0)
                 r = policy_unwrap(VIEW_BUF(&file), &envelope, &policy, err);
-        if (r >= 0)
+        if (r >= 0 && !p)
                 r = policy_parse(policy, args[0], &p, err);
         if (r >= 0)
                 r = keylime_kept_read(policy, &kept, err);

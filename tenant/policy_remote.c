@@ -94,7 +94,7 @@ static int get_named(const struct session *s, const char *name, json_t **ret, st
         return r < 0 ? r : get_version(api, base, at ? at + 1 : "latest", ret, err);
 }
 
-static bool names_file(const char *name)
+bool policy_names_file(const char *name)
 {
         return str_equal(name, "-") || strchr(name, '/') || file_exists(name);
 }
@@ -105,7 +105,7 @@ int policy_file_or_remote(const struct session *s, const char *name, struct poli
         const char *text = NULL;
         int r;
 
-        if (names_file(name))
+        if (policy_names_file(name))
                 return load_policy(name, ret, NULL, err);
         if ((r = get_named(s, name, &version, err)) < 0 || (r = read_text(version, &text, err)) < 0)
                 return r;
@@ -141,7 +141,7 @@ int policy_bytes_file_or_remote(const struct session *s, const char *name, struc
         AUTO(json_free_p) json_t *version = NULL;
         int r;
 
-        if (names_file(name))
+        if (policy_names_file(name))
                 return load_bytes(name, DSSE_TEXT_MAX, ret, err);
         r = get_named(s, name, &version, err);
         return r < 0 ? r : put_version(version, ret, err);

@@ -13,6 +13,9 @@
 int policy_file_or_remote(const struct session *s, const char *name, struct policy **ret,
                           struct err *err) MUST_USE;
 
+/* Is it a file that is meant? */
+bool policy_names_file(const char *name);
+
 /* The same as bytes: the file's, with its envelope if it has one; of the verifier's version the text, in an
  * envelope if it came in one. Appended. */
 int policy_bytes_file_or_remote(const struct session *s, const char *name, struct buf *ret,
