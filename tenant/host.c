@@ -154,6 +154,9 @@ static const struct column show_lines[] = {
         {"EK class", "ek.class"},
         {"Bound by", "ek.bound_by"},
         {"AK name", "ak_name"},
+        {"Kernel list", "logs.ima.entries"},
+        {"Gathered", "logs.ima.gathered"},
+        {"Of", "logs.ima.to_gather"},
         {"Labels", "labels"},
         {"Tenant", "tenant"},
 };

@@ -102,6 +102,12 @@ bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, ui
         return true;
 }
 
+void gather_progress(const struct gather *g, uint64_t *ret_end, uint64_t *ret_total)
+{
+        *ret_end = g->end;
+        *ret_total = g->total;
+}
+
 size_t gather_bytes(const struct gather *g)
 {
         return g ? g->len : 0;

@@ -20,7 +20,7 @@ struct gather;
 
 #define GATHER_DEADLINE_MS 60000  /* for the next part */
 #define GATHER_IDLE_MS     600000 /* without one, what is there is forgotten */
-#define GATHER_ENTRIES     20000  /* that a host with more to come is asked for along with its other logs */
+#define GATHER_ENTRIES     12000  /* that a host with more to come is asked for along with its other logs */
 #define GATHER_EMPTY_MAX   64    /* parts in a row with no entry in them: the host is looking for its place */
 #define GATHER_LINES       10000 /* of text that a Keylime agent is asked for at once */
 
@@ -53,6 +53,8 @@ DEFINE_AUTO(struct gather, gather_free)
  * there. Return: false if nothing was gathered from entry FIRST on. G may be NULL. */
 bool gather_next(const struct gather *g, uint64_t first, uint64_t *ret_entry, uint64_t *ret_at,
                  uint64_t *ret_left);
+/* For people: entries up to END of TOTAL are there. */
+void gather_progress(const struct gather *g, uint64_t *ret_end, uint64_t *ret_total);
 /* How many bytes wait. G may be NULL. */
 size_t gather_bytes(const struct gather *g);
 /* Is it of the boot that began about then, as the host says? */

@@ -188,6 +188,37 @@ static json_t *view_counters(const struct host *host)
         return json_out_tree(put_counters, &c);
 }
 
+/* A number, or null. */
+static int set_count(json_t *j, const char *name, bool known, int64_t n)
+{
+        return known ? json_set_int(j, name, n) : json_set_str(j, name, NULL);
+}
+
+/* How much of each log was judged, and is kept. */
+static json_t *view_logs(const struct host *host)
+{
+        AUTO(json_free_p) json_t *j = json_object();
+        const struct ima_memory *ima = host->cont ? host->cont->ima : NULL;
+        const struct kept_log *kept = host->s.logs;
+        json_t *cel = json_object(), *list = json_object(), *uefi = json_object();
+        uint64_t end = 0, total = 0;
+        int r = 0;
+
+        r |= set_new(j, "cel", cel);
+        r |= set_new(j, "ima", list);
+        r |= set_new(j, "uefi", uefi);
+        r |= set_count(cel, "entries", host->cont != NULL, host->cont ? (int64_t)host->cont->cel_entries : 0);
+        r |= set_count(cel, "kept_bytes", kept[KEPT_CEL].bytes > 0, kept[KEPT_CEL].bytes);
+        r |= set_count(list, "entries", ima != NULL, ima ? (int64_t)ima->entries : 0);
+        r |= set_count(list, "kept_bytes", kept[KEPT_IMA].bytes > 0, kept[KEPT_IMA].bytes);
+        if (host->gather)
+                gather_progress(host->gather, &end, &total);
+        r |= set_count(list, "gathered", host->gather != NULL, (int64_t)end);
+        r |= set_count(list, "to_gather", host->gather != NULL, (int64_t)total);
+        r |= set_count(uefi, "kept_bytes", kept[KEPT_UEFI].bytes > 0, kept[KEPT_UEFI].bytes);
+        return r ? NULL : TAKE(j);
+}
+
 json_t *view_host_whole(const struct verifier *v, const struct host *host)
 {
         AUTO(json_free_p) json_t *j = view_host(v, host, "avow.host/1");
@@ -201,6 +232,7 @@ json_t *view_host_whole(const struct verifier *v, const struct host *host)
                 r |= json_set_hex(j, "ak_name", tpm_name_view(&name));
         r |= json_set_str(j, "ak_certificate", host->e.ak_certificate);
         r |= set_new(j, "counters", view_counters(host));
+        r |= set_new(j, "logs", view_logs(host));
         return r ? NULL : TAKE(j);
 }
 
@@ -231,6 +263,23 @@ static void describe_silence(const struct verifier *v, const struct host *host, 
                         "about "
                         "the host.\n",
                         (long long)host->n_refused);
+}
+
+/* What is under way with a long list, or cannot be kept of it. */
+static void describe_list(const struct host *host, struct buf *out)
+{
+        uint64_t end, total;
+
+        if (host->gather) {
+                gather_progress(host->gather, &end, &total);
+                buf_fmt(out,
+                        "Its kernel's list is longer than a request: %llu of %llu entries have come so far. "
+                        "What follows is from before.\n",
+                        (unsigned long long)end, (unsigned long long)total);
+        }
+        if (host->s.logs[KEPT_IMA].bytes < 0)
+                buf_str(out, "Its kernel's list is longer than history.bytes: recorded evidence goes without "
+                             "it, and cannot be judged again.\n");
 }
 
 /* What is not trusted although its verdict may be good, and what to do about it. */
@@ -276,6 +325,7 @@ json_t *view_explain(const struct verifier *v, const struct host *host)
         int r = 0;
 
         describe_silence(v, host, &words);
+        describe_list(host, &words);
         describe_trust(v, host, &words);
         if (verdict)
                 verdict_render(verdict, &words);

@@ -43,6 +43,8 @@ static void in_order(void **state)
         assert_int_equal(add(&g, &p, &roomy, &all), 1);
         assert_int_equal(all, 5);
         assert_int_equal(gather_bytes(g), 5);
+        gather_progress(g, &entry, &left);
+        assert_true(entry == 20 && left == 100);
         assert_true(gather_is_of_boot(g, 1009000) && gather_is_of_boot(g, 991000));
         assert_false(gather_is_of_boot(g, 1011000) || gather_is_of_boot(g, 0));
         assert_false(gather_next(g, 0, &entry, &at, &left)); /* the whole list is wanted now */
