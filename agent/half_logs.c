@@ -15,6 +15,9 @@
 /* Reading from where it was left off takes milliseconds; a list of a million entries from its beginning takes
  * minutes, and the TPM half has others to answer. */
 #define IMA_READ_MS 2000
+/* Of a list in one request: it is held several times over on its way, and has to get through a thin line
+ * before the request's deadline. */
+#define IMA_PART_BYTES (2u << 20)
 
 int half_logs_new(struct half *h, struct err *err)
 {
@@ -56,7 +59,7 @@ static int read_ima(struct half *h, const struct privsep_collect *m, size_t left
         const struct kernel_list_ask ask = {.first = m->ima_offset,
                                             .at = m->ima_at,
                                             .max_entries = m->ima_max,
-                                            .max_bytes = left,
+                                            .max_bytes = left < IMA_PART_BYTES ? left : IMA_PART_BYTES,
                                             .until_ms = clock_mono_ms() + IMA_READ_MS};
         struct kernel_list_part part;
         int r = kernel_list_read(h->ima, &ask, out, &part, err);

@@ -56,6 +56,7 @@ struct net {
         bool has_next;
         int64_t due_ms;     /* monotonic: when the next attestation is to begin */
         unsigned hurries;   /* immediate challenges in a row */
+        bool part;          /* what was sent last is a part of a list: the rest is asked for at once */
         uint32_t log_total; /* entries of the log when evidence was collected last */
         int64_t collected_at_ms;
         /* A release that the TPM half wants (net_release.c). */

@@ -414,6 +414,7 @@ enum net_result net_take_evidence(struct net *net, const struct wire_asks *asks,
         buf_reset(&net->body);
         if (r == 0) {
                 net->log_total = from.log_total;
+                net->part = from.ima_count > 0 && from.ima_total - from.ima_offset > from.ima_count;
                 r = wire_evidence_encode(&m, &net->body, &err);
                 wire_evidence_done(&m);
         }
@@ -459,7 +460,7 @@ void net_take_outcome(struct net *net, const struct wire_outcome *m)
         net->backoff.failures = 0;
         net->has_next = net->native && m->has_next;
         hurry = net->has_next && m->next.deadline_ms > 0;
-        net->hurries = hurry ? net->hurries + 1 : 0;
+        net->hurries = hurry && !net->part ? net->hurries + 1 : 0;
         if (net->has_next) {
                 net->asks = m->next.asks;
                 net->index = m->next.index;
