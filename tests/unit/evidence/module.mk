@@ -10,6 +10,7 @@ evidence_tests = \
 	tests/unit/evidence/test_dcap \
 	tests/unit/evidence/test_dcap_vectors \
 	tests/unit/evidence/test_ima \
+	tests/unit/evidence/test_ima_table \
 	tests/unit/evidence/test_ima_memory \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
@@ -40,6 +41,7 @@ tests_unit_evidence_test_counters_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_dcap_LDADD = tests/support/libsoftquote.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_dcap_vectors_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_ima_table_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_memory_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
@@ -59,5 +61,5 @@ tests_unit_evidence_bit_walk_LDADD = lib/policy/libpolicy.la lib/evidence/libevi
 	lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(JANSSON_LIBS)
 dist_check_SCRIPTS += tests/unit/evidence/bit-walk.sh
 TESTS += tests/unit/evidence/bit-walk.sh
-EXTRA_DIST += tests/vectors/boot tests/vectors/bundle \
+EXTRA_DIST += tests/vectors/boot tests/vectors/bundle tests/vectors/ima \
 	tests/vectors/ek/ecc384.pub tests/vectors/ek/ecc521.pub tests/vectors/ek/rsa3072.pub
