@@ -8,21 +8,60 @@
 #define KERNEL_BOOT_PCR 11
 #define FIRMWARE_PCRS   0xffu
 
-/* ---- separators ---- */
+/* ---- what is known by its digest ---- */
 
 /* What firmware extends between itself and what comes after it: nothing, or that it could not measure. */
-static const uint8_t separators[][4] = {{0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0}};
+static const struct view separators[] = {{(const uint8_t *)"\0\0\0\0", 4},
+                                         {(const uint8_t *)"\xff\xff\xff\xff", 4},
+                                         {(const uint8_t *)"\1\0\0\0", 4}};
 #define SEPARATORS ARRAY_LEN(separators)
+#define GAVE_UP    2
 
-static int separator_digests(enum digest_alg bank, struct digest ret[SEPARATORS], struct err *err)
+/* What it says that it does. Spec: PFP, EV_ACTION and EV_EFI_ACTION. */
+static const char *const actions[] = {
+        "Calling INT 18h",
+        "Calling INT 19h",
+        "Returned INT 18h",
+        "Returned INT 19h",
+        "Returned via INT 18h",
+        "Start Option ROM Scan",
+        "Unhiding Option ROM Code",
+        "Entering ROM Based Setup",
+        "Boot Sequence User Intervention",
+        "BOOT ATTEMPTS OMITTED",
+        "Password Check",
+        "Calling EFI Application from Boot Option",
+        "Returning from EFI Application from Boot Option",
+        "Exit Boot Services Invocation",
+        "Exit Boot Services Returned with Failure",
+        "Exit Boot Services Returned with Success",
+};
+#define ACTIONS ARRAY_LEN(actions)
+
+struct known {
+        struct digest separators[SEPARATORS], actions[ACTIONS];
+};
+
+static int make_known(enum digest_alg bank, struct known *ret, struct err *err)
 {
-        for (size_t i = 0; i < SEPARATORS; i++) {
-                int r = digest_bytes(bank, VIEW_ARRAY(separators[i]), &ret[i], err);
+        int r = 0;
 
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (size_t i = 0; r == 0 && i < SEPARATORS; i++)
+                r = digest_bytes(bank, separators[i], &ret->separators[i], err);
+        for (size_t i = 0; r == 0 && i < ACTIONS; i++)
+                r = digest_bytes(bank, view_str(actions[i]), &ret->actions[i], err);
+        return r;
+}
+
+static void recognise(const struct known *known, struct boot_row *row)
+{
+        for (size_t i = 0; i < SEPARATORS; i++)
+                if (view_equal(row->digest, digest_view(&known->separators[i]))) {
+                        row->separator = true;
+                        row->error = i == GAVE_UP;
+                }
+        for (size_t i = 0; i < ACTIONS; i++)
+                row->action |= view_equal(row->digest, digest_view(&known->actions[i]));
 }
 
 /* ---- registers ---- */
@@ -80,8 +119,8 @@ static int explain(struct boot_record *b, const struct pcr_values *quoted, struc
 
 /* ---- rows ---- */
 
-static int make_row(const struct boot_record *b, const struct bootlog_event *e,
-                    const struct digest separator[SEPARATORS], struct boot_row *ret, struct err *err)
+static int make_row(const struct boot_record *b, const struct bootlog_event *e, const struct known *known,
+                    struct boot_row *ret, struct err *err)
 {
         int r;
 
@@ -90,9 +129,7 @@ static int make_row(const struct boot_record *b, const struct bootlog_event *e,
                                  .type = e->type,
                                  .digest = bootlog_event_digest(e, b->bank),
                                  .data = e->data};
-        for (size_t i = 0; i < SEPARATORS; i++)
-                ret->separator |= view_equal(ret->digest, digest_view(&separator[i]));
-        ret->error = view_equal(ret->digest, digest_view(&separator[SEPARATORS - 1]));
+        recognise(known, ret);
         r = bootlog_covered(e, b->bank, &ret->covered, err);
         if (r < 0)
                 return r;
@@ -102,11 +139,11 @@ static int make_row(const struct boot_record *b, const struct bootlog_event *e,
 
 static int make_rows(struct boot_record *b, struct err *err)
 {
-        struct digest separator[SEPARATORS];
+        struct known known;
         struct bootlog_pos pos = {0};
         struct bootlog_event e;
         uint32_t ended = 0;
-        int r = separator_digests(b->bank, separator, err);
+        int r = make_known(b->bank, &known, err);
 
         if (r < 0)
                 return r;
@@ -116,7 +153,7 @@ static int make_rows(struct boot_record *b, struct err *err)
         while (bootlog_next(&b->log, &pos, &e)) {
                 if (e.type == EV_NO_ACTION || !(b->explained >> e.pcr & 1))
                         continue;
-                r = make_row(b, &e, separator, &b->rows[b->n], err);
+                r = make_row(b, &e, &known, &b->rows[b->n], err);
                 if (r < 0)
                         return r;
                 ended |= b->rows[b->n].separator ? 1u << e.pcr : 0;
@@ -157,36 +194,4 @@ bool boot_row_variable(const struct boot_row *row, struct efi_variable *ret)
         struct err ignored = ERR_INIT;
 
         return boot_row_is_whole(row) && efi_variable_parse(row->data, ret, &ignored) == 0;
-}
-
-bool boot_row_is_action(const struct boot_row *row)
-{
-        static const char *const actions[] = {
-                "Calling INT 18h",
-                "Calling INT 19h",
-                "Returned INT 18h",
-                "Returned INT 19h",
-                "Returned via INT 18h",
-                "Start Option ROM Scan",
-                "Unhiding Option ROM Code",
-                "Entering ROM Based Setup",
-                "Boot Sequence User Intervention",
-                "BOOT ATTEMPTS OMITTED",
-                "Password Check",
-                "Calling EFI Application from Boot Option",
-                "Returning from EFI Application from Boot Option",
-                "Exit Boot Services Invocation",
-                "Exit Boot Services Returned with Failure",
-                "Exit Boot Services Returned with Success",
-        };
-        struct view text = row->covered;
-
-        if (row->cover != BOOTLOG_COVERED)
-                return false;
-        if (text.len && text.p[text.len - 1] == 0)
-                text.len--;
-        for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-                if (view_equal(text, view_str(actions[i])))
-                        return true;
-        return false;
 }

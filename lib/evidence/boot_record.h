@@ -22,7 +22,9 @@ struct boot_row {
         struct view digest, data; /* borrowed from the log */
         enum bootlog_cover cover;
         struct view covered;
-        bool separator, error; /* by its digest, whatever it is called; ERROR: the firmware gave up */
+        /* By its digest, whatever it is called: a separator (ERROR: with which the firmware gives up), one of
+         * the specification's sentences about what the firmware does. */
+        bool separator, error, action;
 };
 
 struct boot_record {
@@ -48,8 +50,5 @@ void boot_record_done(struct boot_record *b);
 bool boot_row_is_whole(const struct boot_row *row);
 /* The UEFI variable that the row's digest is over in whole. Return: false if it is none. */
 bool boot_row_variable(const struct boot_row *row, struct efi_variable *ret);
-/* Is it one of the specification's sentences about what the firmware does, and covered? Only these: what is
- * called an action may be anything else. Spec: PFP §10.4.3 and §10.4.4 (EV_ACTION, EV_EFI_ACTION). */
-bool boot_row_is_action(const struct boot_row *row);
 
 #endif

@@ -80,7 +80,7 @@ const struct boot_row *boot_next(const struct boot_judging *b, unsigned pcr, con
 const struct boot_row *boot_next_file(const struct boot_judging *b, unsigned pcr, const struct boot_row *prev)
 {
         while ((prev = boot_next(b, pcr, prev)))
-                if (!prev->separator && prev->cover != BOOTLOG_COVERED)
+                if (!prev->separator && !prev->action && prev->cover != BOOTLOG_COVERED)
                         return prev;
         return NULL;
 }
@@ -114,7 +114,7 @@ static int judge_code(const struct boot_judging *b, unsigned pcr, enum policy_bo
         if (!policy_effective_judges_boot_list(b->j->policy, list))
                 return 0;
         while ((row = boot_next(b, pcr, row))) {
-                if (row->separator || boot_row_is_action(row) || boot_list_has(b, list, row->digest))
+                if (row->separator || row->action || boot_list_has(b, list, row->digest))
                         continue;
                 first = first ? first : row;
                 n++;

@@ -228,6 +228,23 @@ static const struct boot_row *uncovered_command(const struct boot_judging *b)
         return row || b->load_options ? row : boot_next_file(b, PARAMETERS_PCR, NULL);
 }
 
+/* The EFI stub's measurement of its options, and its text if it can be told. Without GRUB it is the first of
+ * the register, so that it can be known by its digest even where its name was changed. */
+static int find_options(struct boot_judging *b, char **ret, struct err *err)
+{
+        const struct boot_row *named = b->load_options;
+        int r;
+
+        if (!named && !has_grub(b))
+                b->load_options = boot_next_file(b, FILES_PCR, NULL);
+        if (!b->load_options)
+                return 0;
+        r = text_of_options(b, ret, err);
+        if (!*ret)
+                b->load_options = named;
+        return r;
+}
+
 static bool judges_lines(const struct boot_judging *b, const struct policy_kernel *k)
 {
         return policy_effective_judges_command_lines(b->j->policy) || (k && k->command_lines);
@@ -486,8 +503,8 @@ int boot_judge_kernel(struct boot_judging *b, struct boot_facts *facts, char **r
         struct misfit fits = {.row = NULL};
         int r = boot_collect_lines(b, err);
 
-        if (r == 0 && b->load_options)
-                r = text_of_options(b, &options, err);
+        if (r == 0)
+                r = find_options(b, &options, err);
         if (r < 0)
                 return r;
         take_line(b, options, facts);

@@ -426,6 +426,9 @@ static int judge_mok_row(const struct boot_judging *b, const struct boot_row *ro
                 return 0;
         if (!policy_effective_judges_boot_list(e, list) || boot_list_has(b, list, row->digest))
                 return 0;
+        if (!first && policy_effective_judges_boot_list(e, POLICY_BOOT_MOK_LIST_X) &&
+            boot_list_has(b, POLICY_BOOT_MOK_LIST_X, row->digest))
+                return 0; /* whatever it is called */
         return boot_find(b, &words, row, 0, err);
 }
 

@@ -7,6 +7,7 @@ policy_tests = \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_appraise_ima \
 	tests/unit/policy/test_appraise_trust \
+	tests/unit/policy/test_boot_bits \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
 	tests/unit/policy/test_keylime_policy \
@@ -38,6 +39,7 @@ STORY_LIBS = tests/unit/policy/libstory.la tests/support/libplaytpm.la lib/polic
 tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_boot_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_boots_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
+tests_unit_policy_test_boot_bits_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_ima_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_trust_LDADD = $(STORY_LIBS)
