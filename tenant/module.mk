@@ -40,6 +40,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/policy_gather.c tenant/policy_make.c tenant/policy_make.h \
 	tenant/policy_sign.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
+	tenant/policy_update.c \
 	tenant/prepare.c tenant/prepare.h tenant/prepare_logs.c \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \

@@ -18,3 +18,5 @@ TESTS += tests/unit/tenant/test_policy_sources.sh
 EXTRA_DIST += tests/unit/tenant/test_policy_sources.sh
 TESTS += tests/unit/tenant/test_policy_layers.sh
 EXTRA_DIST += tests/unit/tenant/test_policy_layers.sh
+TESTS += tests/unit/tenant/test_policy_update.sh
+EXTRA_DIST += tests/unit/tenant/test_policy_update.sh
