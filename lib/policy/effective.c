@@ -130,27 +130,37 @@ static bool has_boot(const struct policy_part *part, unsigned what)
         return part->boot;
 }
 
-static int choose_layers(struct policy_effective *e, const char *host, struct err *err)
+/* Adds the layers for HOST, or (INTO NULL) counts them. */
+static size_t add_layers(const struct policy_effective *e, const char *host, struct policy_source *into)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < e->n; i++)
-                n += e->versions[i].policy->n_parts;
-        if (n == 0)
-                return 0;
-        e->layers = mem_zalloc(n, sizeof(*e->layers));
-        if (!e->layers)
-                return err_nomem(err);
         for (size_t i = 0; i < e->n; i++) {
                 const struct policy *p = e->versions[i].policy;
 
                 for (size_t k = 0; k < p->n_parts; k++) {
                         if (!applies(&p->parts[k], host))
                                 continue;
-                        e->layers[e->n_layers++] = (struct policy_source){&e->versions[i], &p->parts[k]};
-                        e->pcr_mask |= mask_of(&p->parts[k]);
+                        if (into)
+                                into[n] = (struct policy_source){&e->versions[i], &p->parts[k]};
+                        n++;
                 }
         }
+        return n;
+}
+
+static int choose_layers(struct policy_effective *e, const char *host, struct err *err)
+{
+        size_t n = add_layers(e, host, NULL);
+
+        if (n == 0)
+                return 0;
+        e->layers = mem_zalloc(n, sizeof(*e->layers));
+        if (!e->layers)
+                return err_nomem(err);
+        e->n_layers = add_layers(e, host, e->layers);
+        for (size_t i = 0; i < n; i++)
+                e->pcr_mask |= mask_of(e->layers[i].part);
         e->judges_ima = effective_all_say(e, has_ima, 0);
         e->judges_boot = effective_all_say(e, has_boot, 0);
         return e->judges_ima ? effective_ima_make(e, err) : 0;
