@@ -15,6 +15,7 @@ lib_http_libhttp_la_SOURCES = \
 	lib/http/request.c \
 	lib/http/role.c lib/http/role.h \
 	lib/http/router.c lib/http/router.h \
-	lib/http/server.c lib/http/server.h lib/http/server_impl.h
+	lib/http/server.c lib/http/server.h lib/http/server_impl.h \
+	lib/http/workers.c lib/http/workers.h
 lib_http_libhttp_la_LIBADD = lib/wire/libwire.la lib/crypto/libcrypto.la lib/base/libbase.la $(EVENT_LIBS) $(OPENSSL_LIBS) \
 	$(CURL_LIBS) $(SYSTEMD_LIBS) $(JANSSON_LIBS)
