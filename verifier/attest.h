@@ -55,7 +55,8 @@ void attest_take(struct verifier *v, struct http_request *req, struct host *host
 void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bool now, bool full,
                  struct wire_outcome *ret);
 
-/* Appraises: fills the round's result. Return: 0; -ERR_CONFIG, -ERR_NOMEM, -ERR_CRYPTO. */
+/* Appraises: fills the round's result. Return: 0; 1 if that goes on beside the loop, and its end will be told
+ * (the host is busy until then); -ERR_CONFIG, -ERR_NOMEM, -ERR_CRYPTO; -ERR_LIMIT: too much is going on. */
 int round_appraise(struct round *r, struct host *host, struct err *err) MUST_USE;
 
 /*

@@ -16,6 +16,7 @@
 #include "crypto/random.h"
 #include "evidence/pcr_blob.h"
 #include "evidence/qualify.h"
+#include "verifier/appraise_away.h"
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/reply.h"
@@ -46,6 +47,8 @@ void round_free(struct round *r)
         trust_change_free(&r->trust);
         free(r);
 }
+
+static void finish(struct round *r, struct host *host, struct session *session, int n, const struct err *err);
 
 /* ---- appraisal ---- */
 
@@ -207,6 +210,63 @@ static int note_cut(const struct round *r, struct verdict *v, struct err *err)
         return allowed ? verdict_add(v, &f, err) : err_nomem(err);
 }
 
+/* What comes after the appraisal, which said N. */
+static int round_appraised(struct round *r, struct host *host, int n, struct err *err)
+{
+        round_end_gather(r, host);
+        if (n < 0 || r->result.verdict->state == VERDICT_REFUSED)
+                return n;
+        n = note_cut(r, r->result.verdict, err);
+        return n < 0 ? n : note_binding(host, r->result.verdict, err);
+}
+
+/* The thread is through: the host may be gone, or another of its name there. */
+static void on_appraised(struct round *r, int n, struct err *err)
+{
+        struct host *host = hosts_find(r->v->hosts, r->name);
+
+        if (!host || host->serial != r->serial) {
+                reply_v3_error(r->req, 404, "not_found", "This host is not enrolled any more.");
+                round_free(r);
+                return;
+        }
+        host->busy = false;
+        n = round_appraised(r, host, n, err);
+        finish(r, host, NULL, n, err);
+}
+
+/*
+ * As appraise(), beside the loop. Only what the host's own key signed over this challenge gets that far: a
+ * stranger with a token must not keep the threads busy. Return: 1; < 0; 0 for a verdict that is one already.
+ */
+static int appraise_beside(struct round *r, struct host *host, const struct appraisal *in,
+                           const struct policy_effective *policy, struct err *err)
+{
+        struct authenticated auth;
+        struct expectation x = *in->expectation;
+        bool authentic = false;
+        int n;
+
+        r->result.verdict = verdict_new();
+        if (!r->result.verdict)
+                return err_nomem(err);
+        if (in->before)
+                x.previous = &in->before->last;
+        n = evidence_authenticate(in->evidence, &x, r->result.verdict, &authentic, &auth, err);
+        if (n >= 0 && !authentic)
+                return round_appraised(r, host, 0, err);
+        verdict_free(TAKE(r->result.verdict));
+        if (n >= 0)
+                n = appraise_away(r, host, in, policy, on_appraised, err);
+        if (n < 0) {
+                if (r->list.p)
+                        gather_give_back(host->gather, &r->list);
+                return n;
+        }
+        host->busy = true;
+        return 1;
+}
+
 int round_appraise(struct round *r, struct host *host, struct err *err)
 {
         const struct policy_effective *effective = NULL;
@@ -231,13 +291,12 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
                 return err_nomem(err);
         in.policy = effective;
         n = round_logs(r, host, &in, err);
-        if (n >= 0)
-                n = appraise(&in, &r->result, err);
-        round_end_gather(r, host);
-        if (n < 0 || r->result.verdict->state == VERDICT_REFUSED)
+        if (n < 0)
                 return n;
-        n = note_cut(r, r->result.verdict, err);
-        return n < 0 ? n : note_binding(host, r->result.verdict, err);
+        if (in.has_ima && in.ima.len > AWAY_BYTES)
+                return appraise_beside(r, host, &in, effective, err);
+        n = appraise(&in, &r->result, err);
+        return round_appraised(r, host, n, err);
 }
 
 /* ---- answers ---- */
@@ -343,7 +402,7 @@ static void answer(struct round *r, struct host *host, enum wire_evaluation eval
 /* SR-13: a Keylime peer's token dies at the first refused evidence, whatever it was refused for. */
 static void end_session(struct verifier *v, struct session *session)
 {
-        if (session_by_address(session))
+        if (session && session_by_address(session))
                 sessions_drop(v->sessions, session);
 }
 
@@ -449,7 +508,8 @@ static void judge(struct round *r, struct host *host, struct session *session)
                 round_free(r);
                 return;
         }
-        session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
+        if (session)
+                session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
         if (ask != APPRAISAL_ASK_NOTHING && !(ask == APPRAISAL_ASK_NOW && asking_is_over(r))) {
                 metric_inc(r->v->counters.asked_again);
                 host->challenge.out = false; /* single-use */
@@ -470,6 +530,22 @@ static void judge(struct round *r, struct host *host, struct session *session)
         }
         round_apply(r, host);
         conclude(r, host); /* the round lives on until it is written */
+}
+
+/* The appraisal said N: a verdict, or why there is none. SESSION may be NULL: it was extended before. */
+static void finish(struct round *r, struct host *host, struct session *session, int n, const struct err *err)
+{
+        if (n == 0) {
+                judge(r, host, session);
+                return;
+        }
+        if (n == -ERR_LIMIT) {
+                http_answer_retry_after(r->req, BUSY_RETRY_MS);
+                reply_v3_error(r->req, 503, "busy", "The long lists of other hosts are being judged.");
+        } else {
+                reply_failure(r->req, err, "appraising evidence");
+        }
+        round_free(r);
 }
 
 /* ---- parts of a long list ---- */
@@ -634,19 +710,16 @@ void attest_take(struct verifier *v, struct http_request *req, struct host *host
                 return;
         }
         n = is_part(r, host) ? take_part(r, host, session, &err) : 0;
-        if (n == 0)
-                n = round_appraise(r, host, &err);
-        if (n == -ERR_LIMIT) {
-                http_answer_retry_after(req, BUSY_RETRY_MS);
-                reply_v3_error(req, 503, "busy", "The long lists of other hosts are being gathered.");
-        } else if (n < 0) {
-                reply_failure(req, &err, "appraising evidence");
-        }
-        if (n != 0) {
+        if (n == 1) {
                 round_free(r);
                 return;
         }
-        judge(r, host, session);
+        if (n == 0)
+                n = round_appraise(r, host, &err);
+        if (n == 1) /* it goes on beside the loop; the token lives on meanwhile */
+                session_extend(session, loop_now_ms() + session_lifetime_ms(v, host));
+        else
+                finish(r, host, session, n, &err);
 }
 
 void attest_on_evidence(struct http_request *req, void *ctx)

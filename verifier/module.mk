@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += verifier/libverifier.la
 verifier_libverifier_la_SOURCES = \
 	verifier/approvals_routes.c \
 	verifier/adopt.c verifier/adopt.h \
+	verifier/appraise_away.c verifier/appraise_away.h \
 	verifier/attest.c verifier/attest.h \
 	verifier/challenges.c verifier/challenges.h \
 	verifier/enrol.c verifier/enrol.h \

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -18,6 +19,7 @@
 #include "verifier/wait.h"
 
 #define KEY_FILE_MAX      65536
+#define WORKERS_MAX       4
 #define DAY_MS            (86400 * 1000LL)
 #define EXPIRY_WARNING_MS (14 * DAY_MS)
 
@@ -235,6 +237,18 @@ static int post(void *loop, void (*fn)(void *arg), void *arg)
         return loop_post(loop, fn, arg);
 }
 
+/* One core is the loop's. */
+static int make_workers(struct verifier *v, struct err *err)
+{
+        long n = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+
+        return workers_new(v->loop,
+                           n < 1             ? 1
+                           : n > WORKERS_MAX ? WORKERS_MAX
+                                             : (size_t)n,
+                           v->settings.gather.all_bytes, &v->workers, err);
+}
+
 int verifier_new(struct verifier *v, const char *config_file, struct err *err)
 {
         struct http_client_options registrar;
@@ -256,6 +270,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 r = loop_new(&v->loop, err);
         if (r >= 0)
                 r = make_server(v, err);
+        if (r >= 0)
+                r = make_workers(v, err);
         if (r >= 0)
                 r = verifier_db_open(conf_str(v->settings.conf, "store.url"), post, v->loop, v->audit_key,
                                      &v->db, err);
@@ -354,6 +370,8 @@ void verifier_done(struct verifier *v)
         proofs_stop(v->proofs);
         outbox_stop(v->outbox);
         adopt_stop(v->adopt);
+        workers_free(v->workers); /* what is being judged is answered, while there is a database */
+        v->workers = NULL;
         http_client_free(v->registrar);
         http_server_free(v->server);
         verifier_db_close(v->db); /* finishes what was submitted: its answers go nowhere, which is fine */

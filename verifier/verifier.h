@@ -7,6 +7,7 @@
 #include "http/loop.h"
 #include "http/ops.h"
 #include "http/server.h"
+#include "http/workers.h"
 #include "store/audit.h"
 #include "verifier/events.h"
 #include "verifier/fuse.h"
@@ -39,6 +40,7 @@ struct verifier {
         struct keys keys;
         struct signers signers; /* of policies */
         struct verifier_db *db;
+        struct workers *workers; /* for what takes long */
         struct hosts *hosts;
         struct rules *rules;
         struct sessions *sessions;

@@ -261,10 +261,12 @@ int64_t policy_effective_reappraise_ms(const struct policy_effective *e, int64_t
         return stated ? stated : 5 * interval_ms;
 }
 
-struct policy_effective *policy_effective_ref(struct policy_effective *e)
+struct policy_effective *policy_effective_ref(const struct policy_effective *e)
 {
-        (void)__atomic_add_fetch(&e->refs, 1, __ATOMIC_RELAXED);
-        return e;
+        struct policy_effective *mine = (struct policy_effective *)(uintptr_t)e; /* the count alone changes */
+
+        (void)__atomic_add_fetch(&mine->refs, 1, __ATOMIC_RELAXED);
+        return mine;
 }
 
 void policy_effective_free(struct policy_effective *e)

@@ -52,7 +52,7 @@ int policy_effective_for(const struct policy_effective *e, const char *host, str
 bool policy_overlays_of(const struct policy_version *versions, size_t n_versions, const char *host,
                         struct buf *ret);
 /* One more user: it is read-only, and any thread may hold it. */
-struct policy_effective *policy_effective_ref(struct policy_effective *e);
+struct policy_effective *policy_effective_ref(const struct policy_effective *e);
 /* One less; the last frees it. From any thread; NULL is fine. */
 void policy_effective_free(struct policy_effective *e);
 DEFINE_AUTO(struct policy_effective, policy_effective_free)
