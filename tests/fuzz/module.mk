@@ -11,6 +11,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dsse \
 	tests/fuzz/fuzz_elf \
 	tests/fuzz/fuzz_http \
+	tests/fuzz/fuzz_ima \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_keylime_policy \
 	tests/fuzz/fuzz_pattern \
@@ -35,6 +36,7 @@ tests_fuzz_fuzz_sessions_LDADD = verifier/libverifier.la lib/crypto/libcrypto.la
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_ima_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
