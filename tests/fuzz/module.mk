@@ -4,6 +4,7 @@
 # in make check; with --enable-fuzz (clang) it is libFuzzer.
 fuzz_targets = \
 	tests/fuzz/fuzz_audit \
+	tests/fuzz/fuzz_boot \
 	tests/fuzz/fuzz_bundle \
 	tests/fuzz/fuzz_cel \
 	tests/fuzz/fuzz_crypto \
@@ -33,6 +34,7 @@ tests_fuzz_fuzz_audit_LDADD = lib/store/libstore.la lib/crypto/libcrypto.la lib/
 tests_fuzz_fuzz_seal_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_secrets_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_sessions_LDADD = verifier/libverifier.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_boot_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_bundle_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_cel_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
