@@ -6,7 +6,6 @@
  */
 #include "tenant/evidence_tee.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +17,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "endorse/cache.h"
 #include "evidence/tee_json.h"
 #include "policy/policy.h"
+#include "tenant/endorsements.h"
 #include "tenant/evidence_tee_work.h"
 #include "tenant/load.h"
 #include "tenant/output.h"
@@ -173,6 +174,17 @@ static void given_done(struct given *g)
         buf_free(&g->id_auth);
 }
 
+/* What `avow endorsements` keeps; without a home there is nothing. */
+static int load_cache(struct endorsements *heap, struct err *err)
+{
+        AUTO(mem_free_p) char *folder = NULL;
+        struct err unused = ERR_INIT;
+
+        if (endorsements_folder(NULL, &folder, &unused) < 0)
+                return 0;
+        return endorse_cache_load(folder, heap, err);
+}
+
 static int load_given(const struct tee_options *o, struct given *g, json_t *endorsements, struct err *err)
 {
         int r = endorsements_new(&g->heap, err);
@@ -189,6 +201,8 @@ static int load_given(const struct tee_options *o, struct given *g, json_t *endo
                 r = load_bytes(o->log, BOOTLOG_BYTES_MAX, &g->log, err);
         if (r >= 0 && o->id_auth)
                 r = load_bytes(o->id_auth, BOOTLOG_BYTES_MAX, &g->id_auth, err);
+        if (r >= 0 && !o->endorsements.n)
+                r = load_cache(g->heap, err);
         for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
                 r = tee_load_endorsements(o->endorsements.v[i], g->heap, endorsements, err);
         return r < 0 ? r : 0;

@@ -11,6 +11,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/commands.c \
 	tenant/completion.c \
 	tenant/deb_control.c tenant/deb_control.h \
+	tenant/endorsements.c tenant/endorsements.h \
 	tenant/evidence.c \
 	tenant/evidence_logs.c tenant/evidence_logs.h \
 	tenant/evidence_save.c \
@@ -57,3 +58,4 @@ tenant_libtenant_la_SOURCES = \
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
 tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) lib/endorse/libendorse.la lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

@@ -13,6 +13,7 @@ include tests/unit/policy/module.mk
 include tests/unit/wire/module.mk
 include tests/unit/http/module.mk
 include tests/unit/store/module.mk
+include tests/unit/endorse/module.mk
 include tests/unit/agent/module.mk
 include tests/unit/registrar/module.mk
 include tests/unit/verifier/module.mk
