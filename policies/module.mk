@@ -3,6 +3,7 @@
 policiesdir = $(datadir)/avow/policies
 dist_policies_DATA = \
 	policies/examples/boot-pcrs.yaml \
+	policies/examples/confidential.yaml \
 	policies/examples/ima-host.yaml \
 	policies/examples/node-fleet.yaml \
 	policies/examples/observe.yaml \

@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "endorse/cache.h"
 #include "evidence/tee_json.h"
-#include "policy/policy.h"
+#include "policy/policy_tee.h"
 #include "tenant/endorsements.h"
 #include "tenant/evidence_tee_work.h"
 #include "tenant/load.h"
@@ -208,22 +208,51 @@ static int load_given(const struct tee_options *o, struct given *g, json_t *endo
         return r < 0 ? r : 0;
 }
 
+/* What a policy's `tee:` says of this kind of evidence. */
+static int take_policy(struct tee_work *w, const char *type, const struct option_list *paths,
+                       struct policy **ret, struct err *err)
+{
+        const struct policy_tee *tee;
+        enum policy_tee_kind kind = POLICY_TEE_SNP;
+        int r;
+
+        if (paths->n > 1)
+                return err_set(err, ERR_CONFIG, 0, "with --type one --policy is possible");
+        r = load_policy(paths->v[0], ret, NULL, err);
+        if (r < 0)
+                return r;
+        tee = (*ret)->tee;
+        if (!tee)
+                return err_set(err, ERR_CONFIG, 0, "%s: the policy has no section 'tee'", paths->v[0]);
+        while (kind < POLICY_TEE_N_KINDS && !str_starts(type, policy_tee_kind_name(kind)))
+                kind++;
+        if (kind == POLICY_TEE_N_KINDS)
+                return err_set(err, ERR_CONFIG, 0, "--type %s is not judged by a policy", SHOW(type));
+        if (!(tee->kinds & 1u << kind))
+                return err_set(err, ERR_CONFIG, 0, "%s: the policy does not take evidence of type %s",
+                               paths->v[0], policy_tee_kind_name(kind));
+        w->snp = &tee->snp;
+        w->dcap = kind == POLICY_TEE_SGX ? tee->sgx : tee->tdx;
+        return 0;
+}
+
 int evidence_tee_verify(const struct session *s, const struct tee_options *o, const char *at,
                         const struct option_list *policies, const char *path, struct err *err)
 {
         AUTO(json_free_p) json_t *endorsements = json_array();
         AUTO(given_done) struct given given = {.heap = NULL};
+        AUTO(policy_unref_p) struct policy *policy = NULL;
         AUTO(tee_work_done)
         struct tee_work w = {.verify = true,
                              .at_ms = clock_now_ms(),
-                             .snp = &snp_policy_reference,
-                             .dcap = {.statuses = DCAP_STATUSES_DEFAULT}};
+                             .snp = &policy_tee_default.snp,
+                             .dcap = policy_tee_default.tdx};
         int r;
 
         if (!endorsements)
                 return err_nomem(err);
-        if (policies->n)
-                return err_set(err, ERR_CONFIG, 0, "--policy judges bundles: with --type leave it away");
+        if (policies->n && (r = take_policy(&w, o->type, policies, &policy, err)) < 0)
+                return r;
         if (at && clock_parse(view_str(at), &w.at_ms, err) < 0)
                 return err_wrap(err, "--at");
         r = load_given(o, &given, endorsements, err);

@@ -57,5 +57,4 @@ tenant_libtenant_la_SOURCES = \
 	tenant/trust.c
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
-tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
-tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) lib/endorse/libendorse.la lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) lib/endorse/libendorse.la lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

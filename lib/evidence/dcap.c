@@ -163,6 +163,30 @@ static void check_debug(struct dcap_work *w, bool debug)
                 tee_pass(tee, "debug");
 }
 
+static void check_measurements(struct dcap_work *w)
+{
+        const struct dcap_rules *rules = &w->policy->rules;
+        const struct td_report *td = &w->res->quote.td;
+        const struct {
+                const char *name, *reason;
+                const struct tee_set *set;
+                struct view have;
+        } all[] = {
+                {"mrtd", "mrtd-not-allowed", &rules->mr_td, td->mr_td},
+                {"rtmr0", "rtmr0-not-allowed", &rules->rtmr[0], td->rtmr[0]},
+                {"rtmr1", "rtmr1-not-allowed", &rules->rtmr[1], td->rtmr[1]},
+                {"rtmr2", "rtmr2-not-allowed", &rules->rtmr[2], td->rtmr[2]},
+                {"rtmr3", "rtmr3-not-allowed", &rules->rtmr[3], td->rtmr[3]},
+                {"mrconfigid", "mrconfigid-not-allowed", &rules->mr_config_id, td->mr_config_id},
+                {"mrowner", "mrowner-not-allowed", &rules->mr_owner, td->mr_owner},
+                {"mrownerconfig", "mrownerconfig-not-allowed", &rules->mr_owner_config, td->mr_owner_config},
+                {"mrseam", "mrseam-not-allowed", &rules->mr_seam, td->mr_seam},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(all); i++)
+                tee_ask(&w->res->tee, all[i].name, all[i].reason, all[i].set, all[i].have);
+}
+
 static void check_td(struct dcap_work *w)
 {
         const struct td_report *td = &w->res->quote.td;
@@ -185,8 +209,43 @@ static void check_td(struct dcap_work *w)
                         tee_fail(tee, "sept-ve-disable", "sept-ve-disable-off",
                                  "the host can inject exceptions by taking pages away");
         }
-        if (!all_zero(td->mr_service_td))
+        if (!all_zero(td->mr_service_td)) {
                 tee_flag(tee, "service-td");
+                if (w->policy->rules.refuse_service_td)
+                        tee_fail(tee, "service-td", "service-td-not-allowed",
+                                 "another TD may act on this one");
+        }
+        check_measurements(w);
+}
+
+static void check_enclave(struct dcap_work *w)
+{
+        const struct dcap_rules *rules = &w->policy->rules;
+        const struct sgx_report *e = &w->res->quote.sgx;
+        struct tee_result *tee = &w->res->tee;
+        bool known = false;
+
+        tee_ask(tee, "mrenclave", "mrenclave-not-allowed", &rules->mr_enclave, e->mr_enclave);
+        if (!rules->has_signers) {
+                tee_skip(tee, "enclave-signer", "the policy names none");
+                return;
+        }
+        for (size_t i = 0; i < rules->n_signers; i++) {
+                if (!view_equal(e->mr_signer, VIEW_ARRAY(rules->signers[i].mr_signer)) ||
+                    e->prod_id != rules->signers[i].prod_id)
+                        continue;
+                known = true;
+                if (e->isv_svn < rules->signers[i].svn_floor)
+                        continue;
+                tee_pass(tee, "enclave-signer");
+                return;
+        }
+        if (known)
+                tee_fail(tee, "enclave-signer", "isvsvn-below-floor",
+                         "version %u is older than the policy wants", e->isv_svn);
+        else
+                tee_fail(tee, "enclave-signer", "enclave-signer-not-allowed",
+                         "signer and product are not among those that the policy names");
 }
 
 static void check_policy(struct dcap_work *w)
@@ -203,6 +262,7 @@ static void check_policy(struct dcap_work *w)
                         tee_pass(tee, "enclave-initialised");
                 else
                         tee_fail(tee, "enclave-initialised", "enclave-not-initialised", "INIT is not set");
+                check_enclave(w);
         }
         if (!want.p)
                 tee_skip(tee, "report-data", "nothing to compare it with was given");

@@ -25,7 +25,9 @@
  * collateral-not-yet-valid, collateral-rolled-back, collateral-tee-mismatch, fmspc-mismatch, pceid-mismatch,
  * qe-identity-mismatch, tdx-module-mismatch, tcb-level-not-supported, tcb-STATUS (Intel's word, as in
  * tcb-OutOfDate), advisory-not-allowed, debug-enabled, enclave-not-initialised, td-attributes-untrusted,
- * seam-attributes-nonzero, sept-ve-disable-off, report-data-mismatch.
+ * seam-attributes-nonzero, sept-ve-disable-off, report-data-mismatch, service-td-not-allowed,
+ * mrtd-not-allowed and so on for mrseam, rtmr0 to rtmr3, mrconfigid, mrowner, mrownerconfig, mrenclave;
+ * enclave-signer-not-allowed, isvsvn-below-floor.
  *
  * Flags: sept-ve-disable-off, service-td (MRSERVICETD is not zero), and debug.
  */
@@ -45,6 +47,22 @@ struct dcap_collateral {
 /* The default: what runs is current. */
 #define DCAP_STATUSES_DEFAULT (DCAP_STATUS(DCAP_UP_TO_DATE) | DCAP_STATUS(DCAP_SW_HARDENING))
 
+/* Whose enclave it may be: signer and product exact, the version at least this. */
+struct dcap_signer {
+        uint8_t mr_signer[32];
+        uint16_t prod_id, svn_floor;
+};
+
+/* What a TD or an enclave may be. Each rule that is stated has to hold; the zero value states none. */
+struct dcap_rules {
+        bool refuse_service_td; /* MRSERVICETD has to be zero */
+        struct tee_set mr_td, mr_seam, rtmr[TD_RTMRS], mr_config_id, mr_owner, mr_owner_config; /* 48 bytes */
+        struct tee_set mr_enclave;                                                              /* 32 */
+        bool has_signers;
+        const struct dcap_signer *signers;
+        size_t n_signers;
+};
+
 struct dcap_policy {
         int64_t at_ms;     /* "now" */
         bool ignore_dates; /* no check of any date: for old evidence; every such check says skipped */
@@ -61,6 +79,7 @@ struct dcap_policy {
         bool require_sept_ve_disable;
         bool allow_debug;
         struct view report_data; /* all 64 bytes; VIEW_NONE: not compared */
+        struct dcap_rules rules;
 };
 
 #define DCAP_ADVISORIES_MAX 64

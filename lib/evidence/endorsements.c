@@ -53,11 +53,12 @@ void endorsements_free(struct endorsements *e)
 }
 
 /* Room for one more in an array of N elements. */
-static int make_room(void *array, size_t n, size_t size, struct err *err)
+static int make_room(struct endorsements *e, void *array, size_t n, size_t size, struct err *err)
 {
         void **p = array, *more;
 
-        if (n >= ENDORSEMENTS_MAX)
+        e->full = n >= ENDORSEMENTS_MAX;
+        if (e->full)
                 return err_set(err, ERR_LIMIT, 0, "more than %d endorsements of a kind", ENDORSEMENTS_MAX);
         if (n & (n - 1)) /* it grows at powers of two */
                 return 0;
@@ -77,7 +78,7 @@ static int add_cert(struct endorsements *e, struct cert *cert, struct err *err)
                         cert_free(cert);
                         return 0;
                 }
-        r = make_room(&e->certs, e->n_certs, sizeof(struct cert *), err);
+        r = make_room(e, &e->certs, e->n_certs, sizeof(struct cert *), err);
         if (r < 0)
                 cert_free(cert);
         else
@@ -107,7 +108,7 @@ static int add_crl(struct endorsements *e, struct view blob, struct err *err)
                 if (view_equal(VIEW_BUF(&e->lists[i].der), blob))
                         return 0;
         if (r >= 0)
-                r = make_room(&e->lists, e->n_lists, sizeof(struct endorsed_list), err);
+                r = make_room(e, &e->lists, e->n_lists, sizeof(struct endorsed_list), err);
         if (r < 0)
                 return r;
         buf_put_view(&copy, blob);
@@ -158,7 +159,7 @@ static int add_document(struct endorsements *e, enum endorsement_kind kind, cons
         for (size_t i = 0; i < e->n_documents; i++)
                 if (view_equal(VIEW_BUF(&e->documents[i].text), text))
                         return 0;
-        r = make_room(&e->documents, e->n_documents, sizeof(struct endorsed_document), err);
+        r = make_room(e, &e->documents, e->n_documents, sizeof(struct endorsed_document), err);
         if (r < 0)
                 return r;
         buf_put_view(&doc.text, text);
@@ -309,7 +310,7 @@ int endorsements_add(struct endorsements *e, struct view blob, enum endorsement_
                                ENDORSEMENTS_BYTES_MAX);
         e->bytes += blob.len;
         r = add(e, blob, ret, err);
-        if (r == -ERR_FORMAT || (r == -ERR_LIMIT && *ret == ENDORSEMENT_UNKNOWN)) {
+        if (r == -ERR_FORMAT || (r == -ERR_LIMIT && !e->full)) {
                 *ret = ENDORSEMENT_UNKNOWN;
                 err_clear(err);
                 return 0;

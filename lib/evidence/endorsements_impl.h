@@ -21,6 +21,7 @@ struct endorsed_document {
 
 struct endorsements {
         size_t bytes; /* of all that was added */
+        bool full;    /* one more did not fit */
         size_t n_certs, n_lists, n_documents;
         struct cert **certs;
         struct endorsed_list *lists;

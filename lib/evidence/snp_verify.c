@@ -121,19 +121,17 @@ static void check_chip(struct snp_work *w)
 
 static void check_provider(struct snp_work *w)
 {
-        const struct snp_set *set = &w->in->policy->csp_ids;
+        const struct tee_set *set = &w->in->policy->csp_ids;
 
         if (!set->set) {
                 tee_skip(&w->r->tee, "csp-id", "the policy names no providers; it is '%s'",
                          w->r->claims.csp_id);
                 return;
         }
-        for (size_t i = 0; i < set->n; i++)
-                if (view_equal(set->v[i], view_str(w->r->claims.csp_id))) {
-                        tee_pass(&w->r->tee, "csp-id");
-                        return;
-                }
-        tee_fail(&w->r->tee, "csp-id", "csp-id-not-allowed", "provider '%s'", w->r->claims.csp_id);
+        if (tee_set_has(set, view_str(w->r->claims.csp_id)))
+                tee_pass(&w->r->tee, "csp-id");
+        else
+                tee_fail(&w->r->tee, "csp-id", "csp-id-not-allowed", "provider '%s'", w->r->claims.csp_id);
 }
 
 /* What a good certificate says against what the report says. */

@@ -62,13 +62,6 @@
  * Spec: AMD 56860 §7.3; AMD 57230 §§2-4; AMD 58369.
  */
 
-/* Values that are allowed, each of one length: not SET is "not asked", SET and empty allows nothing. */
-struct snp_set {
-        bool set;
-        const struct view *v;
-        size_t n;
-};
-
 /* Components of a TCB, of one line each: a floor for Milan says nothing about a Turin, which then fails. */
 struct snp_floor {
         enum snp_line line;
@@ -100,8 +93,8 @@ struct snp_policy {
         uint32_t guest_svn_floor;
         const struct snp_floor *tcb_floors, *launch_floors; /* for reported_tcb, launch_tcb; NULL: none */
         size_t n_tcb_floors, n_launch_floors;
-        struct snp_set csp_ids, measurements, host_data, family_ids, image_ids, id_keys, author_keys;
-        struct snp_set denied_chips, denied_measurements,
+        struct tee_set csp_ids, measurements, host_data, family_ids, image_ids, id_keys, author_keys;
+        struct tee_set denied_chips, denied_measurements,
                 denied_id_keys; /* SET is not asked: any in them fails */
 };
 /* Signature, chain, certificate ↔ report must hold; debug and migration refused; all else allowed. */

@@ -61,6 +61,25 @@ void tee_fail(struct tee_result *r, const char *name, const char *reason, const 
         va_end(ap);
 }
 
+bool tee_set_has(const struct tee_set *set, struct view v)
+{
+        for (size_t i = 0; i < set->n; i++)
+                if (view_equal(set->v[i], v))
+                        return true;
+        return false;
+}
+
+void tee_ask(struct tee_result *r, const char *name, const char *reason, const struct tee_set *set,
+             struct view have)
+{
+        if (!set->set)
+                tee_skip(r, name, "the policy names none");
+        else if (tee_set_has(set, have))
+                tee_pass(r, name);
+        else
+                tee_fail(r, name, reason, "it is not among those that the policy names");
+}
+
 void tee_flag(struct tee_result *r, const char *flag)
 {
         if (!tee_has_flag(r, flag) && r->n_flags < TEE_FLAGS_MAX)

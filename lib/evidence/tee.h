@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
 #include "base/macro.h"
 
 /*
@@ -30,7 +31,7 @@ enum tee_verdict {
         TEE_NO_ENDORSEMENT, /* well formed, but no certificate that could vouch for it */
 };
 
-#define TEE_CHECKS_MAX     48
+#define TEE_CHECKS_MAX     64
 #define TEE_FLAGS_MAX      16
 #define TEE_WORD_BYTES     64
 #define TEE_TEXT_BYTES_MAX 224
@@ -49,6 +50,17 @@ struct tee_result {
         size_t n_flags;
         const char *flags[TEE_FLAGS_MAX]; /* constants, in the order they were found, each once */
 };
+
+/* Values that a policy allows, each of one length: not SET is "not asked", SET and empty allows nothing. */
+struct tee_set {
+        bool set;
+        const struct view *v;
+        size_t n;
+};
+bool tee_set_has(const struct tee_set *set, struct view v) MUST_USE;
+/* The check NAME: skipped if SET is not asked; else HAVE is in it, or it failed with REASON. */
+void tee_ask(struct tee_result *r, const char *name, const char *reason, const struct tee_set *set,
+             struct view have);
 
 /* Record a check. Without room a pass or a skip is dropped, and a failure takes the last place: no failure is
  * lost. Texts are made printable. */

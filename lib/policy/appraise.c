@@ -124,7 +124,7 @@ static int note_no_demand(struct work *w, struct err *err)
                         "the host's software",
                 .remedy = "enrol the host under a policy with runtimes or PCR values",
         };
-        bool demands = p->judges_log || policy_effective_judges_ima(w->judging.policy) ||
+        bool demands = p->judges_log || p->tee || policy_effective_judges_ima(w->judging.policy) ||
                        policy_effective_judges_boot(w->judging.policy);
 
         for (size_t i = 0; i < POLICY_PCRS; i++)
@@ -179,7 +179,7 @@ static int judge_all(struct work *w, struct err *err)
         if (r < 0 || w->out->ask)
                 return r;
         r = judge_pcrs(&w->judging, &w->auth.pcrs, err);
-        if (r < 0 || (r = note_no_demand(w, err)) < 0)
+        if (r < 0 || (r = appraise_tee(w, err)) < 0 || (r = note_no_demand(w, err)) < 0)
                 return r;
         if (ok && w->next) {
                 w->next->last.cel_entries = w->next->cel_entries;

@@ -6,6 +6,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/appraise.c lib/policy/appraise.h \
 	lib/policy/appraise_boot.c lib/policy/judge_boot.h \
 	lib/policy/appraise_ima.c lib/policy/ima_work.h \
+	lib/policy/appraise_tee.c \
 	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/boot_kernel.c lib/policy/boot_keys.c lib/policy/boot_lines.c \
 	lib/policy/build.c lib/policy/build.h \
@@ -21,6 +22,10 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/parse.c lib/policy/parse_impl.h \
 	lib/policy/parse_boot.c lib/policy/parse_ima.c lib/policy/parse_ima_keys.c \
 	lib/policy/parse_layers.c lib/policy/parse_list.c \
+	lib/policy/parse.c \
+	lib/policy/parse_tee.c lib/policy/policy_tee.h lib/policy/policy_tee_impl.h \
+	lib/policy/parse_tee_dcap.c \
+	lib/policy/parse_tee_snp.c \
 	lib/policy/pattern.c lib/policy/pattern.h \
 	lib/policy/pattern_regex.c lib/policy/pattern_regex.h \
 	lib/policy/policy.c lib/policy/policy.h lib/policy/policy_impl.h \

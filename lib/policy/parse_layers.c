@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "policy/parse_impl.h"
+#include "policy/policy_tee.h"
 
 #define OVERLAYS_MAX (POLICY_PARTS_MAX / 2)
 
@@ -18,7 +19,7 @@ static const char *const keys_1[] = {"format",   "name",    "description", "pcr"
                                      "runtimes", "records", "deny",        "mode", "on_fail"};
 static const char *const keys_2[] = {"format",   "name",     "description", "pcr",  "freshness",
                                      "runtimes", "records",  "deny",        "mode", "on_fail",
-                                     "based_on", "overlays", "ima",         "boot"};
+                                     "based_on", "overlays", "ima",         "boot", "tee"};
 static const char *const formats[] = {"avow-policy/1", "avow-policy/2"};
 
 /* ---- heads ---- */
@@ -174,6 +175,29 @@ static void turn_round(struct policy_vec *parts)
         }
 }
 
+static void free_tee(void *t)
+{
+        policy_tee_free(t);
+}
+
+/* The nearest document's. */
+static int read_tee(struct policy_build *b, const struct yaml_doc *doc, struct err *err)
+{
+        const struct yaml_node *node = NULL;
+        struct policy_tee *tee = NULL;
+        int r;
+
+        for (size_t i = 0; !node && i < yaml_n_documents(doc); i++)
+                node = yaml_get(yaml_root_of(doc, i), "tee");
+        if (!node)
+                return 0;
+        r = policy_tee_parse(node, &tee, err);
+        if (r < 0)
+                return r;
+        b->head.tee = policy_build_keep(b, tee, free_tee);
+        return b->head.tee ? 0 : err_nomem(err);
+}
+
 static int read_layers(struct policy_build *b, const struct yaml_doc *doc, struct view text,
                        const char *const *names, struct err *err)
 {
@@ -246,11 +270,13 @@ static int build(struct policy_build *b, const struct yaml_doc *doc, struct view
                 r = parse_rules(b, yaml_root_of(doc, i), &stated, err);
         if (r == 0)
                 r = read_layers(b, doc, text, names, err);
-        if (r == 0 && !b->head.judges_log && b->head.pcr_mask == 0 && !demands(b))
+        if (r == 0)
+                r = read_tee(b, doc, err);
+        if (r == 0 && !b->head.judges_log && b->head.pcr_mask == 0 && !b->head.tee && !demands(b))
                 return yaml_err(
                         yaml_root(doc), err,
                         "this policy demands nothing: add 'runtimes', 'records', 'pcr: {values: …}'%s",
-                        b->head.format == 2 ? ", 'ima' or 'boot'" : "");
+                        b->head.format == 2 ? ", 'ima', 'boot' or 'tee'" : "");
         return r;
 }
 

@@ -86,6 +86,7 @@ struct policy_on_fail {
 struct pattern_set;
 struct policy_ima;
 struct policy_boot;
+struct policy_tee;
 struct policy_part {
         const char *name; /* of the document: "web", "debian-12"; an overlay's: "web, overlay 2" */
         const struct pattern_set *hosts; /* NULL: every host; else of an overlay, over the host's name */
@@ -124,6 +125,7 @@ struct policy {
         struct policy_pcr pcrs[POLICY_PCRS];
         const struct policy_part *parts; /* nearest first: its overlays, itself, then what it is based on */
         size_t n_parts;
+        const struct policy_tee *tee; /* NULL: no processor's evidence is demanded; policy_tee.h */
         bool judges_ima, judges_boot; /* some layer for every host has `ima:`, `boot:` */
         int64_t reappraise_ms;        /* 0: not stated, five intervals. Spec: SR-16 */
         const int64_t *ends;          /* every `until` in the layers, ascending, without doubles */

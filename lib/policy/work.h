@@ -67,4 +67,7 @@ int appraise_ima(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
 /* The runtimes in the kernel's list and those in the agent's, compared both ways. After both were judged. */
 int appraise_runtimes(struct work *w, struct err *err) MUST_USE;
 
+/* Is a processor's evidence demanded, and is it there? In appraise_tee.c. */
+int appraise_tee(struct work *w, struct err *err) MUST_USE;
+
 #endif

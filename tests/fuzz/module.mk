@@ -11,6 +11,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dcap \
 	tests/fuzz/fuzz_dsse \
 	tests/fuzz/fuzz_elf \
+	tests/fuzz/fuzz_endorsements \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_ima \
 	tests/fuzz/fuzz_json \
@@ -41,6 +42,7 @@ tests_fuzz_fuzz_crypto_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPE
 tests_fuzz_fuzz_ima_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_endorsements_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)

@@ -351,7 +351,7 @@ static void csp_allowed(struct scene *s)
         static const struct view names[] = {{(const uint8_t *)"CN=x", 4},
                                             {(const uint8_t *)"CN=cloud.example", 16}};
 
-        s->policy.csp_ids = (struct snp_set){.set = true, .v = names, .n = 2};
+        s->policy.csp_ids = (struct tee_set){.set = true, .v = names, .n = 2};
 }
 static void no_measurement(struct scene *s)
 {
@@ -362,7 +362,7 @@ static void no_id_key(struct scene *s)
         static const uint8_t zero[48];
         static const struct view keys[] = {{zero, 48}};
 
-        s->policy.id_keys = (struct snp_set){.set = true, .v = keys, .n = 1};
+        s->policy.id_keys = (struct tee_set){.set = true, .v = keys, .n = 1};
 }
 static void author_not_enabled(struct scene *s)
 {
@@ -370,7 +370,7 @@ static void author_not_enabled(struct scene *s)
         static const struct view keys[] = {{key, 48}};
 
         s->report[0x110] = 1; /* the digest fits, and AUTHOR_KEY_EN is not set */
-        s->policy.author_keys = (struct snp_set){.set = true, .v = keys, .n = 1};
+        s->policy.author_keys = (struct tee_set){.set = true, .v = keys, .n = 1};
 }
 static void measurement_denied(struct scene *s)
 {
@@ -379,7 +379,7 @@ static void measurement_denied(struct scene *s)
 
         memset(m, 0x4d, sizeof(m));
         s->policy.measurements = s->policy.denied_measurements =
-                (struct snp_set){.set = true, .v = v, .n = 1};
+                (struct tee_set){.set = true, .v = v, .n = 1};
 }
 static void floor_of_another_line(struct scene *s)
 {

@@ -16,6 +16,7 @@ policy_tests = \
 	tests/unit/policy/test_policy_boot \
 	tests/unit/policy/test_policy_ima \
 	tests/unit/policy/test_policy_layers \
+	tests/unit/policy/test_policy_tee \
 	tests/unit/policy/test_predict \
 	tests/unit/policy/test_signed \
 	tests/unit/policy/test_tpm_policy
@@ -36,6 +37,7 @@ check_LTLIBRARIES += tests/unit/policy/libstory.la
 tests_unit_policy_libstory_la_SOURCES = tests/unit/policy/story.c tests/unit/policy/story.h
 tests_unit_policy_libstory_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORY_LIBS = tests/unit/policy/libstory.la tests/support/libplaytpm.la lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_policy_tee_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_boot_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_boots_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
