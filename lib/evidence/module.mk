@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += lib/evidence/libevidence.la
 lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ak_certificate.c lib/evidence/ak_certificate.h \
 	lib/evidence/authenticate.c lib/evidence/authenticate.h \
+	lib/evidence/avow_evidence.c lib/evidence/avow-evidence.h \
 	lib/evidence/azure_hcl.c lib/evidence/azure_hcl.h \
 	lib/evidence/boot_memory.c lib/evidence/boot_memory.h \
 	lib/evidence/boot_record.c lib/evidence/boot_record.h \
@@ -69,3 +70,19 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/wipe_proof.c lib/evidence/wipe_proof.h \
 	lib/evidence/wipe_proof_codec.c
 lib_evidence_libevidence_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la
+
+# For other programs: all that avow_evidence.c needs in one object, jansson too, so that only OpenSSL stands beside
+# it, and no name but its own to be seen from outside.
+include_HEADERS += lib/evidence/avow-evidence.h
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = lib/evidence/avow-evidence.pc
+if EVIDENCE_LIBRARY
+evidencelibdir = $(libdir)
+nodist_evidencelib_DATA = lib/evidence/libavow-evidence.a
+endif
+EVIDENCE_PARTS = lib/evidence/.libs/libevidence.a $(JANSSON_ARCHIVE)
+lib/evidence/libavow-evidence.a: lib/evidence/libevidence.la
+	$(AM_V_AR)$(LD) -r -u avow_evidence_new -o $@.o --start-group $(EVIDENCE_PARTS) --end-group && \
+		$(OBJCOPY) --wildcard --keep-global-symbol='avow_evidence_*' $@.o && \
+		rm -f $@ && $(AR) rcs $@ $@.o && rm -f $@.o
+CLEANFILES += lib/evidence/libavow-evidence.a
