@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "policy/effective_impl.h"
 #include "policy/ima_rules.h"
@@ -311,58 +312,74 @@ const struct policy_required *policy_effective_required(const struct policy_effe
         return e->required[i].required;
 }
 
-static bool same_required(const struct policy_required *a, const struct policy_required *b)
+/* What tells one from another. */
+static void put_required(struct buf *key, const struct policy_required *q)
 {
-        if (!str_equal(a->path, b->path) || a->n_digests != b->n_digests)
-                return false;
-        for (size_t i = 0; i < a->n_digests; i++)
-                if (!digest_equal(&a->digests[i], &b->digests[i]))
-                        return false;
-        return true;
+        buf_reset(key);
+        buf_fmt(key, "%s", q->path);
+        buf_u8(key, 0);
+        for (size_t i = 0; i < q->n_digests; i++)
+                buf_put_view(key, digest_view(&q->digests[i]));
 }
 
-/* Does version V require the same? */
-static bool version_requires(const struct policy_effective *e, size_t v, const struct policy_required *q)
+/* The layers of version V into SEEN: how many versions up to V require each, if all before V do. */
+static int count_required(const struct policy_effective *e, size_t v, struct map *seen, struct buf *key,
+                          struct err *err)
 {
         for (size_t i = 0; i < e->n_layers; i++) {
                 const struct policy_ima *ima = ima_of(e, i);
 
-                for (size_t k = 0; ima && e->layers[i].version == &e->versions[v] && k < ima->n_required; k++)
-                        if (same_required(&ima->required[k], q))
-                                return true;
+                if (!ima || e->layers[i].version != &e->versions[v])
+                        continue;
+                for (size_t k = 0; k < ima->n_required; k++) {
+                        uintptr_t n;
+
+                        put_required(key, &ima->required[k]);
+                        if (!buf_ok(key))
+                                return err_nomem(err);
+                        n = (uintptr_t)map_get_bytes(seen, VIEW_BUF(key));
+                        if (n == v && map_put_bytes(seen, VIEW_BUF(key), (void *)(n + 1)) < 0)
+                                return err_nomem(err);
+                }
         }
-        return false;
+        return 0;
 }
 
-static bool all_require(const struct policy_effective *e, const struct policy_required *q)
+/* Of the newest version's, those that all require, once each. */
+static int take_required(struct policy_effective *e, struct map *seen, struct buf *key, struct err *err)
 {
-        for (size_t v = 1; v < e->n; v++)
-                if (!version_requires(e, v, q))
-                        return false;
-        for (size_t i = 0; i < e->n_required; i++)
-                if (same_required(e->required[i].required, q))
-                        return false; /* it stands there already */
-        return true;
-}
+        size_t n = map_count(seen);
 
-static int make_required(struct policy_effective *e, struct err *err)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < e->n_layers; i++)
-                n += ima_of(e, i) ? ima_of(e, i)->n_required : 0;
         e->required = mem_zalloc(n, sizeof(*e->required));
         if (!e->required)
                 return err_nomem(err);
         for (size_t i = 0; i < e->n_layers && e->layers[i].version == &e->versions[0]; i++) {
                 const struct policy_ima *ima = ima_of(e, i);
 
-                for (size_t k = 0; ima && k < ima->n_required; k++)
-                        if (all_require(e, &ima->required[k]))
+                for (size_t k = 0; ima && k < ima->n_required; k++) {
+                        put_required(key, &ima->required[k]);
+                        if (!buf_ok(key))
+                                return err_nomem(err);
+                        if ((uintptr_t)map_take_bytes(seen, VIEW_BUF(key)) == e->n)
                                 e->required[e->n_required++] =
                                         (struct effective_required){&ima->required[k], e->layers[i]};
+                }
         }
         return 0;
+}
+
+static int make_required(struct policy_effective *e, struct err *err)
+{
+        AUTO(map_done)
+        struct map seen; /* as a number: how many of the versions require it */
+        AUTO(buf_free)
+        struct buf key = {0};
+        int r = 0;
+
+        map_init(&seen, NULL);
+        for (size_t v = 0; r == 0 && v < e->n; v++)
+                r = count_required(e, v, &seen, &key, err);
+        return r < 0 ? r : take_required(e, &seen, &key, err);
 }
 
 static int add_keys(struct policy_effective *e, const struct policy_ima *ima, struct err *err)

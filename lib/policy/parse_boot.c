@@ -7,8 +7,6 @@
 #include "crypto/cert.h"
 #include "policy/parse_impl.h"
 
-#define CERTIFICATES_MAX 4096u
-
 static const char *const boot_keys[] = {
         "log",           "secure_boot", "pk",      "kek",     "db",      "vendor_db", "dbx_floor",
         "authorities",   "firmware",    "drivers", "loaders", "initrds", "mok_list",  "mok_list_x",
@@ -55,8 +53,8 @@ static int read_values(struct reader *x, const struct yaml_node *node, const str
         int r = 0;
 
         items = parse_items(&node, &n);
-        if (n > PARSE_LIST_MAX)
-                return yaml_err(node, err, "%zu digests, at most %u are allowed", n, PARSE_LIST_MAX);
+        if (n > PARSE_SEARCH_MAX)
+                return yaml_err(node, err, "%zu digests, at most %u are allowed", n, PARSE_SEARCH_MAX);
         values = mem_zalloc(n, sizeof(*values));
         if (!values || !policy_build_keep(x->p->b, values, free))
                 return err_nomem(err);
@@ -177,7 +175,7 @@ static int read_keys(struct reader *x, const struct yaml_node *list, enum policy
                      struct err *err)
 {
         struct policy_boot_key *all;
-        int r = yaml_want_list(list, which == POLICY_KEYS_DBX_FLOOR ? PARSE_LIST_MAX : CERTIFICATES_MAX, err);
+        int r = yaml_want_list(list, PARSE_SEARCH_MAX, err);
 
         if (r < 0)
                 return r;
@@ -287,7 +285,7 @@ static int read_kernel(struct reader *x, const struct yaml_node *map, struct pol
 static int read_kernels(struct reader *x, const struct yaml_node *list, struct err *err)
 {
         struct policy_kernel *all;
-        int r = yaml_want_list(list, PARSE_LIST_MAX, err);
+        int r = yaml_want_list(list, PARSE_SEARCH_MAX, err);
 
         if (r < 0)
                 return r;

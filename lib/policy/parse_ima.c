@@ -247,7 +247,7 @@ static int add_rules_text(struct reader *x, const struct yaml_node *text, struct
         for (size_t i = 0; r == 0 && i < (x->sha1 ? 4 : 3); i++) {
                 r = digest_bytes(algs[i], view_str(bytes), &rules.digest, err);
                 if (r == 0)
-                        r = policy_vec_add(all, &rules, PARSE_LIST_MAX, "rule sets", err);
+                        r = policy_vec_add(all, &rules, PARSE_SEARCH_MAX, "rule sets", err);
         }
         return r;
 }
@@ -281,7 +281,7 @@ static int read_rules_item(struct reader *x, const struct yaml_node *map, struct
         r = read_covers(covers, &rules.covers, err);
         if (r == 0)
                 r = parse_file_digest(digest, x->sha1, &rules.digest, err);
-        return r < 0 ? r : policy_vec_add(all, &rules, PARSE_LIST_MAX, "rule sets", err);
+        return r < 0 ? r : policy_vec_add(all, &rules, PARSE_SEARCH_MAX, "rule sets", err);
 }
 
 static int read_measuring(struct reader *x, const struct yaml_node *map, struct err *err)
@@ -296,7 +296,7 @@ static int read_measuring(struct reader *x, const struct yaml_node *map, struct 
         rules = yaml_get(map, "rules");
         lines = yaml_get(map, "command_lines");
         if (rules)
-                r = yaml_want_list(rules, PARSE_LIST_MAX, err);
+                r = yaml_want_list(rules, PARSE_SEARCH_MAX, err);
         for (size_t i = 0; r == 0 && rules && i < rules->n; i++)
                 r = read_rules_item(x, rules->items[i], &all, err);
         x->ima->n_rules = all.n;

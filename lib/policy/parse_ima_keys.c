@@ -9,16 +9,6 @@
 
 /* ---- keys and what they sign ---- */
 
-static const struct policy_key *find_key(const struct parse *p, const char *name)
-{
-        const struct policy_key *const *keys = p->keys.p;
-
-        for (size_t i = p->keys.n; i > 0; i--) /* the nearest layer's, which is read last */
-                if (str_equal(keys[i - 1]->name, name))
-                        return keys[i - 1];
-        return NULL;
-}
-
 /* Eight hex digits: where the key's identifier is not the one that follows from it. */
 static int read_key_id(const struct yaml_node *node, uint32_t *ret, struct err *err)
 {
@@ -88,11 +78,9 @@ int parse_ima_keys(struct parse_ima *x, const struct yaml_node *node, struct err
         if (!keys || !policy_build_keep(x->p->b, keys, free))
                 return err_nomem(err);
         for (size_t i = 0; r == 0 && i < node->n; i++) {
-                const struct policy_key *key = &keys[i];
-
                 r = read_key(x, node->items[i], keys, i, probe, err);
-                if (r == 0)
-                        r = policy_vec_add(&x->p->keys, &key, (size_t)IMA_KEYS_MAX * 8, "keys", err);
+                if (r == 0 && map_put(&x->p->keys, keys[i].name, &keys[i]) < 0)
+                        return err_nomem(err);
         }
         x->ima->keys = keys;
         x->ima->n_keys = node->n;
@@ -118,7 +106,7 @@ static int read_signers(struct parse_ima *x, const struct yaml_node *by, struct 
 
                 if (r < 0)
                         return r;
-                keys[i] = find_key(x->p, name);
+                keys[i] = map_get(&x->p->keys, name);
                 if (!keys[i])
                         return yaml_err(items[i], err,
                                         "no key is called %s: expected the name of one under 'keys', or "
@@ -153,7 +141,7 @@ static int read_signed(struct parse_ima *x, const struct yaml_node *map, struct 
 int parse_ima_signed(struct parse_ima *x, const struct yaml_node *node, struct err *err)
 {
         struct policy_signed *all;
-        int r = yaml_want_list(node, PARSE_LIST_MAX, err);
+        int r = yaml_want_list(node, PARSE_SEARCH_MAX, err);
 
         if (r < 0)
                 return r;

@@ -2,6 +2,7 @@
 #ifndef AVOW_POLICY_PARSE_IMPL_H
 #define AVOW_POLICY_PARSE_IMPL_H
 
+#include "base/map.h"
 #include "base/yaml.h"
 #include "policy/allow.h"
 #include "policy/build.h"
@@ -11,12 +12,14 @@
 
 /* Reading a policy's text: for parse*.c alone. Every refusal starts with FILE:LINE:COLUMN. */
 
-#define PARSE_LIST_MAX 100000u /* items of a list that is not digests */
+/* Items of lists that are not digests of files: what is searched one by one is short, whoever wrote it. */
+#define PARSE_LIST_MAX   100000u /* packages, required files */
+#define PARSE_SEARCH_MAX 4096u   /* rules, signers, kernels, keys, digests of events */
 
 struct parse {
         struct policy_build *b;
-        struct view text;       /* all of it, for the columns in blocks */
-        struct policy_vec keys; /* const struct policy_key *: of all layers read so far */
+        struct view text; /* all of it, for the columns in blocks */
+        struct map keys;  /* struct policy_key by name, the nearest layer's of those read so far */
 };
 
 /* ---- parse.c: format 1 ---- */

@@ -201,12 +201,13 @@ static int read_tee(struct policy_build *b, const struct yaml_doc *doc, struct e
 static int read_layers(struct policy_build *b, const struct yaml_doc *doc, struct view text,
                        const char *const *names, struct err *err)
 {
-        struct parse p = {.b = b, .text = text, .keys = {.size = sizeof(struct policy_key *)}};
+        struct parse p = {.b = b, .text = text};
         int r = 0;
 
+        map_init(&p.keys, NULL);
         for (size_t i = yaml_n_documents(doc); r == 0 && i > 0; i--)
                 r = read_document(&p, yaml_root_of(doc, i - 1), names[i - 1], err);
-        free(p.keys.p);
+        map_done(&p.keys);
         turn_round(&b->parts);
         for (size_t i = 0; r == 0 && i < b->parts.n; i++) {
                 const struct policy_part *part = (const struct policy_part *)b->parts.p + i;
@@ -235,9 +236,10 @@ static int check_contradictions(const struct policy *p, const struct yaml_doc *d
 {
         for (size_t i = 0; i < p->n_denied; i++) {
                 const uint8_t *bytes = p->denied[i].bytes;
+                unsigned n = 0; /* each step walks over those before it */
 
-                for (const struct policy_digest *d = policy_find(p, bytes, NULL); d;
-                     d = policy_find(p, bytes, d))
+                for (const struct policy_digest *d = policy_find(p, bytes, NULL); d && n < 64;
+                     d = policy_find(p, bytes, d), n++)
                         if (document_of(doc, d->line) == document_of(doc, p->denied[i].line))
                                 return err_set(err, ERR_CONFIG, 0,
                                                "%s:%u:1: denies the digest that line %u allows; remove one "

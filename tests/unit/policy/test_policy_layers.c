@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies in layers: what they are based on, what some hosts have beside it, and several versions of all
  * that in force at once. */
+#include <unistd.h>
+
 #include "policy/policy_boot.h"
 #include "policy/policy_ima.h"
 #include "support/support.h"
@@ -224,6 +226,34 @@ static void old_digests_stay(void **state)
         buf_put_view(&text, digest_view(&p->sha256));
         assert_ok(digest_bytes(DIGEST_SHA256, VIEW_BUF(&text), &want, &err), &err);
         assert_true(digest_equal(&want, policy_effective_digest(e)));
+}
+
+/* --- limits --- */
+
+/* What is large in every way at once is read and put in force in time that grows no faster than the text. */
+static void hostile_sizes(void **state)
+{
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(policy_unref_p) struct policy *p = NULL;
+        AUTO(policy_effective_free_p) struct policy_effective *e = NULL;
+        struct err err = ERR_INIT;
+
+        (void)state;
+        buf_str(&text, HEAD "based_on: debian\ndeny: [" A "]\nima:\n  required:\n");
+        for (int i = 0; i < 50000; i++)
+                buf_fmt(&text, "  - /usr/bin/program-%d\n", i);
+        buf_str(&text, "overlays:\n");
+        for (int i = 0; i < 2000; i++)
+                buf_fmt(&text, "- {hosts: 'web-*', ima: {required: [/usr/bin/program-%d, /opt/%d]}}\n", i, i);
+        buf_str(&text, "---\nformat: avow-policy/2\nname: debian\nruntimes:\n");
+        for (int i = 0; i < 1000; i++)
+                buf_fmt(&text, "- {name: r%d, files: [{digests: " A "}, {digests: " A "}]}\n", i);
+        assert_true(buf_ok(&text));
+        alarm(60); /* what is quadratic takes longer */
+        assert_ok(policy_parse(VIEW_BUF(&text), "edge.yaml", &p, &err), &err);
+        e = for_host(p, "web-1");
+        assert_int_equal(policy_effective_n_required(e), 52000);
+        alarm(0);
 }
 
 /* --- malformed --- */
