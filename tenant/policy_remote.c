@@ -150,12 +150,14 @@ int policy_bytes_file_or_remote(const struct session *s, const char *name, struc
 /* --- test --- */
 
 struct test_options {
-        const char *host, *at;
+        const char *host, *at, *last;
         struct option_list bundles;
 };
 
 static const struct option_row test_rows[] = {
         {"host", "HOST", "this host's evidence alone", OPTION_TEXT, offsetof(struct test_options, host)},
+        {"last", "N", "the last N pieces of evidence of each host, not its newest alone", OPTION_TEXT,
+         offsetof(struct test_options, last)},
         {"evidence", "FILE", "a recorded bundle; then no server is asked", OPTION_LIST,
          offsetof(struct test_options, bundles)},
         {"at", "TIME", "with --evidence: as the policy holds then (default: when the evidence arrived)",
@@ -166,7 +168,7 @@ static const struct option_row test_rows[] = {
 static const struct column test_columns[] = {
         {"HOST", "host"}, {"NOW", "now"}, {"WOULD BE", "would"}, {"BECAUSE", "because"}};
 
-/* Member "because" of a result: its worst finding's sentence. */
+/* Member "because" of a result: its worst finding's sentence; "remedy": what it says to do. */
 static int explain_result(json_t *result, struct err *err)
 {
         AUTO(verdict_free_p) struct verdict *v = NULL;
@@ -180,12 +182,15 @@ static int explain_result(json_t *result, struct err *err)
                         worst = &v->findings[i];
         if (!worst || v->state == VERDICT_PASS)
                 return 0;
-        return json_set_str(result, "because", worst->what) < 0 ? err_nomem(err) : 0;
+        if (json_set_str(result, "because", worst->what) < 0 ||
+            (worst->remedy && json_set_str(result, "remedy", worst->remedy) < 0))
+                return err_nomem(err);
+        return 0;
 }
 
 /* Asks the verifier what TEXT would do to hosts under policy NAME. */
-static int ask_test(struct api *api, const char *name, struct view text, const char *host, json_t **ret,
-                    struct err *err)
+static int ask_test(struct api *api, const char *name, struct view text, const char *host, const char *last,
+                    json_t **ret, struct err *err)
 {
         AUTO(mem_free_p) char *base = policy_path(name, "/test");
         struct buf path = {0};
@@ -195,7 +200,33 @@ static int ask_test(struct api *api, const char *name, struct view text, const c
         buf_str(&path, base);
         if (host)
                 add_query(&path, "host", host);
+        if (last)
+                add_query(&path, "last", last);
         return send_text(api, "POST", &path, text, VERDICT_JSON_BYTES_MAX * 16, ret, err);
+}
+
+/* Who passes and would not, in which piece of evidence, and what to do about it. */
+static void print_newly_failing(const json_t *results)
+{
+        for (size_t i = 0; i < json_array_size(results); i++) {
+                const json_t *result = json_array_get(results, i),
+                             *list = json_object_get(result, "evidence");
+                AUTO(mem_free_p) char *host = output_member_text(result, "host");
+                AUTO(mem_free_p) char *remedy = output_member_text(result, "remedy");
+                size_t n = 0;
+
+                if (!json_is_true(json_object_get(result, "newly_failing")))
+                        continue;
+                for (size_t k = 0; k < json_array_size(list); k++) {
+                        const json_t *one = json_array_get(list, k);
+
+                        n += !str_equal(json_string_value(json_object_get(one, "would")), "pass");
+                }
+                (void)printf("\n%s would newly fail, with %zu of its last %zu pieces of evidence\n",
+                             host ? host : "", n, json_array_size(list));
+                if (remedy && json_object_get(result, "remedy"))
+                        (void)printf("    %s\n", remedy);
+        }
 }
 
 static int show_test(const struct session *s, json_t *doc, struct err *err)
@@ -212,12 +243,15 @@ static int show_test(const struct session *s, json_t *doc, struct err *err)
                 r = explain_result(result, err);
                 if (r < 0)
                         return r;
-                bad = bad || str_equal(would, "fail") || str_equal(would, "refused");
+                bad = bad || str_equal(would, "fail") || str_equal(would, "refused") ||
+                      json_is_true(json_object_get(result, "newly_failing"));
                 unknown = unknown || str_equal(would, "inconclusive");
         }
         r = output_list(s, doc, "results", test_columns, ARRAY_LEN(test_columns), err);
         if (r < 0)
                 return r;
+        if (s->output == OUTPUT_TABLE)
+                print_newly_failing(results);
         if (s->output == OUTPUT_TABLE && json_array_size(untested))
                 (void)printf("%zu hosts have no recorded evidence and were not tried\n",
                              json_array_size(untested));
@@ -276,7 +310,7 @@ static int run_test(const struct session *s, const void *values, int n_args, cha
                 return test_bundles(s, o, args[0], err);
         r = load_policy(args[0], &p, &text, err);
         if (r < 0 || (r = api_open(s, API_VERIFIER, &api, err)) < 0 ||
-            (r = ask_test(api, p->name, VIEW_BUF(&text), o->host, &doc, err)) < 0)
+            (r = ask_test(api, p->name, VIEW_BUF(&text), o->host, o->last, &doc, err)) < 0)
                 return r;
         return show_test(s, doc, err);
 }
@@ -303,7 +337,7 @@ static int try_before_push(const struct session *s, struct api *api, const struc
 {
         AUTO(json_free_p) json_t *doc = NULL;
         int64_t newly_failing = 0;
-        int r = ask_test(api, p->name, text, NULL, &doc, err);
+        int r = ask_test(api, p->name, text, NULL, NULL, &doc, err);
 
         if (r < 0 && err->code == 404) { /* a new policy: nobody is under it */
                 err_clear(err);

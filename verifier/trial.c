@@ -15,7 +15,9 @@ struct trial {
         struct verifier *v;
         struct policy_effective *effective;
         struct strv names;
-        size_t at, enough;
+        size_t at, enough, last;
+        size_t n_of_host; /* pieces tried of the host that it is at */
+        int64_t before_n; /* the number of the last of them */
         int64_t until_ms; /* monotonic; 0: for ever */
         struct trial_sum sum;
         trial_each_fn each;
@@ -52,47 +54,74 @@ static void count(struct trial *t, const struct host *host, const struct verdict
         sum->n_newly_failing++;
 }
 
-static void next_host(struct trial *t);
+static void next_evidence(struct trial *t);
+
+/* Goes on with the next host. */
+static void next_host(struct trial *t)
+{
+        t->at++;
+        t->n_of_host = 0;
+        t->before_n = INT64_MAX;
+        next_evidence(t);
+}
+
+/* The kept pieces are tried from the newest on. Return: 0; -kind. */
+static int try_one(struct trial *t, const struct host *host, struct view text,
+                   const struct view logs[static KEPT_N_LOGS], int64_t n, struct err *err)
+{
+        AUTO(verdict_free_p) struct verdict *verdict = NULL;
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        struct trial_result result = {.n = n, .newest = t->n_of_host == 0};
+        int r = bundle_with_logs(text, logs, &b, err);
+
+        if (r >= 0)
+                r = appraise_bundle(b, t->effective, host->cont, &verdict, err);
+        if (r < 0)
+                return r;
+        result.verdict = verdict;
+        result.was = b->verdict->state;
+        result.received_at_ms = b->received_at_ms;
+        if (result.newest)
+                count(t, host, verdict);
+        t->n_of_host++;
+        t->before_n = n;
+        return t->each && t->each(t->ctx, host, &result) < 0 ? err_nomem(err) : 0;
+}
 
 static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
                         const struct view logs[static KEPT_N_LOGS], int64_t n, const struct err *store_err)
 {
         struct trial *t = ctx;
         const struct host *host = hosts_find(t->v->hosts, t->names.items[t->at]);
-        AUTO(verdict_free_p) struct verdict *verdict = NULL;
-        AUTO(bundle_free_p) struct bundle *b = NULL;
+        const struct trial_result none = {.verdict = NULL};
         struct err err = ERR_INIT;
+        int r = 0;
 
-        (void)n;
         if (outcome == STORE_FAILED) {
                 finish(t, store_err);
                 return;
         }
-        if (outcome == STORE_OK && host &&
-            (bundle_with_logs(text, logs, &b, &err) < 0 ||
-             appraise_bundle(b, t->effective, host->cont, &verdict, &err) < 0)) {
+        if (outcome == STORE_OK && host)
+                r = try_one(t, host, text, logs, n, &err);
+        else if (host && t->n_of_host == 0 && t->each && t->each(t->ctx, host, &none) < 0)
+                r = err_nomem(&err);
+        if (r < 0)
                 finish(t, &err);
-                return;
-        }
-        if (host && verdict)
-                count(t, host, verdict);
-        if (host && t->each && t->each(t->ctx, host, verdict) < 0) {
-                (void)err_nomem(&err);
-                finish(t, &err);
-                return;
-        }
-        t->at++;
-        next_host(t);
+        else if (outcome == STORE_OK && host && t->n_of_host < t->last)
+                next_evidence(t);
+        else
+                next_host(t);
 }
 
-static void next_host(struct trial *t)
+static void next_evidence(struct trial *t)
 {
         struct err err = ERR_INIT;
 
         if (t->at == t->names.n || (t->enough && t->sum.n_newly_failing >= t->enough) ||
             (t->until_ms && loop_now_ms() > t->until_ms))
                 finish(t, NULL);
-        else if (verifier_db_evidence(t->v->db, NULL, t->names.items[t->at], 0, on_evidence, t, &err) < 0)
+        else if (verifier_db_evidence_before(t->v->db, NULL, t->names.items[t->at], t->before_n, on_evidence,
+                                             t, &err) < 0)
                 finish(t, &err);
 }
 
@@ -129,6 +158,8 @@ int trial_start(struct verifier *v, const struct trial_options *options, trial_e
         t->v = v;
         t->effective = options->effective;
         t->enough = options->enough;
+        t->last = options->last ? options->last : 1;
+        t->before_n = INT64_MAX;
         t->until_ms = options->budget_ms ? loop_now_ms() + options->budget_ms : 0;
         t->each = each;
         t->done = done;
@@ -136,6 +167,6 @@ int trial_start(struct verifier *v, const struct trial_options *options, trial_e
         r = find_names(t, options, err);
         if (r < 0)
                 return r;
-        next_host(TAKE(t));
+        next_evidence(TAKE(t));
         return 0;
 }

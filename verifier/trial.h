@@ -6,8 +6,8 @@
 #include "verifier/verifier.h"
 
 /*
- * A policy tried on the last recorded evidence of hosts, one host at a time, so that a fleet's trial holds up
- * nobody.
+ * A policy tried on the last recorded evidence of hosts, one piece at a time, so that a fleet's trial holds
+ * up nobody.
  */
 struct trial_options {
         const char *policy;                 /* the hosts under this name … */
@@ -15,6 +15,7 @@ struct trial_options {
         bool passing;                       /* only hosts that pass now */
         int64_t budget_ms;                  /* stop after so long; 0: never */
         size_t enough;                      /* stop after so many that would newly fail; 0: never */
+        size_t last;                        /* so many pieces of each host's, the newest first; 0: one */
         struct policy_effective *effective; /* taken over, on failure too */
 };
 
@@ -24,8 +25,16 @@ struct trial_sum {
         char first[4][81];       /* names of the first of those */
 };
 
-/* VERDICT NULL: nothing is recorded of HOST. Return: 0; < 0 ends the trial: out of memory. */
-typedef int (*trial_each_fn)(void *ctx, const struct host *host, const struct verdict *verdict);
+/* What the policy makes of one piece of evidence. */
+struct trial_result {
+        const struct verdict *verdict; /* NULL: nothing is recorded of the host */
+        enum verdict_state was;        /* when it came, under the policy then */
+        int64_t n, received_at_ms;     /* its number */
+        bool newest;
+};
+
+/* All of one host's, one after another. Return: 0; < 0 ends the trial: out of memory. */
+typedef int (*trial_each_fn)(void *ctx, const struct host *host, const struct trial_result *result);
 /* ERR NULL: it is over. */
 typedef void (*trial_done_fn)(void *ctx, const struct trial_sum *sum, const struct err *err);
 

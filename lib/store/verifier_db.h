@@ -176,6 +176,9 @@ typedef void (*verifier_evidence_fn)(void *ctx, enum store_outcome outcome, stru
                                      const struct err *err);
 int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
                          verifier_evidence_fn done, void *ctx, struct err *err) MUST_USE;
+/* The newest that was kept of those before N. */
+int verifier_db_evidence_before(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
+                                verifier_evidence_fn done, void *ctx, struct err *err) MUST_USE;
 
 /* ---- policies ---- */
 

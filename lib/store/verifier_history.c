@@ -320,14 +320,15 @@ static int read_bundle(const struct store_row *row, void *arg, struct err *err)
 static int body_evidence(struct vreq *q, struct store_conn *c, struct err *err)
 {
         static const char sql_one[] = EVIDENCE_SELECT " AND n = $3";
-        static const char sql_newest[] = EVIDENCE_SELECT " ORDER BY n DESC LIMIT 1";
+        static const char sql_newest[] = EVIDENCE_SELECT " AND n < $3 ORDER BY n DESC LIMIT 1";
         struct found_bundle f = {.q = q};
         int n;
 
         if (q->n > 0)
                 n = store_query(c, sql_one, STORE_ARGS(VREQ_KEY(q), STORE_I(q->n)), read_bundle, &f, err);
         else
-                n = store_query(c, sql_newest, STORE_ARGS(VREQ_KEY(q)), read_bundle, &f, err);
+                n = store_query(c, sql_newest, STORE_ARGS(VREQ_KEY(q), STORE_I(q->at_ms)), read_bundle, &f,
+                                err);
         if (n <= 0) {
                 q->outcome = STORE_NOT_FOUND;
                 return n;
@@ -347,8 +348,9 @@ static void tell_evidence(struct vreq *q, const struct err *err)
         q->fn.evidence(q->ctx, q->outcome, VIEW_BUF(&q->text), logs, q->last, err);
 }
 
-int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
-                         verifier_evidence_fn done, void *ctx, struct err *err)
+/* N, or if that is 0 the newest before BEFORE. */
+static int ask_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
+                        int64_t before, verifier_evidence_fn done, void *ctx, struct err *err)
 {
         AUTO(vreq_free_p)
         struct vreq *q = NULL;
@@ -356,6 +358,19 @@ int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char 
         if (vreq_new(db, STORE_READ, tenant, name, body_evidence, tell_evidence, ctx, &q, err) < 0)
                 return -ERR_NOMEM;
         q->n = n;
+        q->at_ms = before;
         q->fn.evidence = done;
         return vreq_submit(&q);
+}
+
+int verifier_db_evidence(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
+                         verifier_evidence_fn done, void *ctx, struct err *err)
+{
+        return ask_evidence(db, tenant, name, n, INT64_MAX, done, ctx, err);
+}
+
+int verifier_db_evidence_before(struct verifier_db *db, const char *tenant, const char *name, int64_t n,
+                                verifier_evidence_fn done, void *ctx, struct err *err)
+{
+        return ask_evidence(db, tenant, name, 0, n, done, ctx, err);
 }
