@@ -16,6 +16,8 @@
 #include "crypto/trust.h"
 #include "evidence/cel.h"
 #include "policy/appraise.h"
+#include "policy/policy_boot.h"
+#include "policy/policy_ima.h"
 #include "tenant/command.h"
 #include "tenant/commands.h"
 #include "tenant/evidence_logs.h"
@@ -121,6 +123,40 @@ static bool log_replayed(const struct verdict *v)
         return v->state == VERDICT_PASS || v->state == VERDICT_FAIL || verdict_find(v, "history-not-shown");
 }
 
+/* None of these findings stands in the way. */
+static bool none_of(const struct verdict *v, const char *const *codes, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (verdict_find(v, codes[i]))
+                        return false;
+        return true;
+}
+
+/* The kernel's and the firmware's logs: replayed, merely there, or not judged. */
+static int describe_logs(const struct bundle *b, const struct policy_effective *e, const struct verdict *v,
+                         struct scope *scope)
+{
+        static const char *const boot[] = {"no-boot-log", "boot-log-malformed", "boot-log-not-replayed"};
+        static const char *const ima[] = {"ima-log-missing", "ima-log-incomplete", "ima-log-malformed",
+                                          "ima-log-not-replayed"};
+        bool judges_ima = policy_effective_judges_ima(e);
+        bool judges_boot = policy_effective_judges_boot(e) || judges_ima;
+        bool authentic = v->state != VERDICT_REFUSED;
+        int r = 0;
+
+        if (b->has_uefi && judges_boot && authentic && none_of(v, boot, ARRAY_LEN(boot)))
+                r |= say(scope->checked,
+                         "the firmware's event log was replayed to the quoted registers; text in "
+                         "it counted only where a digest covers it");
+        if (b->has_ima && judges_ima && authentic && none_of(v, ima, ARRAY_LEN(ima)))
+                r |= say(scope->checked, "the kernel's measurement list was replayed to the quoted register");
+        if (b->has_uefi && !judges_boot)
+                r |= say(scope->unchecked, "the firmware's event log: this policy does not judge it");
+        if (b->has_ima && !judges_ima)
+                r |= say(scope->unchecked, "the kernel's measurement list: this policy does not judge it");
+        return r;
+}
+
 /* What the appraisal does and does not show, for a bundle that it got through. */
 static int describe_scope(const struct bundle *b, const struct policy_effective *e, const struct verdict *v,
                           struct scope *scope, struct err *err)
@@ -156,9 +192,7 @@ static int describe_scope(const struct bundle *b, const struct policy_effective 
         if (!digest_equal(&p->sha256, &b->policy_sha256))
                 r |= say(scope->unchecked,
                          "the policy given is another text than the one that the verifier judged by");
-        if (b->has_ima || b->has_uefi)
-                r |= say(scope->unchecked,
-                         "the kernel's and the firmware's logs: this version does not appraise them");
+        r |= describe_logs(b, e, v, scope);
         return r < 0 ? err_nomem(err) : 0;
 }
 
