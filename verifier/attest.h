@@ -25,13 +25,14 @@ struct round {
         struct pcr_values pcrs;
         struct appraisal_result result;
         struct digest qualifying;
-        struct policy_version policy; /* the newest in force when it was judged; a reference */
-        char *policy_name;            /* NULL: a tpm_policy */
-        struct release *release;      /* what waits for this evidence, or NULL */
-        bool durable;                 /* wait for the disk before answering */
-        bool changed;                 /* the verdict is another one: an audit record */
-        struct host_state state;      /* as it will be */
-        bool trust_changed;           /* so will trust be: */
+        struct policy_version policy;       /* the newest in force when it was judged; a reference */
+        struct policy_effective *effective; /* all that it was judged by */
+        char *policy_name;                  /* NULL: a tpm_policy */
+        struct release *release;            /* what waits for this evidence, or NULL */
+        bool durable;                       /* wait for the disk before answering */
+        bool changed;                       /* the verdict is another one: an audit record */
+        struct host_state state;            /* as it will be */
+        bool trust_changed;                 /* so will trust be: */
         struct trust_change trust;
 };
 void round_free(struct round *r);

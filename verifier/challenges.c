@@ -111,6 +111,8 @@ int challenge_new(struct host *host, const struct challenge_wish *wish, int64_t 
         if (!host->rules)
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
         r = ruleset_effective(host->rules, host->e.name, now_ms, &e, err);
+        if (r >= 0 && !wish->full && !wish->for_release)
+                e = host_rules(host, e, mono_ms);
         if (r >= 0)
                 r = ask_quote(host, e, &c, err);
         if (r < 0)

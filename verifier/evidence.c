@@ -42,6 +42,7 @@ void round_free(struct round *r)
         free(r->release);
         appraisal_result_done(&r->result);
         policy_unref(r->policy.policy);
+        policy_effective_free(r->effective);
         free(r->policy_name);
         host_state_free(&r->state);
         trust_change_free(&r->trust);
@@ -267,6 +268,26 @@ static int appraise_beside(struct round *r, struct host *host, const struct appr
         return 1;
 }
 
+/* The rules that this evidence is judged by. What is released for, and what is read again in full, is judged
+ * by those of now. Spec: SR-1, SR-16. */
+static int find_rules(struct round *r, struct host *host, const struct policy_effective **ret,
+                      struct err *err)
+{
+        const struct policy_effective *e = NULL;
+        struct host_times times = verifier_times(r->v);
+        int64_t interval_ms = host_interval_ms(host, &times);
+        int n = ruleset_effective(host->rules, host->e.name, r->received_at_ms, &e, err);
+
+        if (n < 0)
+                return n;
+        *ret = r->release || r->challenge.full ? e : host_rules(host, e, loop_now_ms());
+        if (*ret != e) /* it came an interval after the change, at the most */
+                n = host_choose_turn(host, policy_effective_reappraise_ms(e, interval_ms) - interval_ms,
+                                     loop_now_ms(), err);
+        r->effective = policy_effective_ref(*ret);
+        return n;
+}
+
 int round_appraise(struct round *r, struct host *host, struct err *err)
 {
         const struct policy_effective *effective = NULL;
@@ -280,7 +301,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
 
         if (!host->rules)
                 return err_set(err, ERR_CONFIG, 0, "host '%s': its policy is not there", host->e.name);
-        n = ruleset_effective(host->rules, host->e.name, r->received_at_ms, &effective, err);
+        n = find_rules(r, host, &effective, err);
         if (n >= 0)
                 n = round_expect(r, host, &e, &x, err);
         if (n < 0)

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "crypto/random.h"
 
 #define FINDINGS_BYTES_MAX 65536
 
@@ -44,6 +45,7 @@ static void host_free(void *p)
         host_state_free(&host->s);
         ruleset_unref(host->rules);
         continuation_free(host->cont);
+        policy_effective_free(host->judged_by);
         free(host->release);
         gather_free(host->gather);
         pubkey_free(host->key);
@@ -351,4 +353,38 @@ enum host_shown host_shown(const struct host *host, const struct host_times *def
         if (silent_ms > late_ms)
                 return HOST_LATE;
         return host->s.verdict == VERDICT_PASS ? HOST_PASS : HOST_INCONCLUSIVE;
+}
+
+const struct policy_effective *host_rules(const struct host *host, const struct policy_effective *e,
+                                          int64_t mono_ms)
+{
+        const struct policy_effective *was = host->judged_by;
+
+        if (!was || !host->cont || !host->cont->ima || host->s.verdict != VERDICT_PASS ||
+            digest_equal(policy_effective_digest(e), policy_effective_digest(was)) ||
+            !digest_equal(&host->cont->effective_policy, policy_effective_digest(was)) ||
+            !str_equal(policy_effective_policy(e)->name, policy_effective_policy(was)->name))
+                return e;
+        return host->reappraise_ms == 0 || mono_ms < host->reappraise_ms ? was : e;
+}
+
+int host_choose_turn(struct host *host, int64_t within_ms, int64_t mono_ms, struct err *err)
+{
+        uint32_t wait_ms = 0, most = within_ms < 1            ? 1
+                                     : within_ms > UINT32_MAX ? UINT32_MAX
+                                                              : (uint32_t)within_ms;
+        int r = host->reappraise_ms ? 0 : random_below(most, &wait_ms, err);
+
+        if (r >= 0 && host->reappraise_ms == 0)
+                host->reappraise_ms = mono_ms + 1 + wait_ms;
+        return r;
+}
+
+void host_judged_by(struct host *host, const struct policy_effective *e)
+{
+        struct policy_effective *was = host->judged_by;
+
+        host->judged_by = e ? policy_effective_ref(e) : NULL;
+        policy_effective_free(was);
+        host->reappraise_ms = 0;
 }

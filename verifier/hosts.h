@@ -79,7 +79,9 @@ struct host {
         struct tpm_public ak;  /* views into e.ak */
         struct ruleset *rules; /* NULL: the policy is not there */
         struct continuation *cont;
-        struct counters_record counters; /* s.counters with their names; host_counters() fills it */
+        struct policy_effective *judged_by; /* what CONT's list was judged by; NULL: no list, or not known */
+        int64_t reappraise_ms;              /* monotonic: when changed rules begin to hold; 0: not chosen */
+        struct counters_record counters;    /* s.counters with their names; host_counters() fills it */
         struct challenge challenge;
         struct release *release; /* the last that it asked for, or NULL */
         uint64_t serial;         /* tells it from another host of its name, before or after */
@@ -142,6 +144,19 @@ int hosts_sorted(struct hosts *h, const char *after, size_t limit,
 /* Finds the rules anew, after the enrolment or the policies changed. Return: 0; -ERR_CONFIG: the policy is
  * not there. */
 int host_bind_rules(struct host *host, struct rules *rules, struct err *err) MUST_USE;
+
+/*
+ * The rules that hold for HOST, of which E are those in force now: a host that passed, and whose kernel's
+ * list would have to be read again from its first entry because the rules changed, goes on under those that
+ * it was judged by, until its turn. Spec: SR-16 (spread over reappraise_within).
+ */
+const struct policy_effective *host_rules(const struct host *host, const struct policy_effective *e,
+                                          int64_t mono_ms);
+/* Chooses that turn, if HOST waits and has none: at a random time within WITHIN_MS. Return: 0; -ERR_CRYPTO.
+ */
+int host_choose_turn(struct host *host, int64_t within_ms, int64_t mono_ms, struct err *err) MUST_USE;
+/* HOST was judged by E, or (NULL) by rules that nothing has to be kept of. */
+void host_judged_by(struct host *host, const struct policy_effective *e);
 
 /* Its interval; how long after the last evidence it is late, lost. SETTINGS' values, 0 where they say
  * nothing. */

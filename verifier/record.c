@@ -332,6 +332,8 @@ void round_apply(struct round *r, struct host *host)
                 count_entries(r, host);
                 continuation_free(host->cont);
                 host->cont = TAKE(r->result.next);
+                if (!host->cont->ima || host->judged_by != r->effective)
+                        host_judged_by(host, host->cont->ima ? r->effective : NULL);
         }
         if (r->result.counters.known)
                 host->counters = r->result.counters;

@@ -88,6 +88,8 @@ static void on_result(struct http_request *req, void *ctx)
                 log_err(&err, "policy of host %s", SHOW(host->e.name)); /* no policy: the result says so */
                 err_clear(&err);
         }
+        if (facts.effective)
+                facts.effective = host_rules(host, facts.effective, facts.mono_ms);
         fill_who(v, host, &m);
         results_judge(&facts, &m);
         if (wire_ear_sign(&m, v->keys.ear, &jwt, &err) < 0) {

@@ -92,6 +92,8 @@ static void on_sweep(void *ctx)
         while ((host = hosts_next(v->hosts, &pos)) != NULL) {
                 watch_host(v, host);
                 counts[host->shown]++;
+                if (host->shown == HOST_LOST) /* when it comes back, all is read again */
+                        host_judged_by(host, NULL);
                 if (host->gather && !host->busy && gather_is_stale(host->gather, now_ms)) {
                         gather_free(host->gather);
                         host->gather = NULL;

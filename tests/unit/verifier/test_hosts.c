@@ -332,6 +332,55 @@ static void challenges(void **state)
         assert_memory_not_equal(h->challenge.nonce, first.nonce, 32);
 }
 
+/* SR-16: a host that passed goes on under the rules it was judged by until its turn to be read anew. */
+static void changed_rules_wait_for_the_host_s_turn(void **state)
+{
+        struct fixture *f = *state;
+        struct host *h = f->host;
+        struct challenge_wish wish = {.lifetime_ms = 60000};
+        const struct policy_effective *was = NULL, *is = NULL;
+        struct stored_policy p = stored(text_b, 2, INT64_MAX);
+        struct err err = ERR_INIT;
+        int64_t turn_ms;
+
+        assert_ok(ruleset_effective(h->rules, "web-1", 1000, &was, &err), &err);
+        h->cont = continuation_new();
+        h->cont->effective_policy = *policy_effective_digest(was);
+        h->cont->pcr = 15;
+        h->cont->pcr_value.alg = DIGEST_SHA256;
+        h->cont->cel_entries = 7;
+        h->s.verdict = VERDICT_PASS;
+        h->wants_log = true;
+        host_judged_by(h, was);
+        was = h->judged_by;
+        assert_ptr_equal(host_rules(h, was, 10), was);
+        assert_ok(rules_replace(f->rules, "p", &p, 1, &err), &err);
+        assert_ok(ruleset_effective(h->rules, "web-1", 1000, &is, &err), &err);
+        assert_ptr_equal(host_rules(h, is, 10), is); /* no kernel's list to be read: at once */
+        h->cont->ima = ima_memory_new();
+        assert_ptr_equal(host_rules(h, is, 10), was);
+        assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
+        assert_int_equal(h->challenge.log_offset, 7);
+        wish.for_release = true; /* what is released for is judged by the rules of now */
+        assert_ok(challenge_new(h, &wish, 1000, 10, &err), &err);
+        assert_int_equal(h->challenge.log_offset, 0);
+        assert_ok(host_choose_turn(h, 5000, 10, &err), &err);
+        turn_ms = h->reappraise_ms;
+        assert_true(turn_ms > 10 && turn_ms <= 5010);
+        assert_ok(host_choose_turn(h, 5000, 10, &err), &err);
+        assert_int_equal(h->reappraise_ms, turn_ms); /* once */
+        assert_ptr_equal(host_rules(h, is, turn_ms - 1), was);
+        assert_ptr_equal(host_rules(h, is, turn_ms), is);
+        h->s.verdict = VERDICT_FAIL; /* who failed is judged by the mended rules at once */
+        assert_ptr_equal(host_rules(h, is, 10), is);
+        h->s.verdict = VERDICT_PASS;
+        host_judged_by(h, is);
+        assert_int_equal(h->reappraise_ms, 0);
+        assert_ptr_equal(host_rules(h, is, 10), is);
+        assert_ok(host_choose_turn(h, 0, 10, &err), &err); /* within no time at all */
+        assert_int_equal(h->reappraise_ms, 11);
+}
+
 /* The log is asked for from where judging goes on, and from its start when that is void. */
 static void offsets(void **state)
 {
@@ -501,6 +550,7 @@ int main(void)
                 T(rules_by_content),
                 T(a_policy_that_is_not_there),
                 T(challenges),
+                T(changed_rules_wait_for_the_host_s_turn),
                 T(offsets),
                 T(removed_while_reading),
                 T(sorted),
