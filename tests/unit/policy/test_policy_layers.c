@@ -363,10 +363,15 @@ static void too_many_documents(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_nearest_says),   cmocka_unit_test(what_any_layer_allows),
-                cmocka_unit_test(overlays),           cmocka_unit_test(versions_overlap),
-                cmocka_unit_test(old_digests_stay),   cmocka_unit_test(refuses),
-                cmocka_unit_test(too_many_documents), cmocka_unit_test(every_truncation_and_flip),
+                cmocka_unit_test(the_nearest_says),
+                cmocka_unit_test(what_any_layer_allows),
+                cmocka_unit_test(overlays),
+                cmocka_unit_test(versions_overlap),
+                cmocka_unit_test(old_digests_stay),
+                cmocka_unit_test(hostile_sizes),
+                cmocka_unit_test(refuses),
+                cmocka_unit_test(too_many_documents),
+                cmocka_unit_test(every_truncation_and_flip),
                 cmocka_unit_test(out_of_memory),
         };
 
