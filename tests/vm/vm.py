@@ -38,6 +38,8 @@ MODULES = ("failover net_failover virtio_ring virtio virtio_pci_modern_dev virti
 HOST = "10.0.2.2"  # the machine outside, as the guest sees it
 PROGRAMS = {"/usr/sbin/avow-agent": "agent/avow-agent", "/usr/libexec/avow/avow-agent-net": "agent/avow-agent-net",
             "/usr/bin/avow": "tenant/avow", "/usr/bin/guest_tool": "tests/vm/guest_tool"}
+LIST = "/sys/kernel/security/ima/binary_runtime_measurements"
+BOOT_LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
 BOOT_SECONDS = 150  # one takes 5 to 30 when the machine is idle
 
 
@@ -188,6 +190,7 @@ class Guest:
         self.tpm = os.path.join(lab.tpm_dir, name)
         self.console = os.path.join(self.dir, "console.log")
         self.qemu = self.control = None
+        self.passed = 0
         self.runtimes = dict(runtimes or {})
         self.files = {"/boot/vmlinuz": read(kernel()), "/boot/initrd": read(lab.initrd)} if kexec else {}
         os.makedirs(self.dir)
@@ -203,7 +206,7 @@ class Guest:
         root = os.path.join(self.dir, "root")
         tree(files, root)
         self.disk = os.path.join(self.dir, "disk")
-        subprocess.run(["/sbin/mkfs.ext4", "-q", "-E", "root_owner=0:0", "-d", root, self.disk, "96M"], check=True, capture_output=True)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-E", "root_owner=0:0", "-d", root, self.disk, "192M"], check=True, capture_output=True)
         shutil.rmtree(root)
 
     def agent_yaml(self):
@@ -350,8 +353,41 @@ class Guest:
         self.lab.wait(lambda: self.lab.avow("host", "add", self.name, "--tofu", "--policy", policy, ok=None).returncode == 0,
                       f"{self.name} to be registered and added", 120)
 
+    def run_runtimes(self):
+        for name in self.runtimes:
+            self.run("/var/opt/" + name)
+
+    def make_policy(self, name, *options):
+        """A policy made in the guest, of what its kernel and its firmware have seen so far; pushed."""
+        self.lab.wait(lambda: b"is registered" in read(self.console), f"{self.name} to be registered", 120)
+        self.run(f"avow policy make --name {name} --agent-config /etc/avow/agent.yaml --from-ima-log {LIST} --boot-log {BOOT_LOG} "
+                 f"--rules /etc/ima/ima-policy {' '.join(options)} --out /run/policy.yaml", seconds=120)
+        path = os.path.join(self.lab.dir, name + ".yaml")
+        with open(path, "w") as f:
+            f.write(self.run("cat /run/policy.yaml"))
+        self.lab.avow("policy", "push", path)
+
+    def never_passes(self, story, *codes):
+        """Since the last pass that was waited for there was no other, and new evidence does not pass for one of CODES."""
+        self.lab.wait_attested(self.name, 1, 120)  # it may have been on its way
+        for _ in range(2):
+            self.lab.wait_attested(self.name, 1, 120)
+            shown, found = self.lab.show(self.name), self.lab.findings(self.name)
+            check(shown["state"] in ("fail", "inconclusive") and set(codes) & set(found),
+                  f"{story}: {self.name} does not pass, it is {shown['state']}: {', '.join(sorted(set(found)))}")
+        check(self.passes() == self.passed, f"{story}: nor did it pass in between")
+
+    def passes(self):
+        """How often it has begun to pass."""
+        return self.lab.verifier.log().count(f"host '{self.name}' is pass (was")
+
+    def explained(self):
+        """What an administrator is told about a host that does not pass."""
+        return self.lab.avow("host", "explain", self.name, ok=(1, 3)).stdout
+
     def wait_state(self, state, seconds=120):
-        return self.lab.wait_state(self.name, state, seconds)
+        self.lab.wait_state(self.name, state, seconds)
+        self.passed = self.passes()
 
     def prepared(self):
         """What `avow host prepare` finds missing, {check: state}: nothing on a guest that is as it should be."""
@@ -363,6 +399,7 @@ class Guest:
         self.off()
         self.boot(**options)
         self.start_agent()
+        self.run_runtimes()
 
 
 __all__ = ["COMMAND_LINE", "RULES", "Guest", "check", "laboratory", "machines", "say"]
