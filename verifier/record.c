@@ -257,7 +257,7 @@ static char *change_detail(const struct round *r, const struct host *host)
         n |= json_set_str(j, "policy", r->policy_name);
         n |= json_set_int(j, "policy_version", r->policy.version);
         if (v->n_findings)
-                n |= json_set_str(j, "finding", v->findings[0].code);
+                n |= json_set_str(j, "finding", verdict_worst(v)->code);
         return n ? NULL : json_print(j);
 }
 

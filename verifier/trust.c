@@ -207,22 +207,12 @@ void trust_apply(struct round *r, struct host *host)
 
 /* ---- evidence ---- */
 
-static const struct finding *worst_finding(const struct verdict *v)
-{
-        const struct finding *worst = NULL;
-
-        for (size_t i = 0; i < v->n_findings; i++)
-                if (!worst || v->findings[i].severity > worst->severity)
-                        worst = &v->findings[i];
-        return worst;
-}
-
 static void words_of_round(const struct round *r, const struct host *host, struct react_result result,
                            struct words *ret)
 {
         const struct verdict *verdict = r->result.verdict;
         const struct continuation *cont = r->result.next ? r->result.next : host->cont;
-        const struct finding *worst = worst_finding(verdict);
+        const struct finding *worst = verdict_worst(verdict);
         const struct host_trust *was = &host->s.trust;
 
         *ret = (struct words){.verdict = verdict_state_name(verdict->state),

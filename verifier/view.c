@@ -60,11 +60,8 @@ static json_t *view_counts(const struct verdict *v)
 
 static const char *summary(const struct verdict *v)
 {
-        const struct finding *worst = NULL;
+        const struct finding *worst = v ? verdict_worst(v) : NULL;
 
-        for (size_t i = 0; v && i < v->n_findings; i++)
-                if (!worst || v->findings[i].severity > worst->severity)
-                        worst = &v->findings[i];
         return worst && worst->severity > SEVERITY_INFO ? worst->what : NULL;
 }
 

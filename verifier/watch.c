@@ -36,16 +36,16 @@ enum host_shown verifier_shown(const struct verifier *v, const struct host *host
 static char *summary_of(const struct host *host)
 {
         AUTO(json_free_p) json_t *j = NULL;
+        AUTO(verdict_free_p) struct verdict *verdict = NULL;
         struct err err = ERR_INIT;
-        const json_t *findings = NULL;
-        const char *what = NULL;
+        const struct finding *worst;
 
-        if (host->s.verdict_json &&
-            json_parse(view_str(host->s.verdict_json), VERDICT_JSON_BYTES_MAX, &j, &err) == 0)
-                findings = json_object_get(j, "findings");
-        if (json_array_size(findings))
-                what = json_string_value(json_object_get(json_array_get(findings, 0), "what"));
-        return what ? str_dup(what) : NULL;
+        if (!host->s.verdict_json ||
+            json_parse(view_str(host->s.verdict_json), VERDICT_JSON_BYTES_MAX, &j, &err) < 0 ||
+            verdict_from_json(j, &verdict, &err) < 0)
+                return NULL;
+        worst = verdict_worst(verdict);
+        return worst ? str_dup(worst->what) : NULL;
 }
 
 void watch_host(struct verifier *v, struct host *host)

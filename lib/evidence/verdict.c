@@ -194,14 +194,21 @@ enum verdict_state verdict_worse(enum verdict_state a, enum verdict_state b)
         return rank[a] >= rank[b] ? a : b;
 }
 
-enum severity verdict_severity(const struct verdict *v)
+const struct finding *verdict_worst(const struct verdict *v)
 {
-        enum severity worst = SEVERITY_INFO;
+        const struct finding *worst = NULL;
 
         for (size_t i = 0; i < v->n_findings; i++)
-                if (v->findings[i].severity > worst)
-                        worst = v->findings[i].severity;
+                if (!worst || v->findings[i].severity > worst->severity)
+                        worst = &v->findings[i];
         return worst;
+}
+
+enum severity verdict_severity(const struct verdict *v)
+{
+        const struct finding *worst = verdict_worst(v);
+
+        return worst ? worst->severity : SEVERITY_INFO;
 }
 
 const struct finding *verdict_find(const struct verdict *v, const char *code)

@@ -74,6 +74,8 @@ int verdict_addf(struct verdict *v, const struct finding *f, struct err *err, co
 enum verdict_state verdict_worse(enum verdict_state a, enum verdict_state b);
 /* The highest severity among the findings; SEVERITY_INFO if there are none. */
 enum severity verdict_severity(const struct verdict *v);
+/* The first of the findings of that severity, for a summary; NULL if there are none. */
+const struct finding *verdict_worst(const struct verdict *v);
 /* The first finding with that code, or NULL. */
 const struct finding *verdict_find(const struct verdict *v, const char *code);
 

@@ -71,6 +71,7 @@ static void json_both_ways(void **state)
         assert_string_equal(back->findings[1].remedy, full.remedy);
         assert_null(back->findings[0].remedy);
         assert_int_equal(verdict_severity(back), SEVERITY_ERROR);
+        assert_ptr_equal(verdict_worst(back), &back->findings[1]);
         assert_string_equal(verdict_find(back, "rebooted")->what, bare.what);
         assert_null(verdict_find(back, "nothing"));
         again = verdict_to_json(back);
