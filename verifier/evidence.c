@@ -162,7 +162,7 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         in->asked_again |= gather_is_full(host->gather);
         /* the last part, too, has to find room */
         r->list_cut |= gather_bytes(host->gather) &&
-                       in->ima.len > r->v->settings.gather.host_bytes - gather_bytes(host->gather);
+                       in->ima.len + gather_bytes(host->gather) > r->v->settings.gather.host_bytes;
         n = gather_take(host->gather, r->challenge.ima_offset, r->list_cut ? VIEW_NONE : in->ima, &r->list,
                         &r->ima_first, err);
         if (n > 0)

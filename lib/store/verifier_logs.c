@@ -83,10 +83,10 @@ static int64_t adopt(struct vreq *q, struct store_conn *c, int kind, struct err 
                                        " AND kind = $3 AND boot = $4";
         static const char *const sql_point[KEPT_N_LOGS] = {
                 [KEPT_CEL] = "UPDATE history SET boot = $4 WHERE tenant = $1 AND name = $2 AND boot = $3",
-                [KEPT_IMA] =
-                        "UPDATE history SET ima_boot = $4 WHERE tenant = $1 AND name = $2 AND ima_boot = $3",
-                [KEPT_UEFI] = "UPDATE history SET uefi_boot = $4 WHERE tenant = $1 AND name = $2 AND "
-                              "uefi_boot = $3",
+                [KEPT_IMA] = ("UPDATE history SET ima_boot = $4 WHERE tenant = $1 AND name = $2"
+                              " AND ima_boot = $3"),
+                [KEPT_UEFI] = ("UPDATE history SET uefi_boot = $4 WHERE tenant = $1 AND name = $2"
+                               " AND uefi_boot = $3"),
         };
         struct comparing a = {.new = VIEW_BUF(&q->logs[kind])};
         int64_t boot = q->record->state.logs[kind].boot;
