@@ -197,7 +197,7 @@ static int read_keyring(struct parse_ima *x, const struct yaml_node *map, const 
                         size_t n_had, struct policy_named *ret, struct err *err)
 {
         static const char *const names[] = {"name", "keys"};
-        const struct yaml_node *keys;
+        const struct yaml_node *keys = NULL;
         int r = yaml_only(map, names, ARRAY_LEN(names), err);
 
         if (r == 0)

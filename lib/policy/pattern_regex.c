@@ -656,8 +656,10 @@ int pattern_to_regex(struct view pattern, bool prefix, struct buf *ret, struct e
                 } else if (take_text(&c, "[")) {
                         if (!put_set(ret, &c))
                                 return err_set(err, ERR_BUG, 0, "a set without an end");
-                } else if (take_text(&c, "\\") | cursor_u8(&c, &x)) {
-                        put_literal(ret, x, false);
+                } else {
+                        (void)take_text(&c, "\\"); /* what follows means itself */
+                        if (cursor_u8(&c, &x))
+                                put_literal(ret, x, false);
                 }
         }
         buf_str(ret, prefix && !open ? "$" : "");
