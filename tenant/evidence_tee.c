@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "endorse/cache.h"
+#include "evidence/authenticate.h"
+#include "evidence/bundle.h"
 #include "evidence/tee_json.h"
 #include "policy/policy_tee.h"
 #include "tenant/endorsements.h"
@@ -163,12 +165,16 @@ int evidence_tee_show(const struct session *s, const struct tee_options *o, cons
 /* What the options say, and the bytes that they name. */
 struct given {
         struct endorsements *heap;
+        struct bundle *bundle;
+        struct tpm_public ak; /* the bundle's */
+        struct tee_binding binding;
         struct buf report_data, log, id_auth;
 };
 
 static void given_done(struct given *g)
 {
         endorsements_free(g->heap);
+        bundle_free(g->bundle);
         buf_free(&g->report_data);
         buf_free(&g->log);
         buf_free(&g->id_auth);
@@ -236,6 +242,38 @@ static int take_policy(struct tee_work *w, const char *type, const struct option
         return 0;
 }
 
+/*
+ * The host's own evidence names its key and the challenge, if it is authentic: a key in a bundle that the key
+ * did not sign is anybody's.
+ */
+static int load_host(const char *path, const struct policy_tee *tee, struct given *g, struct err *err)
+{
+        AUTO(verdict_free_p) struct verdict *v = verdict_new();
+        struct authenticated auth;
+        struct digest qualifying;
+        struct expectation x;
+        struct evidence e;
+        bool good;
+        int r = v ? load_bundle(path, &g->bundle, err) : err_nomem(err);
+
+        if (r >= 0)
+                r = bundle_evidence(g->bundle, &g->ak, &qualifying, &e, &x, err);
+        if (r >= 0)
+                r = evidence_authenticate(&e, &x, v, &good, &auth, err);
+        if (r < 0)
+                return r;
+        if (!good)
+                return err_set(err, ERR_FORMAT, 0,
+                               "%s: it is not authentic, and says nothing about a host: see 'avow evidence "
+                               "verify %s'",
+                               path, path);
+        g->binding = (struct tee_binding){.challenge = VIEW_BUF(&g->bundle->challenge),
+                                          .ak = &g->ak,
+                                          .rooted = tee->binding == POLICY_TEE_ROOTED,
+                                          .images = &tee->rooted_images};
+        return 0;
+}
+
 int evidence_tee_verify(const struct session *s, const struct tee_options *o, const char *at,
                         const struct option_list *policies, const char *path, struct err *err)
 {
@@ -258,7 +296,11 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
         r = load_given(o, &given, endorsements, err);
         if (r < 0)
                 return r;
+        if (o->bundle &&
+            (r = load_host(o->bundle, policy ? policy->tee : &policy_tee_default, &given, err)) < 0)
+                return r;
         w.heap = given.heap;
+        w.binding = o->bundle ? &given.binding : NULL;
         w.report_data = VIEW_BUF(&given.report_data);
         w.has_log = o->log != NULL;
         w.log = VIEW_BUF(&given.log);

@@ -13,7 +13,7 @@
 struct tee_options {
         const char *type; /* NULL: a bundle */
         struct option_list endorsements;
-        const char *log, *id_auth, *report_data;
+        const char *log, *id_auth, *report_data, *bundle;
         bool ignore_dates;
 };
 
@@ -31,6 +31,8 @@ struct tee_options {
                  offsetof(VALUES, MEMBER.endorsements)},                                                     \
                 {"report-data", "HEX", "with --type: what the report data has to be, 64 bytes", OPTION_TEXT, \
                  offsetof(VALUES, MEMBER.report_data)},                                                      \
+                {"bundle", "FILE", "with --type: the host's own evidence, to whose key it has to be bound",  \
+                 OPTION_TEXT, offsetof(VALUES, MEMBER.bundle)},                                              \
                 {"log", "FILE", "with --type tdx: the event log to replay to the TD's registers",            \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.log)},                                                 \
                 {"id-auth", "FILE", "with --type snp-id-block: the ID authentication information",           \

@@ -89,6 +89,25 @@ static int check_hcl(struct tee_work *w, const struct azure_hcl *hcl, const stru
         return 0;
 }
 
+/* Whose is it? What is not authentic is nobody's. */
+static int check_binding(struct tee_work *w, bool authentic, const struct azure_hcl *hcl,
+                         struct view report_data, struct view image, struct err *err)
+{
+        int r;
+
+        if (!w->binding)
+                return 0;
+        if (!authentic) {
+                tee_skip(&w->result, "binding", "the evidence is not authentic, and binds nothing");
+                return 0;
+        }
+        r = hcl ? tee_binding_check_hcl(w->binding, hcl, &w->result, err)
+                : tee_binding_check(w->binding, report_data, image, &w->result, err);
+        if (r >= 0 && tee_failed(&w->result))
+                w->result.verdict = TEE_REJECT;
+        return r;
+}
+
 static int show_snp(struct tee_work *w, const struct snp_result *res, struct err *err)
 {
         if (!res->has_report)
@@ -123,6 +142,9 @@ static int verify_snp(struct tee_work *w, struct view report, const struct azure
         w->result = res.tee;
         if (r >= 0 && hcl)
                 r = check_hcl(w, hcl, &res, err);
+        if (r >= 0)
+                r = check_binding(w, res.authentic && (!hcl || !tee_failed(&w->result)), hcl,
+                                  res.report.report_data, res.report.measurement, err);
         if (r >= 0)
                 r = show_snp(w, &res, err);
         snp_bag_done(&bag);
@@ -329,7 +351,12 @@ static int run_quote(struct tee_work *w, enum dcap_tee tee, struct err *err)
                          res->quote.tee == DCAP_TDX ? "TDX" : "SGX");
                 w->result.verdict = TEE_REJECT;
         } else {
+                bool authentic = !tee_failed(&w->result);
+
                 r = check_log(w, res, err);
+                if (r >= 0)
+                        r = check_binding(w, authentic, NULL, res->quote.report_data,
+                                          tee == DCAP_TDX ? res->quote.td.mr_td : VIEW_NONE, err);
         }
         if (!all_zero(res->quote.trailing))
                 w->verdict = "accept-with-trailing";

@@ -13,6 +13,7 @@
 #include "evidence/endorsements.h"
 #include "evidence/snp_verify.h"
 #include "evidence/tee.h"
+#include "evidence/tee_binding.h"
 
 /*
  * The kinds of a processor's evidence by name, in whatever container they come, judged in one way whatever
@@ -24,8 +25,9 @@ struct tee_work {
         struct view bytes;
         const struct endorsements *heap; /* NULL: none */
         int64_t at_ms;
-        struct view report_data; /* what it has to be, all 64 bytes; empty: not asked */
-        bool has_log;            /* tdx: the event log to replay to the registers */
+        struct view report_data;           /* what it has to be, all 64 bytes; empty: not asked */
+        const struct tee_binding *binding; /* to a host's attestation key; NULL: not asked */
+        bool has_log;                      /* tdx: the event log to replay to the registers */
         struct view log;
         bool has_id_auth; /* snp-id-block: the ID authentication information */
         struct view id_auth;
