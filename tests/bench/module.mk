@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks. `make check` builds them where cmocka is (their TPMs in software assert with it), so that they do not rot;
 # tests/bench/attest and its neighbours run them.
-check_PROGRAMS += tests/bench/bootlog tests/bench/fill tests/bench/fleet tests/bench/ima tests/bench/policy tests/bench/policy_text
+check_PROGRAMS += tests/bench/bootlog tests/bench/fill tests/bench/fleet tests/bench/ima tests/bench/policy tests/bench/policy_text tests/bench/tee
+tests_bench_tee_SOURCES = tests/bench/tee.c
+tests_bench_tee_LDADD = tests/support/libsoftquote.la tests/support/libsnpforge.la lib/evidence/libevidence.la \
+	lib/crypto/libcrypto.la tests/support/libsupport.la lib/base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
 tests_bench_bootlog_SOURCES = tests/bench/bootlog.c
 tests_bench_bootlog_LDADD = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS)
 tests_bench_policy_SOURCES = tests/bench/policy.c
