@@ -514,6 +514,8 @@ static int say_rest(struct making *m)
         if (m->policy->n_runtimes || m->policy->n_records || m->policy->n_denied)
                 r |= LOST(m->said, "runtimes, records, deny: Keylime judges no log of PCR %u",
                           m->policy->pcr);
+        if (m->policy->tee)
+                r |= LOST(m->said, "tee: Keylime judges no processor's evidence beside a runtime policy");
         if (m->policy->judges_boot)
                 r |= NOTE(m->said, "boot: is for '--as keylime-measured-boot'");
         for (size_t i = 0; i < POLICY_PCRS; i++)

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "policy/policy_boot.h"
 #include "policy/policy_ima.h"
+#include "policy/policy_tee.h"
 #include "tenant/policy_diff_part.h"
 
 struct rule {
@@ -277,6 +278,9 @@ static int collect(const struct policy *p, struct rules *ret)
                 if (p->parts[i].boot)
                         put_boot(ret, p->parts[i].boot);
         }
+        ret->layer = NULL;
+        for (size_t i = 0; p->tee && i < p->tee->words.n; i++)
+                put(ret, "tee", str_dup(p->tee->words.items[i]), 0);
         if (ret->n)
                 qsort(ret->p, ret->n, sizeof(*ret->p), compare);
         return ret->failed ? -1 : 0;

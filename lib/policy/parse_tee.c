@@ -294,6 +294,57 @@ static void free_blocks(struct policy_tee_block *block)
         }
 }
 
+/* ---- in words, for people who compare policies ---- */
+
+/* A value on one line, as YAML's flow style has it. */
+static void put_value(struct buf *b, const struct yaml_node *node)
+{
+        bool map = node->kind == YAML_MAP;
+
+        if (node->kind != YAML_MAP && node->kind != YAML_LIST) {
+                buf_str(b, node->text ? node->text : "null");
+                return;
+        }
+        buf_str(b, map ? "{" : "[");
+        for (size_t i = 0; i < node->n; i++) {
+                buf_str(b, i ? ", " : "");
+                if (map)
+                        buf_fmt(b, "%s: ", node->keys[i]->text);
+                put_value(b, node->items[i]);
+        }
+        buf_str(b, map ? "}" : "]");
+}
+
+static int put_word(const char *path, const struct yaml_node *node, struct strv *ret)
+{
+        struct buf b = {0};
+
+        buf_fmt(&b, "%s: ", path);
+        put_value(&b, node);
+        return strv_take(ret, buf_take_str(&b));
+}
+
+/* Maps by their keys, lists item by item: what was added to one is one word more. */
+static int put_words(const char *path, const struct yaml_node *node, struct strv *ret)
+{
+        int r = 0;
+
+        if (node->kind == YAML_MAP) {
+                for (size_t i = 0; r == 0 && i < node->n; i++) {
+                        AUTO(mem_free_p)
+                        char *below = str_fmt("%s%s%s", path, *path ? "." : "", node->keys[i]->text);
+
+                        r = below ? put_words(below, node->items[i], ret) : -1;
+                }
+                return r;
+        }
+        if (node->kind != YAML_LIST || node->n == 0)
+                return put_word(path, node, ret);
+        for (size_t i = 0; r == 0 && i < node->n; i++)
+                r = put_word(path, node->items[i], ret);
+        return r;
+}
+
 int policy_tee_parse(const struct yaml_node *node, struct policy_tee **ret, struct err *err)
 {
         struct owner *owner = mem_zalloc(1, sizeof(*owner));
@@ -306,6 +357,8 @@ int policy_tee_parse(const struct yaml_node *node, struct policy_tee **ret, stru
         set_defaults(b.t);
         r = read_tee(&b, node, err);
         owner->blocks = b.blocks;
+        if (r >= 0 && put_words("", node, &b.t->words) < 0)
+                r = err_nomem(err);
         if (r < 0) {
                 policy_tee_free(&owner->t);
                 return r;
@@ -321,5 +374,6 @@ void policy_tee_free(struct policy_tee *t)
         if (!owner)
                 return;
         free_blocks(owner->blocks);
+        strv_done(&owner->t.words);
         free(owner);
 }

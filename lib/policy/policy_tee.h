@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/macro.h"
+#include "base/str.h"
 #include "base/yaml.h"
 #include "evidence/dcap.h"
 #include "evidence/snp_verify.h"
@@ -35,6 +36,7 @@ struct policy_tee {
          * measurement, TDX's MRTD. What the policy's owner says of them, nobody can check.
          */
         struct tee_set rooted_images;
+        struct strv words; /* the section as it was written, value by value: "snp.debug: refused" */
 };
 
 /*
