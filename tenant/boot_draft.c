@@ -559,6 +559,27 @@ int boot_draft_add(struct boot_draft *d, struct view log_bytes, enum digest_alg 
         return n == 0 ? keep_common(&r, err) : n;
 }
 
+int boot_draft_add_evidence(struct boot_draft *d, const struct bundle *b, struct err *err)
+{
+        struct pcr_values values;
+        struct bootlog log;
+        int r;
+
+        if (!b->has_uefi || b->uefi.len == 0)
+                return 0;
+        r = bootlog_parse(VIEW_BUF(&b->uefi), &log, err);
+        if (r == 0)
+                r = bootlog_replay(&log, b->pcrs.bank, &values, err);
+        if (r < 0)
+                return err_wrap(err, "the boot log of host '%s'", b->host);
+        for (unsigned i = 0; i < 10; i++)
+                if (values.mask & b->pcrs.mask & 1u << i && !digest_equal(&values.v[i], &b->pcrs.v[i]))
+                        return err_set(err, ERR_CONFIG, 0,
+                                       "the boot log of host '%s' does not lead to its quoted PCR %u",
+                                       b->host, i);
+        return boot_draft_add(d, VIEW_BUF(&b->uefi), b->pcrs.bank, err);
+}
+
 /* --- text --- */
 
 void boot_draft_write(const struct boot_draft *d, struct buf *out)

@@ -7,6 +7,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "crypto/digest.h"
+#include "evidence/bundle.h"
 
 /*
  * `boot:` of a policy, from the firmware's event logs of machines that are known to be good: it allows how
@@ -50,6 +51,12 @@ int boot_draft_add_command_line(struct boot_draft *d, struct view text, struct e
 
 /* Adds what LOG says to BANK. Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_CRYPTO, -ERR_NOMEM. */
 int boot_draft_add(struct boot_draft *d, struct view log, enum digest_alg bank, struct err *err) MUST_USE;
+
+/*
+ * Adds what a bundle's log says, which has to lead to the quoted values of PCRs 0 to 9; nothing if it has
+ * none. Return: as boot_draft_add(); -ERR_CONFIG if it does not lead there.
+ */
+int boot_draft_add_evidence(struct boot_draft *d, const struct bundle *b, struct err *err) MUST_USE;
 
 /* Appends the section. Ask buf_ok(). */
 void boot_draft_write(const struct boot_draft *d, struct buf *out);

@@ -59,15 +59,11 @@ struct ima_list ima_draft_list(struct view bytes, const char *name)
         return list;
 }
 
-static int add_named(struct ima_draft_names *n, struct view name, struct view digest, struct err *err)
+static int add_named(struct ima_draft_names *n, const char *name, const char *hex, struct err *err)
 {
-        AUTO(mem_free_p) char *text = str_ndup((const char *)name.p, name.len);
-        AUTO(mem_free_p) char *hex = hex_encode(digest);
         size_t i = 0;
 
-        if (!text || !hex)
-                return err_nomem(err);
-        while (i < n->names.n && !str_equal(n->names.items[i], text))
+        while (i < n->names.n && !str_equal(n->names.items[i], name))
                 i++;
         if (i == n->names.n) {
                 struct strv *grown = mem_resize(n->digests, i + 1, sizeof(*grown));
@@ -76,12 +72,10 @@ static int add_named(struct ima_draft_names *n, struct view name, struct view di
                         return err_nomem(err);
                 n->digests = grown;
                 grown[i] = (struct strv){0};
-                if (strv_add(&n->names, text) < 0)
+                if (strv_add(&n->names, name) < 0)
                         return err_nomem(err);
         }
-        if (!strv_has(&n->digests[i], hex) && strv_take(&n->digests[i], TAKE(hex)) < 0)
-                return err_nomem(err);
-        return 0;
+        return strv_has(&n->digests[i], hex) || strv_add(&n->digests[i], hex) == 0 ? 0 : err_nomem(err);
 }
 
 /* A certificate or a public key: what was loaded into a keyring; else some other buffer, as the judge of
@@ -94,6 +88,17 @@ static int is_key(struct view buf, struct err *err)
         int r = ima_keys_new(&probe, err);
 
         return r < 0 ? r : ima_keys_add(probe, buf, &id, &ignored) == 0;
+}
+
+static int add_buffer(struct ima_draft *d, const struct ima_event *e, struct err *err)
+{
+        AUTO(mem_free_p) char *name = str_ndup((const char *)e->name.p, e->name.len);
+        AUTO(mem_free_p) char *hex = hex_encode(e->digest);
+        int r = is_key(e->buf, err);
+
+        if (!name || !hex)
+                return err_nomem(err);
+        return r < 0 ? r : add_named(r ? &d->keyrings : &d->buffers, name, hex, err);
 }
 
 static int add_file(struct ima_draft *d, size_t package, const struct ima_event *e, struct err *err)
@@ -128,10 +133,8 @@ static int add_entry(struct ima_draft *d, size_t package, const struct ima_entry
         r = ima_event_decode(entry, &e, err);
         if (r < 0)
                 return r;
-        if (e.has_buf) {
-                r = is_key(e.buf, err);
-                return r < 0 ? r : add_named(r ? &d->keyrings : &d->buffers, e.name, e.digest, err);
-        }
+        if (e.has_buf)
+                return add_buffer(d, &e, err);
         if (view_equal(e.name, view_str("boot_aggregate")))
                 return 0; /* checked against the registers, never allowed by a digest */
         return add_file(d, package, &e, err);
@@ -156,6 +159,50 @@ int ima_draft_add_list(struct ima_draft *d, const struct ima_list *list, uint64_
                         return err_wrap(err, "entry %llu", (unsigned long long)entry.number);
         }
         return r < 0 ? r : 0;
+}
+
+int ima_draft_add_evidence(struct ima_draft *d, const struct bundle *b, struct err *err)
+{
+        struct ima_list list = ima_draft_list(VIEW_BUF(&b->ima), "");
+        struct ima_start start = {.known = false};
+        struct ima_replay replay;
+        int r;
+
+        if (!b->has_ima || b->ima.len == 0)
+                return 0;
+        if (!(b->pcrs.mask & 1u << IMA_PCR))
+                return err_set(err, ERR_CONFIG, 0,
+                               "the evidence of host '%s' has a kernel's list, and no quote of PCR 10",
+                               b->host);
+        digest_zero(b->pcrs.bank, &start.value);
+        r = ima_replay(&list, &start, IMA_PCR, &b->pcrs.v[IMA_PCR], &replay, err);
+        if (r < 0)
+                return err_wrap(err, "the kernel's list of host '%s'", b->host);
+        if (!replay.matched)
+                return err_set(err, ERR_CONFIG, 0,
+                               "the kernel's list of host '%s' does not lead to its quoted PCR 10", b->host);
+        return ima_draft_add_list(d, &list, replay.covered, err);
+}
+
+static int merge_names(struct ima_draft_names *to, const struct ima_draft_names *from, struct err *err)
+{
+        for (size_t i = 0; i < from->names.n; i++)
+                for (size_t k = 0; k < from->digests[i].n; k++) {
+                        int r = add_named(to, from->names.items[i], from->digests[i].items[k], err);
+
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+int ima_draft_merge(struct ima_draft *d, const struct ima_draft *from, struct err *err)
+{
+        int r = merge_names(&d->keyrings, &from->keyrings, err);
+
+        d->n_violations += from->n_violations;
+        d->sha1 |= from->sha1;
+        return r < 0 ? r : merge_names(&d->buffers, &from->buffers, err);
 }
 
 /* --- text --- */

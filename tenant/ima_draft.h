@@ -2,6 +2,7 @@
 #ifndef AVOW_TENANT_IMA_DRAFT_H
 #define AVOW_TENANT_IMA_DRAFT_H
 
+#include "evidence/bundle.h"
 #include "evidence/ima.h"
 #include "tenant/catalogue.h"
 
@@ -34,6 +35,13 @@ bool ima_draft_stated(const struct ima_draft *d);
  */
 int ima_draft_add_list(struct ima_draft *d, const struct ima_list *list, uint64_t n,
                        struct err *err) MUST_USE;
+
+/* The same of a bundle's list, as far as its quote covers it; nothing if it has none. Return: also
+ * -ERR_CONFIG for one that does not lead to the quoted value. */
+int ima_draft_add_evidence(struct ima_draft *d, const struct bundle *b, struct err *err) MUST_USE;
+
+/* Takes over what FROM has beside its files. Return: 0; -ERR_NOMEM. */
+int ima_draft_merge(struct ima_draft *d, const struct ima_draft *from, struct err *err) MUST_USE;
 
 /* A list as its bytes: in which of the two forms is it? NAME: of the file, whose ending may name the hash. */
 struct ima_list ima_draft_list(struct view bytes, const char *name);

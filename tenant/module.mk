@@ -38,7 +38,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/keylime_out.c tenant/keylime_out.h tenant/keylime_out_boot.c \
 	tenant/policy_keylime.c \
 	tenant/policy_draft.c tenant/policy_draft.h \
-	tenant/policy_gather.c tenant/policy_make.c tenant/policy_make.h \
+	tenant/policy_fleet.c tenant/policy_gather.c tenant/policy_make.c tenant/policy_make.h \
 	tenant/policy_sign.c \
 	tenant/policy_remote.c tenant/policy_remote.h \
 	tenant/policy_update.c \

@@ -21,6 +21,7 @@
 #include "evidence/pcr.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
+#define BOOT_PCRS        0x5bffu /* 0 to 9, 11, 12, 14 */
 #define RECORDS_MAX      1000000
 #define LIST_MAX         65536
 
@@ -122,8 +123,8 @@ static int add_digest(struct draft_file *f, const struct digest *digest, struct 
         return 0;
 }
 
-static int add(struct draft *d, const char *runtime_name, const char *path, const struct digest *digest,
-               struct err *err)
+int draft_add_file(struct draft *d, const char *runtime_name, const char *path, const struct digest *digest,
+                   struct err *err)
 {
         struct draft_runtime *runtime = get_runtime(d, runtime_name, err);
         struct draft_file *file = runtime ? get_file(runtime, path, err) : NULL;
@@ -166,7 +167,7 @@ int draft_add_runtime(struct draft *d, const struct agent_runtime *runtime, stru
 
                 r = hash_file(files.items[i], d->bank, &digest, err);
                 if (r >= 0)
-                        r = add(d, runtime->name, files.items[i], &digest, err);
+                        r = draft_add_file(d, runtime->name, files.items[i], &digest, err);
         }
         return r < 0 ? r : 0;
 }
@@ -307,7 +308,7 @@ static int add_record(struct draft *d, const struct cel_record *rec, struct err 
         if (rec->revocation)
                 return 0; /* measures nothing */
         if (rec->ours)
-                return add(d, rec->runtime, rec->path, digest, err);
+                return draft_add_file(d, rec->runtime, rec->path, digest, err);
         r = rec->string ? cel_record_covers_string(rec, d->bank, &covers, err) : 0;
         if (r < 0)
                 return r;
@@ -345,9 +346,23 @@ int draft_add_evidence(struct draft *d, const struct bundle *b, uint32_t fix_mas
                                __builtin_ctz(fix_mask & ~b->pcrs.mask));
         d->pcrs = b->pcrs;
         d->pcrs.mask = fix_mask;
+        r = ima_draft_add_evidence(&d->ima, b, err);
+        /* a policy with `boot:` judges these registers, so this evidence could not pass under it */
+        if (r == 0 && b->has_uefi && b->uefi.len && (b->pcrs.mask & BOOT_PCRS) != BOOT_PCRS)
+                r = catalogue_note(
+                        &d->ima.files, err,
+                        "host '%s' was not asked for all the PCRs that 'boot:' judges: it is left out; "
+                        "evidence of a policy that has a 'boot:' holds them",
+                        b->host);
+        else if (r == 0)
+                r = boot_draft_add_evidence(&d->boot, b, err);
+        if (r < 0)
+                return r;
         if (!b->has_cel)
-                return err_set(err, ERR_CONFIG, 0, "the evidence of host '%s' holds no measurement log",
-                               b->host);
+                return b->has_ima || b->has_uefi
+                               ? 0
+                               : err_set(err, ERR_CONFIG, 0,
+                                         "the evidence of host '%s' holds no measurement log", b->host);
         d->has_log = true;
         r = cel_parse(VIEW_BUF(&b->cel), RECORDS_MAX, &log, err);
         for (size_t i = 0; r == 0 && i < log->n; i++) {

@@ -49,6 +49,10 @@ void draft_done(struct draft *d);
 /* Hashes the closure of a runtime, as the agent would. Return: as closure_of(); -ERR_IO. */
 int draft_add_runtime(struct draft *d, const struct agent_runtime *runtime, struct err *err) MUST_USE;
 
+/* A file of a runtime that was measured, the newest last. Return: 0; -ERR_NOMEM. */
+int draft_add_file(struct draft *d, const char *runtime, const char *path, const struct digest *digest,
+                   struct err *err) MUST_USE;
+
 /* The runtimes (and `tpm.pcr`) of an agent's configuration, with its folder FILE.d. Nothing else of it is
  * read or checked. Return: also -ERR_CONFIG. */
 int draft_add_agent_config(struct draft *d, const char *file, struct err *err) MUST_USE;

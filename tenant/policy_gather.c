@@ -23,7 +23,8 @@
 
 bool make_gathers(const struct make_options *o)
 {
-        return o->from_ima_log.n || o->boot_log.n || o->from_deb.n || o->from_dpkg || o->from_root;
+        return o->from_ima_log.n || o->boot_log.n || o->from_deb.n || o->from_dpkg || o->from_root ||
+               o->from_fleet;
 }
 
 /* --- packages and file systems --- */
@@ -228,11 +229,14 @@ int make_gather(const struct make_options *o, struct draft *d, struct err *err)
 {
         int r = add_files(o, &d->ima, err);
 
-        if (r == 0)
-                r = add_logs(o, d, err);
+        return r == 0 ? add_logs(o, d, err) : r;
+}
+
+int make_complete(const struct make_options *o, struct draft *d, struct err *err)
+{
+        int r = catalogue_sort(&d->ima.files, err);
+
         d->ima.any_path = o->any_path;
-        if (r == 0)
-                r = catalogue_sort(&d->ima.files, err);
         if (r == 0)
                 r = add_rules(o, &d->ima, err);
         if (r == 0 && ima_draft_stated(&d->ima))

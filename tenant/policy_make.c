@@ -40,6 +40,10 @@ static const struct option_row make_rows[] = {
          offsetof(struct make_options, from_dpkg)},
         {"from-root", "DIR", "everything in this root file system", OPTION_TEXT,
          offsetof(struct make_options, from_root)},
+        {"from-fleet", "POLICY", "what the passing hosts of this policy have in common", OPTION_TEXT,
+         offsetof(struct make_options, from_fleet)},
+        {"seen-on", "N", "with --from-fleet: on so many hosts at least (default: more than half)",
+         OPTION_TEXT, offsetof(struct make_options, seen_on)},
         {"skip", "PATH", "with --from-root: not this folder", OPTION_LIST,
          offsetof(struct make_options, skip)},
         {"files", "executed|all", "which of the files found (default: executed, mapped or loaded ones)",
@@ -137,18 +141,26 @@ static int check_evidence(const struct bundle *b, struct policy *p, struct err *
         AUTO(policy_effective_free_p) struct policy_effective *e = NULL;
         AUTO(verdict_free_p) struct verdict *v = NULL;
         struct policy_version version = {p, 1, POLICY_NEVER};
+        const struct finding *first;
         int r = policy_effective_new(&version, 1, b->received_at_ms, &e, err);
 
         if (r < 0 || (r = appraise_bundle(b, e, NULL, &v, err)) < 0)
                 return r;
         if (v->state == VERDICT_PASS)
                 return 0;
+        first = verdict_find(v, "measurement-not-trustworthy");
+        if (first && v->state == VERDICT_INCONCLUSIVE)
+                return err_set(err, ERR_CONFIG, 0,
+                               "this evidence does not show enough for a policy: %s. Without that, the "
+                               "kernel's list "
+                               "proves little; --waive NAME does without it, for each name that is said here",
+                               first->what);
         return err_set(err, ERR_CONFIG, 0, "this evidence is no ground for a policy (%s): %s",
                        verdict_state_name(v->state), v->n_findings ? v->findings[0].what : "no reason given");
 }
 
-static int fill(struct draft *d, const struct make_options *o, const struct bundle *b, int n_args,
-                char **args, struct err *err)
+static int fill(const struct session *s, struct draft *d, const struct make_options *o,
+                const struct bundle *b, int n_args, char **args, struct err *err)
 {
         enum agent_libs libs;
         uint32_t fixed;
@@ -156,16 +168,20 @@ static int fill(struct draft *d, const struct make_options *o, const struct bund
 
         if (r < 0 || (r = read_fixed(&o->fix_pcr, &fixed, err)) < 0)
                 return r;
-        if (b)
-                return draft_add_evidence(d, b, fixed, err);
-        if (fixed)
+        if (b && (r = draft_add_evidence(d, b, fixed, err)) < 0)
+                return r;
+        if (fixed && !b)
                 return err_set(err, ERR_CONFIG, 0,
                                "--fix-pcr takes values out of evidence: add --from-evidence FILE");
         if (o->agent_config)
                 r = draft_add_agent_config(d, o->agent_config, err);
         for (int i = 0; r == 0 && i < n_args; i++)
                 r = add_argument(d, args[i], libs, err);
-        return r == 0 && make_gathers(o) ? make_gather(o, d, err) : r;
+        if (r == 0)
+                r = make_gather(o, d, err);
+        if (r == 0 && o->from_fleet)
+                r = make_gather_fleet(s, o, d, err);
+        return r == 0 && (make_gathers(o) || b) ? make_complete(o, d, err) : r;
 }
 
 static char *describe(const struct make_options *o, const struct bundle *b)
@@ -200,8 +216,8 @@ static void tell_notes(const struct catalogue *c)
                 (void)fprintf(stderr, "avow: note: and %zu more\n", c->n_notes_more);
 }
 
-static int make(const struct make_options *o, const struct bundle *b, int n_args, char **args,
-                struct err *err)
+static int make(const struct session *s, const struct make_options *o, const struct bundle *b, int n_args,
+                char **args, struct err *err)
 {
         AUTO(mem_free_p) char *description = describe(o, b);
         AUTO(policy_unref_p) struct policy *p = NULL;
@@ -217,7 +233,7 @@ static int make(const struct make_options *o, const struct bundle *b, int n_args
         if (!str_valid_name(name))
                 return err_set(err, ERR_CONFIG, 0, "--name: %s is no name", SHOW(name));
         draft_init(&d, bank, scope);
-        r = fill(&d, o, b, n_args, args, err);
+        r = fill(s, &d, o, b, n_args, args, err);
         if (r < 0)
                 return r;
         if (description)
@@ -240,7 +256,8 @@ static int run_make(const struct session *s, const void *values, int n_args, cha
         AUTO(bundle_free_p) struct bundle *b = NULL;
         int r = 0;
 
-        (void)s;
+        if (o->seen_on && !o->from_fleet)
+                return err_set(err, ERR_CONFIG, 0, "--seen-on belongs to --from-fleet POLICY");
         if (!o->from_evidence && !o->agent_config && n_args == 0 && !make_gathers(o))
                 return err_set(err, ERR_CONFIG, 0,
                                "from what? Name runtimes (node=/usr/bin/node), --agent-config FILE, "
@@ -251,7 +268,7 @@ static int run_make(const struct session *s, const void *values, int n_args, cha
         if (o->from_evidence)
                 r = load_bundle(o->from_evidence, &b, err);
         if (r == 0)
-                r = make(o, b, n_args, args, err);
+                r = make(s, o, b, n_args, args, err);
         return r < 0 ? r : ANSWER_DONE;
 }
 
