@@ -201,13 +201,19 @@ static int go_to(struct kernel_list *l, uint64_t entry, uint64_t at, struct err 
         return 0;
 }
 
+/* Is that where it was read up to? Then what comes there is the list's, whatever it is. */
+static bool is_at(const struct kernel_list *l, const struct kernel_list_ask *ask)
+{
+        return l->entry == ask->first && (ask->at == 0 || ask->at == l->at);
+}
+
 /* Goes to the entry that is wanted first. Return: 1; 0 if it is not reached (in time); < 0. */
 static int go_to_first(struct kernel_list *l, const struct kernel_list_ask *ask, struct err *err)
 {
         struct view entry;
         int r = 0;
 
-        if (l->entry == ask->first && (ask->at == 0 || ask->at == l->at))
+        if (is_at(l, ask))
                 return 1;
         if (ask->first && ask->at)
                 r = go_to(l, ask->first, ask->at, err);
@@ -284,20 +290,20 @@ int kernel_list_read(struct kernel_list *l, const struct kernel_list_ask *ask, s
 {
         struct kernel_list_ask anew = *ask;
         int r = open_list(l, err);
+        bool there = r >= 0 && is_at(l, ask);
 
         *ret = (struct kernel_list_part){.first = ask->first, .total = ask->first};
         if (r >= 0)
                 r = read_from(l, ask, out, ret, err);
-        if ((r == -ERR_FORMAT || r == -ERR_LIMIT) && ret->n == 0 &&
-            ask->first) { /* not that list, or not that place in it */
-                err_clear(err);
+        if (r < 0 && r != -ERR_NOMEM && !there && ret->n == 0 && ask->first) {
+                err_clear(err); /* not that list, or not that place in it */
                 anew.first = anew.at = 0;
                 forget(l);
                 r = open_list(l, err);
                 if (r >= 0)
                         r = read_from(l, &anew, out, ret, err);
         }
-        if (r < 0)
+        if (r == -ERR_IO)
                 forget(l);
         return r;
 }

@@ -207,6 +207,10 @@ static void cut_and_broken(void **state)
         assert_int_equal(part.n, 3);
         assert_int_equal(part.total, 3);
         assert_int_equal(f->out.len, good);
+        err_clear(&err);
+        assert_err(ask(f, 3, good, 1000, 1 << 20, &part, &err), ERR_FORMAT, &err, "entry 3 at byte");
+        assert_int_equal(part.first, 3); /* it did not begin anew: it ends there */
+        assert_int_equal(part.total, 3);
         assert_int_equal(unlink(f->path), 0);
         err_clear(&err);
         assert_err(ask(f, 0, 0, 1000, 1 << 20, &part, &err), ERR_IO, &err, f->path);
