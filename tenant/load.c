@@ -138,7 +138,7 @@ int load_policy(const char *path, struct policy **ret, struct buf *ret_file, str
         AUTO(pieces_done) struct pieces pieces = {0};
         AUTO(buf_free) struct buf file = {0};
         AUTO(dsse_done) struct dsse envelope = {0};
-        struct view text;
+        struct view text = VIEW_NONE;
         int r = load_bytes(path, DSSE_TEXT_MAX, &file, err);
 
         if (r < 0)

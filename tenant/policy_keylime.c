@@ -277,7 +277,7 @@ static int run_export(const struct session *s, const void *values, int n_args, c
         AUTO(buf_free) struct buf file = {0};
         AUTO(buf_free) struct buf out = {0};
         AUTO(mem_free_p) char *text = NULL;
-        struct view policy;
+        struct view policy = VIEW_NONE;
         int r;
 
         (void)n_args;

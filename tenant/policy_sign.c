@@ -79,7 +79,7 @@ static int run_sign(const struct session *s, const void *values, int n_args, cha
         AUTO(buf_free) struct buf file = {0};
         AUTO(mem_free_p) char *text = NULL;
         AUTO(buf_free) struct buf line = {0};
-        struct view policy;
+        struct view policy = VIEW_NONE;
         int r;
 
         (void)s, (void)n_args;
@@ -152,7 +152,7 @@ static int run_verify(const struct session *s, const void *values, int n_args, c
         AUTO(buf_free) struct buf file = {0};
         AUTO(json_free_p) json_t *doc = output_document("policy-signatures");
         json_t *list = json_array();
-        struct view text;
+        struct view text = VIEW_NONE;
         bool all = true;
         int r;
 

@@ -122,7 +122,7 @@ void policy_test_on_request(struct http_request *req, void *ctx)
         struct trial_options options = {.policy = http_request_param(req, "name"),
                                         .only = http_request_query(req, "host")};
         struct dsse envelope = {0};
-        struct view text;
+        struct view text = VIEW_NONE;
         struct err err = ERR_INIT;
         int r;
 
