@@ -50,11 +50,11 @@ tenant_libtenant_la_SOURCES = \
 	tenant/sealing.c tenant/sealing.h \
 	tenant/signer.c tenant/signer.h \
 	tenant/settings.c tenant/settings.h \
-	tenant/source_deb.c tenant/source_dpkg.c tenant/source_root.c tenant/sources.h \
+	tenant/source_deb.c tenant/source_dpkg.c tenant/source_root.c tenant/source_rpm.c tenant/sources.h \
 	tenant/status.c \
 	tenant/target.c tenant/target.h \
 	tenant/tree.c tenant/tree.h \
 	tenant/trust.c
 tenant_avow_SOURCES = tenant/main.c
 tenant_avow_LDADD = tenant/libtenant.la $(JANSSON_LIBS)
-tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) lib/endorse/libendorse.la lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la
+tenant_libtenant_la_LIBADD = $(P11KIT_LIBS) $(LIBARCHIVE_LIBS) $(RPM_LIBS) lib/endorse/libendorse.la lib/http/libhttp.la lib/store/libstore.la lib/crypto/libcrypto.la lib/wire/libwire.la lib/policy/libpolicy.la

@@ -23,8 +23,8 @@
 
 bool make_gathers(const struct make_options *o)
 {
-        return o->from_ima_log.n || o->boot_log.n || o->from_deb.n || o->from_dpkg || o->from_root ||
-               o->from_fleet;
+        return o->from_ima_log.n || o->boot_log.n || o->from_deb.n || o->from_rpm.n || o->from_dpkg ||
+               o->from_root || o->from_fleet;
 }
 
 /* --- packages and file systems --- */
@@ -38,21 +38,23 @@ static int take_options(const struct option_list *list, struct strv *ret, struct
 }
 
 /* A package, or all packages of a folder. */
-static int add_debs(const struct source *s, const char *path, struct err *err)
+static int add_packages(const struct source *s, const char *path, const char *suffix,
+                        int (*add)(const struct source *s, const char *path, struct err *err),
+                        struct err *err)
 {
         AUTO(strv_done) struct strv names = {0};
         struct stat st;
         int r;
 
         if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-                return source_deb(s, path, err);
-        r = file_list(path, ".deb", &names, err);
+                return add(s, path, err);
+        r = file_list(path, suffix, &names, err);
         if (r == 0 && names.n == 0)
-                return err_set(err, ERR_CONFIG, 0, "%s: no .deb in this folder", path);
+                return err_set(err, ERR_CONFIG, 0, "%s: no %s in this folder", path, suffix);
         for (size_t i = 0; r == 0 && i < names.n; i++) {
                 AUTO(mem_free_p) char *file = str_fmt("%s/%s", path, names.items[i]);
 
-                r = file ? source_deb(s, file, err) : err_nomem(err);
+                r = file ? add(s, file, err) : err_nomem(err);
         }
         return r;
 }
@@ -64,7 +66,9 @@ static int add_files(const struct make_options *o, struct ima_draft *d, struct e
         int r = take_options(&o->skip, &skip, err);
 
         for (size_t i = 0; r == 0 && i < o->from_deb.n; i++)
-                r = add_debs(&s, o->from_deb.v[i], err);
+                r = add_packages(&s, o->from_deb.v[i], ".deb", source_deb, err);
+        for (size_t i = 0; r == 0 && i < o->from_rpm.n; i++)
+                r = add_packages(&s, o->from_rpm.v[i], ".rpm", source_rpm, err);
         if (r == 0 && o->from_dpkg)
                 r = source_dpkg(&s, o->from_dpkg, NULL, err);
         if (r == 0 && o->from_root)

@@ -36,6 +36,8 @@ static const struct option_row make_rows[] = {
          offsetof(struct make_options, command_line)},
         {"from-deb", "FILE|DIR", "the files of Debian packages", OPTION_LIST,
          offsetof(struct make_options, from_deb)},
+        {"from-rpm", "FILE|DIR", "the files of RPM packages, by their headers", OPTION_LIST,
+         offsetof(struct make_options, from_rpm)},
         {"from-dpkg", "ROOT", "all that dpkg has installed below this root: /", OPTION_TEXT,
          offsetof(struct make_options, from_dpkg)},
         {"from-root", "DIR", "everything in this root file system", OPTION_TEXT,

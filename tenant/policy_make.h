@@ -9,7 +9,7 @@
 struct make_options {
         const char *name, *description, *bank, *libs, *agent_config, *from_evidence, *out;
         const char *files, *from_dpkg, *from_root, *from_fleet, *seen_on, *rules, *command_line;
-        struct option_list fix_pcr, from_ima_log, boot_log, from_deb, skip, require, waive;
+        struct option_list fix_pcr, from_ima_log, boot_log, from_deb, from_rpm, skip, require, waive;
         bool any_path, split_usr;
 };
 

@@ -99,7 +99,7 @@ static int read_until(struct update *u, const char *word, struct err *err)
 
 static bool is_file(const char *package)
 {
-        return strchr(package, '/') || str_ends(package, ".deb");
+        return strchr(package, '/') || str_ends(package, ".deb") || str_ends(package, ".rpm");
 }
 
 static int gather(struct update *u, const struct update_options *o, struct err *err)
@@ -110,7 +110,8 @@ static int gather(struct update *u, const struct update_options *o, struct err *
 
         for (size_t i = 0; r == 0 && i < o->package.n; i++)
                 if (is_file(o->package.v[i]))
-                        r = source_deb(&s, o->package.v[i], err);
+                        r = str_ends(o->package.v[i], ".rpm") ? source_rpm(&s, o->package.v[i], err)
+                                                              : source_deb(&s, o->package.v[i], err);
                 else if (strv_add(&names, o->package.v[i]) < 0)
                         r = err_nomem(err);
         if (r == 0 && names.n)

@@ -28,6 +28,12 @@ struct source {
 int source_deb(const struct source *s, const char *path, struct err *err) MUST_USE;
 
 /*
+ * The files that an RPM package's header lists, with their SHA-2 digests there; its payload is not read, so a
+ * library is known by its name alone. Return: as source_deb(); -ERR_CONFIG where librpm was not built in.
+ */
+int source_rpm(const struct source *s, const char *path, struct err *err) MUST_USE;
+
+/*
  * What dpkg has installed below ROOT ("/" for this machine), with the files as they lie there now. A file
  * that differs from the MD5 which its package lists is left out, and noted. ONLY (NULL: all) is a list of
  * packages to read. Return: 0; -ERR_IO, -ERR_FORMAT, -ERR_LIMIT, -ERR_CRYPTO, -ERR_NOMEM; -ERR_CONFIG if

@@ -157,6 +157,48 @@ for file in broken-*.deb; do
 	[ $? -le 2 ] || fail "$file: not refused in an orderly way"
 done
 
+# --- an RPM package ---
+if grep -q '^#define HAVE_RPM 1' "${top_builddir:?}/config.h" && type rpmbuild >/dev/null 2>&1; then
+	mkdir -p rpm/SPECS rpm/home
+	cat >rpm/SPECS/tool.spec <<-END
+		Name: tool
+		Epoch: 2
+		Version: 1.0
+		Release: 3
+		Summary: x
+		License: x
+		BuildArch: noarch
+		%define _binary_filedigest_algorithm 8
+		%description
+		x
+		%install
+		mkdir -p %{buildroot}/bin %{buildroot}/usr/lib/tool %{buildroot}/usr/share/doc/tool
+		cp $dir/tree/bin/other %{buildroot}/bin/other
+		cp $dir/tree/usr/share/doc/tool/README %{buildroot}/usr/share/doc/tool/
+		echo ghost >%{buildroot}/usr/lib/tool/ghost
+		chmod 755 %{buildroot}/usr/lib/tool/ghost
+		%files
+		/bin/other
+		/usr/share/doc/tool/README
+		%ghost /usr/lib/tool/ghost
+	END
+	HOME=$dir/rpm/home rpmbuild -bb --define "_topdir $dir/rpm" --define '__os_install_post %{nil}' rpm/SPECS/tool.spec >out 2>&1 || fail rpmbuild
+	make 0 --from-rpm rpm/RPMS/noarch
+	line tree/bin/other /usr/bin/other
+	says 'version: "2:1.0-3"'
+	says_not ghost
+	says_not README
+	make 0 --from-rpm rpm/RPMS/noarch/tool-1.0-3.noarch.rpm --split-usr --files all
+	line tree/bin/other /bin/other
+	line tree/usr/share/doc/tool/README /usr/share/doc/tool/README
+	head -c 1000 rpm/RPMS/noarch/tool-1.0-3.noarch.rpm >cut.rpm
+	make 2 --from-rpm cut.rpm
+	make 2 --from-rpm xz.deb
+	make 2 --from-rpm none.rpm
+else
+	make 2 --from-rpm xz.deb
+fi
+
 # --- what dpkg has installed, and a root in a folder ---
 mkdir -p root/var/lib/dpkg/info root/usr/bin root/usr/lib root/etc root/opt/own root/proc/1 root/tmp
 (cd root && ln -s usr/bin bin && ln -s /usr/lib lib) # also an absolute one: it counts from this root
