@@ -12,7 +12,8 @@ tests_bench_policy_LDADD = lib/policy/libpolicy.la lib/evidence/libevidence.la l
 tests_bench_policy_text_SOURCES = tests/bench/policy_text.c
 tests_bench_policy_text_LDADD = $(tests_bench_policy_LDADD)
 tests_bench_ima_SOURCES = tests/bench/ima.c
-tests_bench_ima_LDADD = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(JANSSON_LIBS) $(OPENSSL_LIBS)
+tests_bench_ima_LDADD = tests/support/libplaytpm.la lib/policy/libpolicy.la lib/evidence/libevidence.la \
+	lib/crypto/libcrypto.la tests/support/libsupport.la lib/base/libbase.la $(CMOCKA_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
 tests_bench_fleet_SOURCES = tests/bench/fleet.c
 tests_bench_fleet_LDADD = tests/support/libplaytpm.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/evidence/libevidence.la lib/crypto/libcrypto.la tests/support/libsupport.la \
