@@ -166,6 +166,12 @@ static const struct allow *verity_of(const struct policy_ima *ima)
         return ima->verity_roots;
 }
 
+/* The caller's; "" for any path. NULL: no memory. */
+static char *path_of(const struct allow_entry *e)
+{
+        return e->path.len ? str_ndup((const char *)e->path.p, e->path.len) : str_dup("");
+}
+
 static bool denied(const struct making *m, const struct allow_entry *e)
 {
         const char *comment;
@@ -182,7 +188,7 @@ static int put_rows(struct making *m, const struct row *rows, size_t n_rows)
 
         for (size_t i = 0; r == 0 && i < n_rows; i++) {
                 const struct allow_entry *e = &rows[i].entry;
-                AUTO(mem_free_p) char *path = str_ndup((const char *)e->path.p, e->path.len);
+                AUTO(mem_free_p) char *path = path_of(e);
 
                 if (e->path.len == 0) {
                         n_any++;
@@ -455,7 +461,7 @@ static int put_set(struct making *m, const struct allow *(*set)(const struct pol
 
         for (size_t i = 0; r == 0 && i < n; i++) {
                 const struct allow_entry *e = &rows[i].entry;
-                AUTO(mem_free_p) char *name = str_ndup((const char *)e->path.p, e->path.len);
+                AUTO(mem_free_p) char *name = path_of(e);
 
                 if (e->until_ms > m->now_ms)
                         r = name ? add_item(ret, name, hex_write(hex, e->digest), true) : -1;
