@@ -94,7 +94,7 @@ static void schema_knows_the_format(void **state)
         keys_are_known(ima, "ima: {", "}");
         keys_are_known(boot, "boot: {", "}");
         /* as many as the parser has keys */
-        assert_int_equal(json_object_size(properties), 14);
+        assert_int_equal(json_object_size(properties), 15);
         assert_int_equal(json_object_size(ima), 14);
         assert_int_equal(json_object_size(boot), 16);
 }
