@@ -45,7 +45,7 @@ static bool is_label(const char *text)
 {
         size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-~:_^");
 
-        return text[n] == '\0' && n <= LABEL_BYTES_MAX;
+        return n <= LABEL_BYTES_MAX && n == strlen(text);
 }
 
 static int take_label(const char *text, const char *what, char **ret, struct err *err)

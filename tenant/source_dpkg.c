@@ -168,13 +168,15 @@ static int add_file(struct dpkg *d, const struct deb_stanza *p, size_t package, 
         AUTO(mem_free_p) char *place = NULL;
         AUTO(fd_close_p) int fd = -1;
         uint8_t head[FILE_HEAD_BYTES];
+        size_t n_head;
         struct file_hashed hashed;
         struct stat st;
         int r = open_file(d, p, path, &place, &fd, &st, err);
 
         if (r <= 0)
                 return r;
-        if (!catalogue_measured(c, place, st.st_mode, VIEW(head, file_head(fd, head))))
+        n_head = file_head(fd, head);
+        if (!catalogue_measured(c, place, st.st_mode, VIEW(head, n_head)))
                 return 0;
         r = file_hasher_fd(d->hasher, fd, place, &hashed, err);
         if (r < 0)

@@ -72,6 +72,7 @@ static int add_file(struct walk *w, const char *path, struct err *err)
         struct catalogue *c = w->s->catalogue;
         AUTO(fd_close_p) int fd = -1;
         uint8_t head[FILE_HEAD_BYTES];
+        size_t n_head;
         struct file_hashed hashed;
         struct stat st;
         int r;
@@ -90,7 +91,8 @@ static int add_file(struct walk *w, const char *path, struct err *err)
                 return r;
         }
         fd = r;
-        if (!catalogue_measured(c, path, st.st_mode, VIEW(head, file_head(fd, head))))
+        n_head = file_head(fd, head);
+        if (!catalogue_measured(c, path, st.st_mode, VIEW(head, n_head)))
                 return 0;
         r = file_hasher_fd(w->hasher, fd, path, &hashed, err);
         return r < 0 ? r : catalogue_add(c, w->package, path, &hashed.digest, err);
