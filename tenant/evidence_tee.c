@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "config.h"
 #include "endorse/cache.h"
 #include "evidence/authenticate.h"
 #include "evidence/bundle.h"
@@ -26,6 +27,7 @@
 #include "tenant/evidence_tee_work.h"
 #include "tenant/load.h"
 #include "tenant/output.h"
+#include "wire/tee_ear.h"
 
 #define EVIDENCE_BYTES_MAX (16u * 1024 * 1024)
 #define FILE_BYTES_MAX     (4u * 1024 * 1024)
@@ -95,6 +97,12 @@ static int answer_of(const struct tee_work *w)
         return str_equal(word, tee_verdict_name(TEE_MALFORMED)) ? ANSWER_MISUSE : ANSWER_UNDECIDED;
 }
 
+/* Evidence of a processor, and not a part of it: results say something of a machine. */
+static bool is_whole(const char *type)
+{
+        return str_equal(type, "snp") || str_equal(type, "tdx") || str_equal(type, "sgx");
+}
+
 json_t *tee_document(const struct tee_work *w, const struct tee_type *type, const json_t *endorsements)
 {
         AUTO(json_free_p) json_t *doc = output_document(w->verify ? "tee-verification" : "tee-content");
@@ -106,6 +114,11 @@ json_t *tee_document(const struct tee_work *w, const struct tee_type *type, cons
                           (w->dcap.ignore_dates ? json_set_bool(doc, "dates_ignored", true)
                                                 : json_set_time(doc, "at", w->at_ms)) < 0 ||
                           json_object_set(doc, "endorsements", (json_t *)(uintptr_t)endorsements) < 0))
+                return NULL;
+        if (w->verify && is_whole(type->name) &&
+            json_object_set_new(doc, "ear",
+                                tee_ear_claims(&w->result, w->intel, type->name, w->at_ms, PACKAGE_STRING)) <
+                    0)
                 return NULL;
         if (!w->verify && !w->content && json_object_update(doc, result) < 0)
                 return NULL;

@@ -344,6 +344,7 @@ static int run_quote(struct tee_work *w, enum dcap_tee tee, struct err *err)
         if (r < 0)
                 return r;
         w->result = res->tee;
+        w->intel = res->overall;
         if (!res->parsed)
                 return 0;
         if (res->quote.tee != tee) {

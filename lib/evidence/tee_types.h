@@ -35,9 +35,10 @@ struct tee_work {
         struct dcap_policy dcap; /* its at_ms and report_data are taken from above */
         /* out */
         struct tee_result result;
-        const char *verdict; /* NULL: the result's own word */
-        json_t *content;     /* what it says; the caller's */
-        json_t *status;      /* Intel's status, or NULL; the caller's */
+        const char *verdict;    /* NULL: the result's own word */
+        json_t *content;        /* what it says; the caller's */
+        enum dcap_status intel; /* the overall TCB status; DCAP_STATUS_NONE for others' evidence */
+        json_t *status;         /* Intel's status, or NULL; the caller's */
 };
 /* What came out: tee_verdict_name() of the result, or a finer word of its kind ("parse-ok"). */
 const char *tee_work_verdict(const struct tee_work *w);

@@ -18,6 +18,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/retry.c lib/wire/retry.h \
 	lib/wire/secret_file.c lib/wire/secret_file.h \
 	lib/wire/session.c lib/wire/session.h \
+	lib/wire/tee_ear.c lib/wire/tee_ear.h \
 	lib/wire/target.c lib/wire/target.h \
 	lib/wire/v2host.c lib/wire/v2host.h \
 	lib/wire/version.c lib/wire/version.h \

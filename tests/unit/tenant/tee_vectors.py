@@ -86,6 +86,9 @@ def say(name, code, doc, want):
     good = doc["verdict"] == want[0] and code == EXIT.get(doc["verdict"], 3)
     good = good and (want[1] is None or sorted(doc["reasons"]) == sorted(want[1]))
     good = good and (want[2] is None or sorted(doc["flags"]) == sorted(want[2]))
+    tiers = {0: ("affirming", "warning"), 1: ("contraindicated",), 2: ("contraindicated",)}.get(code, ("none",))
+    whole = doc["type"] in ("snp", "tdx", "sgx")
+    good = good and (doc["ear"]["submods"][doc["type"]]["ear.status"] in tiers if whole else "ear" not in doc)
     print(f"{'ok  ' if good else 'BAD '} {name:52} {code} {doc['verdict']:22} {' '.join(doc['reasons'])}")
     if not good:
         failures.append(f"{name}: expected {want}, found {code} {doc['verdict']} {doc['reasons']} {doc['flags']}")

@@ -6,7 +6,8 @@ wire_tests = \
 	tests/unit/wire/test_messages \
 	tests/unit/wire/test_registrar \
 	tests/unit/wire/test_secrets \
-	tests/unit/wire/test_small
+	tests/unit/wire/test_small \
+	tests/unit/wire/test_tee_ear
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 EXTRA_DIST += tests/unit/wire/samples.h
@@ -17,4 +18,5 @@ tests_unit_wire_test_messages_LDADD = $(wire_ldadd)
 tests_unit_wire_test_registrar_LDADD = $(wire_ldadd)
 tests_unit_wire_test_secrets_LDADD = $(wire_ldadd)
 tests_unit_wire_test_small_LDADD = $(wire_ldadd)
+tests_unit_wire_test_tee_ear_LDADD = $(wire_ldadd)
 tests_unit_wire_test_ear_LDADD = $(wire_ldadd)
