@@ -68,7 +68,7 @@ static void percent_decode(const char *text, struct buf *ret)
                 int high = *text == '%' ? hex_digit((uint8_t)text[1]) : -1;
                 int low = high >= 0 ? hex_digit((uint8_t)text[2]) : -1;
 
-                buf_u8(ret, low >= 0 ? (uint8_t)(high << 4 | low) : (uint8_t)*text);
+                buf_u8(ret, low >= 0 ? (uint8_t)((unsigned)high << 4 | (unsigned)low) : (uint8_t)*text);
                 if (low >= 0)
                         text += 2;
         }

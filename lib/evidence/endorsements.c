@@ -278,7 +278,7 @@ static int add_table(struct endorsements *e, struct view blob, enum endorsement_
 
 static bool has_text(struct view v, const char *text)
 {
-        return v.len && memmem(v.p, v.len, text, strlen(text)) != NULL;
+        return v.p && v.len && memmem(v.p, v.len, text, strlen(text)) != NULL;
 }
 
 static int add(struct endorsements *e, struct view blob, enum endorsement_kind *ret, struct err *err)

@@ -252,8 +252,8 @@ static int best_list(const struct endorsements *e, const struct cert *issuer, in
                 r = crl_check(crl, issuer, &good, err);
                 if (r < 0)
                         return r;
-                rank = 1 + (good ? 4 : 0) +
-                       (at_ms >= crl_this_update_ms(crl) && at_ms <= crl_next_update_ms(crl) ? 2 : 0);
+                rank = 1u + (good ? 4u : 0u) +
+                       (at_ms >= crl_this_update_ms(crl) && at_ms <= crl_next_update_ms(crl) ? 2u : 0u);
                 if (rank < best_rank ||
                     (rank == best_rank && crl_this_update_ms(crl) <= crl_this_update_ms(best)))
                         continue;
