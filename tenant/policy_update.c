@@ -339,7 +339,6 @@ static int add_package(struct update *u, const struct catalogue_package *p,
 static int report(struct update *u, const struct catalogue_package *p, size_t n_added, json_t *ended,
                   struct err *err)
 {
-        AUTO(json_free_p) json_t *replaced = ended;
         AUTO(json_free_p) json_t *j = json_object();
 
         if (!j || json_set_str(j, "name", p->name) < 0 || json_set_str(j, "version", p->version) < 0 ||
@@ -378,7 +377,7 @@ static int take_package(struct update *u, const struct catalogue_package *p, boo
         if (r == 0)
                 r = same ? complete_package(u, same, p, &n_added, err)
                          : add_package(u, p, behind, begun, err);
-        return r < 0 ? r : report(u, p, n_added, TAKE(ended), err);
+        return r < 0 ? r : report(u, p, n_added, ended, err);
 }
 
 /* --- the new text --- */
