@@ -266,7 +266,7 @@ struct view story_ima_from(const struct story *s, uint64_t first)
                 assert_true(cursor_skip(&c, 8 * first));
                 assert_true(cursor_be64(&c, &at));
         }
-        return VIEW(s->ima.p + at, s->ima.len - at);
+        return s->ima.p ? VIEW(s->ima.p + at, s->ima.len - at) : VIEW_NONE;
 }
 
 /* Is PART in TEXT? */

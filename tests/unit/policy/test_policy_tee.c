@@ -176,10 +176,12 @@ static void nothing_meets_no_demand(void **state)
 
         (void)state;
         story_begin(&s, demands, DIGEST_SHA256);
+        soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "tee-evidence-missing");
         story_end(&s);
         story_begin(&s, plain, DIGEST_SHA256);
+        soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, NULL);
         story_push(&s, demands, NOON);
