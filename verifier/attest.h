@@ -27,6 +27,7 @@ struct round {
         struct digest qualifying;
         struct policy_version policy;       /* the newest in force when it was judged; a reference */
         struct policy_effective *effective; /* all that it was judged by */
+        bool rules_wait;                    /* and newer rules wait for the host's turn */
         char *policy_name;                  /* NULL: a tpm_policy */
         struct release *release;            /* what waits for this evidence, or NULL */
         bool durable;                       /* wait for the disk before answering */

@@ -281,7 +281,8 @@ static int find_rules(struct round *r, struct host *host, const struct policy_ef
         if (n < 0)
                 return n;
         *ret = r->release || r->challenge.full ? e : host_rules(host, e, loop_now_ms());
-        if (*ret != e) /* it came an interval after the change, at the most */
+        r->rules_wait = *ret != e;
+        if (r->rules_wait) /* it came an interval after the change, at the most */
                 n = host_choose_turn(host, policy_effective_reappraise_ms(e, interval_ms) - interval_ms,
                                      loop_now_ms(), err);
         r->effective = policy_effective_ref(*ret);
@@ -519,9 +520,22 @@ static bool asking_is_over(const struct round *r)
         return r->challenge.immediate && moved_ms < CLOCK_SET_MS && moved_ms > -CLOCK_SET_MS;
 }
 
+/*
+ * Rules that wait for the host's turn may be why it does not pass by those before: it was updated as they
+ * allow. So its turn is now, and it is asked for all that they need; one that keeps silent is late. Spec:
+ * SR-16.
+ */
+static enum appraisal_ask what_to_ask(struct round *r, struct host *host)
+{
+        if (!r->rules_wait || r->result.verdict->state == VERDICT_PASS)
+                return r->result.ask;
+        host->reappraise_ms = loop_now_ms();
+        return APPRAISAL_ASK_FULL_LOG;
+}
+
 static void judge(struct round *r, struct host *host, struct session *session)
 {
-        const enum appraisal_ask ask = r->result.ask;
+        enum appraisal_ask ask;
         struct err err = ERR_INIT;
 
         if (r->result.verdict->state == VERDICT_REFUSED) {
@@ -531,6 +545,7 @@ static void judge(struct round *r, struct host *host, struct session *session)
         }
         if (session)
                 session_extend(session, loop_now_ms() + session_lifetime_ms(r->v, host));
+        ask = what_to_ask(r, host);
         if (ask != APPRAISAL_ASK_NOTHING && !(ask == APPRAISAL_ASK_NOW && asking_is_over(r))) {
                 metric_inc(r->v->counters.asked_again);
                 host->challenge.out = false; /* single-use */
