@@ -390,5 +390,6 @@ void verifier_done(struct verifier *v)
         audit_key_free(v->audit_key);
         free(v->generation);
         keys_done(&v->keys);
+        signers_done(&v->signers);
         settings_done(&v->settings);
 }
