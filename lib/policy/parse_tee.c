@@ -149,16 +149,18 @@ int tee_read_texts(struct policy_tee_build *b, const struct yaml_node *node, str
                 return -ERR_NOMEM;
         for (size_t i = 0; i < n; i++) {
                 const char *text;
+                size_t len;
                 uint8_t *copy;
 
                 r = yaml_str(items[i], &text, err);
                 if (r < 0)
                         return r;
-                copy = tee_keep(b, strlen(text) + 1, 1, err);
+                len = strlen(text);
+                copy = tee_keep(b, len + 1, 1, err); /* never nothing */
                 if (!copy)
                         return -ERR_NOMEM;
-                memcpy(copy, text, strlen(text));
-                views[i] = VIEW(copy, strlen(text));
+                memcpy(copy, text, len);
+                views[i] = VIEW(copy, len);
         }
         *ret = (struct tee_set){.set = true, .v = views, .n = n};
         return 0;

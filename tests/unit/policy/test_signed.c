@@ -6,17 +6,18 @@
 
 #include "support/support.h"
 
-#define TEXT     "format: avow-policy/1\nname: p\n"
-#define TEXT_B64 "Zm9ybWF0OiBhdm93LXBvbGljeS8xCm5hbWU6IHAK"
-#define TYPE     "application/vnd.avow.policy+yaml"
+#define TEXT      "format: avow-policy/1\nname: p\n"
+#define TEXT_B64  "Zm9ybWF0OiBhdm93LXBvbGljeS8xCm5hbWU6IHAK"
+#define TYPE      "application/vnd.avow.policy+yaml"
+#define COMMENTED "# \"payloadType\"\n" TEXT
 #define SIGNED(t)                                                                                            \
         "{\"payload\":\"" TEXT_B64 "\",\"payloadType\":\"" t                                                 \
         "\",\"signatures\":[{\"keyid\":\"k\",\"sig\":\"AQID\"}]}"
 
 static void plain(void **state)
 {
-        static const char *const files[] = {TEXT, "", "{format: avow-policy/1, name: p}",
-                                            "# \"payloadType\"\n" TEXT, " {\"payload\": 1}"};
+        static const char *const files[] = {TEXT, "", "{format: avow-policy/1, name: p}", COMMENTED,
+                                            " {\"payload\": 1}"};
         struct err err = ERR_INIT;
 
         (void)state;
