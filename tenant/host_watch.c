@@ -16,8 +16,6 @@
 #include "tenant/hosts.h"
 #include "tenant/output.h"
 
-#define PAGE 1000
-
 struct watch_values {
         const char *until, *timeout, *every;
 };
@@ -66,8 +64,9 @@ static void say(const struct watch *w, const json_t *host, const char *was, cons
         (void)fflush(stdout);
 }
 
-static int look(struct watch *w, const json_t *host, struct err *err)
+static int look(void *arg, const json_t *host, struct err *err)
 {
+        struct watch *w = arg;
         const char *name = host_text(host, "name"), *state = host_text(host, "state");
         const char *was;
         char *copy;
@@ -89,33 +88,6 @@ static int look(struct watch *w, const json_t *host, struct err *err)
         return 0;
 }
 
-static int look_at_all(struct watch *w, struct err *err)
-{
-        AUTO(mem_free_p) char *after = NULL;
-        bool more = true;
-
-        while (more) {
-                AUTO(json_free_p) json_t *doc = NULL;
-                AUTO(mem_free_p)
-                char *path = str_fmt("/avow/v1/hosts?limit=%d%s%s", PAGE, after ? "&after=" : "",
-                                     after ? after : "");
-                const json_t *hosts;
-                int r = path ? api_json(w->api, "GET", path, NULL, &doc, err) : err_nomem(err);
-
-                hosts = json_object_get(doc, "hosts");
-                for (size_t i = 0; r == 0 && i < json_array_size(hosts); i++)
-                        r = look(w, json_array_get(hosts, i), err);
-                if (r < 0)
-                        return r;
-                more = host_text(doc, "next") != NULL;
-                free(after);
-                after = more ? api_escape(host_text(doc, "next")) : NULL;
-                if (more && !after)
-                        return err_nomem(err);
-        }
-        return 0;
-}
-
 /* One round. A server that is away is said once, and waited for. */
 static int round_of(struct watch *w, struct err *err)
 {
@@ -129,7 +101,7 @@ static int round_of(struct watch *w, struct err *err)
                 if (r == 0 && host)
                         r = look(w, host, err);
         } else {
-                r = look_at_all(w, err);
+                r = hosts_each(w->api, look, w, err);
         }
         if (r == -ERR_PEER && (err->code == 0 || err->code >= 500)) {
                 if (!w->unreachable)

@@ -8,8 +8,11 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+
+#define PAGE 1000 /* hosts that are asked for at once */
 
 static const struct {
         const char *word; /* a state or a trust state */
@@ -143,4 +146,32 @@ int host_get(struct api *api, const char *name, json_t **ret, struct err *err)
                 return 0;
         }
         return r;
+}
+
+int hosts_each(struct api *api, int (*fn)(void *arg, const json_t *host, struct err *err), void *arg,
+               struct err *err)
+{
+        AUTO(mem_free_p) char *after = NULL;
+        bool more = true;
+
+        while (more) {
+                AUTO(json_free_p) json_t *doc = NULL;
+                AUTO(mem_free_p)
+                char *path = str_fmt("/avow/v1/hosts?limit=%d%s%s", PAGE, after ? "&after=" : "",
+                                     after ? after : "");
+                const json_t *hosts;
+                int r = path ? api_json(api, "GET", path, NULL, &doc, err) : err_nomem(err);
+
+                hosts = json_object_get(doc, "hosts");
+                for (size_t i = 0; r >= 0 && i < json_array_size(hosts); i++)
+                        r = fn(arg, json_array_get(hosts, i), err);
+                if (r < 0)
+                        return r;
+                more = host_text(doc, "next") != NULL;
+                free(after);
+                after = more ? api_escape(host_text(doc, "next")) : NULL;
+                if (more && !after)
+                        return err_nomem(err);
+        }
+        return 0;
 }

@@ -10,7 +10,8 @@
 
 /*
  * Hosts as a person sees them: the registrar knows which TPM a name belongs to, the verifier what its
- * evidence shows; here the two become one. Pure, but for host_get().
+ * evidence shows; here the two become one. Pure, but for host_get()
+ * and hosts_each().
  */
 
 /* What a command answers that shows a host in STATE and TRUST (NULL: unknown): NO for fail, lost
@@ -41,6 +42,11 @@ json_t *hosts_merge_pages(struct hosts_page verifier, struct hosts_page registra
 
 /* What a server says about a name. Return: 0 with *ret (NULL if it does not know the name), or < 0. */
 int host_get(struct api *api, const char *name, json_t **ret, struct err *err) MUST_USE;
+
+/* Calls FN(arg, host) with each host that the server of API has, in the order of names, page by page. Return:
+ * 0; what FN returned if < 0; < 0 as api_json(). */
+int hosts_each(struct api *api, int (*fn)(void *arg, const json_t *host, struct err *err), void *arg,
+               struct err *err) MUST_USE;
 
 /* "/avow/v1/hosts/NAME" and SUFFIX. Return: 0; -ERR_CONFIG for a name that is none; -ERR_NOMEM. */
 int host_path(const char *name, const char *suffix, char **ret, struct err *err) MUST_USE;

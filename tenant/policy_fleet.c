@@ -15,7 +15,6 @@
 #include "tenant/hosts.h"
 #include "tenant/policy_make.h"
 
-#define PAGE        500
 #define RECORDS_MAX 1000000
 
 /* A file of the kernel's list, or (RUNTIME) of a runtime. */
@@ -148,8 +147,9 @@ static int count_bundle(struct fleet *f, struct view text, struct err *err)
         return r == 0 ? boot_draft_add_evidence(&f->d->boot, b, err) : r;
 }
 
-static int count_host(struct fleet *f, const json_t *host, struct err *err)
+static int count_host(void *arg, const json_t *host, struct err *err)
 {
+        struct fleet *f = arg;
         const char *name = host_text(host, "name"), *state = host_text(host, "state");
         const char *policy = json_string_value(json_object_get(json_object_get(host, "policy"), "name"));
         AUTO(http_fetched_free_p) struct http_fetched *answer = NULL;
@@ -169,33 +169,6 @@ static int count_host(struct fleet *f, const json_t *host, struct err *err)
 }
 
 /* --- all of them --- */
-
-static int count_hosts(struct fleet *f, struct err *err)
-{
-        AUTO(mem_free_p) char *after = NULL;
-        bool more = true;
-
-        while (more) {
-                AUTO(json_free_p) json_t *doc = NULL;
-                AUTO(mem_free_p)
-                char *path = str_fmt("/avow/v1/hosts?limit=%d%s%s", PAGE, after ? "&after=" : "",
-                                     after ? after : "");
-                const json_t *hosts;
-                int r = path ? api_json(f->api, "GET", path, NULL, &doc, err) : err_nomem(err);
-
-                hosts = json_object_get(doc, "hosts");
-                for (size_t i = 0; r == 0 && i < json_array_size(hosts); i++)
-                        r = count_host(f, json_array_get(hosts, i), err);
-                if (r < 0)
-                        return r;
-                more = host_text(doc, "next") != NULL;
-                free(after);
-                after = more ? api_escape(host_text(doc, "next")) : NULL;
-                if (more && !after)
-                        return err_nomem(err);
-        }
-        return 0;
-}
 
 static int take_common(struct fleet *f, size_t need, struct err *err)
 {
@@ -230,7 +203,7 @@ int make_gather_fleet(const struct session *session, const struct make_options *
                 return err_wrap(err, "--seen-on");
         r = api_open(session, API_VERIFIER, &f.api, err);
         if (r == 0)
-                r = count_hosts(&f, err);
+                r = hosts_each(f.api, count_host, &f, err);
         if (r == 0 && f.n_hosts == 0)
                 return err_set(err, ERR_CONFIG, 0, "no host of policy '%s' passes", f.policy);
         if (r == 0 && need > (int64_t)f.n_hosts)

@@ -17,7 +17,6 @@
 #include "tenant/secrets.h"
 
 #define SECRETS_MAX 1024
-#define PAGE        500
 
 /* ---- shared ---- */
 
@@ -118,47 +117,26 @@ static int each_of(struct api *api, const char *host, secret_fn *fn, void *ctx, 
         return r < 0 ? err_wrap(err, "host %s", host) : 0;
 }
 
-static int each_of_page(struct api *api, const json_t *doc, secret_fn *fn, void *ctx, struct err *err)
+struct each {
+        struct api *api;
+        secret_fn *fn;
+        void *ctx;
+};
+
+static int each_host(void *arg, const json_t *host, struct err *err)
 {
-        const json_t *hosts;
-        int r = json_get_array(doc, "hosts", PAGE, &hosts, err);
+        const struct each *e = arg;
+        const char *name;
+        int r = json_get_str(host, "name", &name, err);
 
-        for (size_t i = 0; r >= 0 && i < json_array_size(hosts); i++) {
-                const char *name;
-
-                r = json_get_str(json_array_get(hosts, i), "name", &name, err);
-                if (r >= 0)
-                        r = each_of(api, name, fn, ctx, err);
-        }
-        return r < 0 ? r : 0;
+        return r < 0 ? r : each_of(e->api, name, e->fn, e->ctx, err);
 }
 
 int secret_each(struct api *api, const char *host, secret_fn *fn, void *ctx, struct err *err)
 {
-        AUTO(mem_free_p) char *after = NULL;
-        bool more = true;
+        struct each e = {api, fn, ctx};
 
-        if (host)
-                return each_of(api, host, fn, ctx, err);
-        while (more) {
-                AUTO(json_free_p) json_t *doc = NULL;
-                AUTO(mem_free_p)
-                char *path = str_fmt("/avow/v1/hosts?limit=%d%s%s", PAGE, after ? "&after=" : "",
-                                     after ? after : "");
-                const char *next = NULL;
-
-                if (!path)
-                        return err_nomem(err);
-                if (api_json(api, "GET", path, NULL, &doc, err) < 0 ||
-                    each_of_page(api, doc, fn, ctx, err) < 0 || json_opt_str(doc, "next", &next, err) < 0)
-                        return -(int)err->kind;
-                more = next != NULL;
-                free(after);
-                after = more ? api_escape(next) : NULL;
-                if (more && !after)
-                        return err_nomem(err);
-        }
-        return 0;
+        return host ? each_of(api, host, fn, ctx, err) : hosts_each(api, each_host, &e, err);
 }
 
 static int set_owner(json_t *j, const struct secret_file *f)

@@ -35,42 +35,12 @@ struct groups {
         const struct ima_row *more;
 };
 
-/* What a finding is made of while it is written. */
-struct words {
-        struct buf what, expected, found, remedy, ref;
-};
-
-static void words_done(struct words *w)
+static int say(struct ima_work *iw, const char *code, enum severity severity, uint64_t entry,
+               struct judge_words *w, struct err *err)
 {
-        buf_free(&w->what);
-        buf_free(&w->expected);
-        buf_free(&w->found);
-        buf_free(&w->remedy);
-        buf_free(&w->ref);
-}
+        const struct finding f = {.code = code, .severity = severity, .log = "ima", .entry = (int64_t)entry};
 
-/* The sentence in B as a string that stays B's; NULL if it is empty. */
-static const char *sentence(struct buf *b)
-{
-        if (b->len == 0 && buf_ok(b))
-                return NULL;
-        buf_u8(b, 0);
-        return buf_ok(b) ? (const char *)b->p : NULL;
-}
-
-static int say(struct ima_work *iw, const char *code, enum severity severity, uint64_t entry, struct words *w,
-               struct err *err)
-{
-        struct finding f = {.code = code, .severity = severity, .log = "ima", .entry = (int64_t)entry};
-
-        f.what = sentence(&w->what);
-        f.expected = sentence(&w->expected);
-        f.found = sentence(&w->found);
-        f.remedy = sentence(&w->remedy);
-        f.policy_ref = sentence(&w->ref);
-        if (!f.what || !buf_ok(&w->expected) || !buf_ok(&w->found) || !buf_ok(&w->remedy) || !buf_ok(&w->ref))
-                return err_nomem(err);
-        return judge_find(&iw->w->judging, VERDICT_FAIL, &f, err);
+        return judge_find_words(&iw->w->judging, VERDICT_FAIL, w, f, err);
 }
 
 /* The policy's text, for commands. */
@@ -259,7 +229,7 @@ static const char *what_about_signature(const struct ima_row *row)
                                                      : "";
 }
 
-static void say_unknown(struct ima_work *iw, const struct group *g, struct words *w)
+static void say_unknown(struct ima_work *iw, const struct group *g, struct judge_words *w)
 {
         const char *source = source_name(iw);
 
@@ -288,7 +258,7 @@ static void say_unknown(struct ima_work *iw, const struct group *g, struct words
                         SHOW(g->rows[0]->k.name), source, source);
 }
 
-static void say_elsewhere(struct ima_work *iw, const struct group *g, struct words *w)
+static void say_elsewhere(struct ima_work *iw, const struct group *g, struct judge_words *w)
 {
         const struct policy_file_match *m = &g->rows[0]->match;
 
@@ -303,7 +273,7 @@ static void say_elsewhere(struct ima_work *iw, const struct group *g, struct wor
                 source_name(iw), source_name(iw));
 }
 
-static void say_expired(struct ima_work *iw, const struct group *g, struct words *w)
+static void say_expired(struct ima_work *iw, const struct group *g, struct judge_words *w)
 {
         char time[CLOCK_TEXT_BYTES];
         const struct policy_file_match *m = &g->rows[0]->match;
@@ -324,7 +294,7 @@ static void say_expired(struct ima_work *iw, const struct group *g, struct words
                         m->entry.line, source_name(iw));
 }
 
-static void say_denied(struct ima_work *iw, const struct group *g, struct words *w)
+static void say_denied(struct ima_work *iw, const struct group *g, struct judge_words *w)
 {
         const struct ima_row *row = g->rows[0];
 
@@ -336,7 +306,7 @@ static void say_denied(struct ima_work *iw, const struct group *g, struct words 
                             "until then");
 }
 
-static void say_buffer(struct ima_work *iw, const struct group *g, struct words *w)
+static void say_buffer(struct ima_work *iw, const struct group *g, struct judge_words *w)
 {
         static const char *const expected[IMA_KEPT_N] = {
                 [IMA_KEPT_KEY] = "a key of this keyring under 'ima.keyrings'",
@@ -368,7 +338,7 @@ static int say_group(struct ima_work *iw, const struct group *g, struct err *err
         static const struct {
                 const char *code;
                 enum severity severity;
-                void (*say)(struct ima_work *iw, const struct group *g, struct words *w);
+                void (*say)(struct ima_work *iw, const struct group *g, struct judge_words *w);
         } kinds[] = {
                 [IMA_UNKNOWN] = {"ima-file-not-allowed", SEVERITY_ERROR, say_unknown},
                 [IMA_ELSEWHERE] = {"ima-file-elsewhere", SEVERITY_ERROR, say_elsewhere},
@@ -380,7 +350,7 @@ static int say_group(struct ima_work *iw, const struct group *g, struct err *err
                                                              [IMA_KEPT_DEVICE] = "ima-device-not-allowed"};
         const struct ima_row *first = g->rows[0];
         bool file = first->k.kind == IMA_KEPT_FILE || first->answer == IMA_DENIED;
-        AUTO(words_done) struct words w = {0};
+        AUTO(judge_words_done) struct judge_words w = {0};
 
         if (file)
                 kinds[first->answer].say(iw, g, &w);
@@ -400,7 +370,7 @@ static int say_group(struct ima_work *iw, const struct group *g, struct err *err
 
 static int say_more(struct groups *g, struct err *err)
 {
-        AUTO(words_done) struct words w = {0};
+        AUTO(judge_words_done) struct judge_words w = {0};
         size_t n = g->n_more + g->iw->n_dropped;
 
         if (n == 0)

@@ -113,12 +113,7 @@ static void write_allowed(struct buf *out, const struct policy *p, const struct 
                 buf_str(out, "none any more: all have ended");
 }
 
-/* What a finding is made of while its sentences are written. */
-struct words {
-        struct buf what, expected, found, remedy, ref;
-};
-
-static void words_done(struct words *w)
+void judge_words_done(struct judge_words *w)
 {
         buf_free(&w->what);
         buf_free(&w->expected);
@@ -136,8 +131,8 @@ static const char *sentence(struct buf *b)
         return buf_ok(b) ? (const char *)b->p : NULL;
 }
 
-static int find_words(const struct judging *j, enum verdict_state state, struct words *w, struct finding f,
-                      struct err *err)
+int judge_find_words(const struct judging *j, enum verdict_state state, struct judge_words *w,
+                     struct finding f, struct err *err)
 {
         f.what = sentence(&w->what);
         f.expected = sentence(&w->expected);
@@ -161,7 +156,7 @@ static void write_subject(struct buf *out, const struct measured *m)
                         SHOW(m->runtime ? m->runtime : ""));
 }
 
-static void say_unknown(const struct judging *j, const struct judge_row *row, struct words *w)
+static void say_unknown(const struct judging *j, const struct judge_row *row, struct judge_words *w)
 {
         const struct policy_version *newest = policy_effective_newest(j->policy);
         const struct policy *p = newest->policy;
@@ -194,7 +189,7 @@ static void say_unknown(const struct judging *j, const struct judge_row *row, st
                 digest_name(p->bank), row->m.path ? row->m.path : "FILE", p->pcr);
 }
 
-static void say_denied(const struct judging *j, const struct judge_row *row, struct words *w)
+static void say_denied(const struct judging *j, const struct judge_row *row, struct judge_words *w)
 {
         const struct policy *p = row->version->policy;
         const struct policy_file *f = row->m.foreign ? NULL : claimed_file(p, &row->m);
@@ -213,7 +208,7 @@ static void say_denied(const struct judging *j, const struct judge_row *row, str
                 p->pcr);
 }
 
-static void say_expired(const struct judging *j, const struct judge_row *row, struct words *w)
+static void say_expired(const struct judging *j, const struct judge_row *row, struct judge_words *w)
 {
         char time[CLOCK_TEXT_BYTES];
         const struct policy *p = row->version->policy;
@@ -235,14 +230,14 @@ static int find_row(const struct judging *j, const struct judge_row *row, struct
         static const struct {
                 const char *code, *code_foreign;
                 enum severity severity;
-                void (*say)(const struct judging *j, const struct judge_row *row, struct words *w);
+                void (*say)(const struct judging *j, const struct judge_row *row, struct judge_words *w);
         } kinds[] = {
                 [POLICY_UNKNOWN] = {"digest-not-allowed", "record-not-allowed", SEVERITY_ERROR, say_unknown},
                 [POLICY_EXPIRED] = {"digest-expired", "digest-expired", SEVERITY_ERROR, say_expired},
                 [POLICY_DENIED] = {"digest-denied", "digest-denied", SEVERITY_CRITICAL, say_denied},
         };
-        AUTO(words_done)
-        struct words w = {0};
+        AUTO(judge_words_done)
+        struct judge_words w = {0};
         struct finding f = {
                 .code = row->m.foreign ? kinds[row->answer].code_foreign : kinds[row->answer].code,
                 .severity = kinds[row->answer].severity,
@@ -252,7 +247,7 @@ static int find_row(const struct judging *j, const struct judge_row *row, struct
 
         kinds[row->answer].say(j, row, &w);
         buf_hex(&w.found, digest_view(&row->m.digest));
-        return find_words(j, VERDICT_FAIL, &w, f, err);
+        return judge_find_words(j, VERDICT_FAIL, &w, f, err);
 }
 
 int judge_rows(const struct judging *j, const struct judge_row *rows, size_t n, struct err *err)
@@ -347,8 +342,8 @@ static int find_missing(const struct judging *j, const struct policy_runtime *ru
 {
         const struct policy_version *newest = policy_effective_newest(j->policy);
         const struct policy *p = newest->policy;
-        AUTO(words_done)
-        struct words w = {0};
+        AUTO(judge_words_done)
+        struct judge_words w = {0};
         struct finding f = {.code = "runtime-missing",
                             .severity = SEVERITY_ERROR,
                             .log = "cel",
@@ -363,7 +358,7 @@ static int find_missing(const struct judging *j, const struct policy_runtime *ru
                 "list the runtime in the agent's configuration ('runtimes:') and restart the agent; or, if "
                 "hosts may lack it, write 'required: false' and push the policy");
         write_ref(&w.ref, newest, file->line);
-        return find_words(j, VERDICT_FAIL, &w, f, err);
+        return judge_find_words(j, VERDICT_FAIL, &w, f, err);
 }
 
 /* Has a measurement failed already that claims to be of this file? Its finding says all, and it failed the
@@ -437,8 +432,8 @@ static int find_pcr(const struct judging *j, unsigned pcr, const struct digest *
 {
         const struct policy_version *newest = policy_effective_newest(j->policy);
         const struct policy_pcr *fixed = &newest->policy->pcrs[pcr];
-        AUTO(words_done)
-        struct words w = {0};
+        AUTO(judge_words_done)
+        struct judge_words w = {0};
         struct finding f = {
                 .code = "pcr-mismatch", .severity = SEVERITY_ERROR, .log = "pcr", .entry = (int64_t)pcr};
 
@@ -456,7 +451,7 @@ static int find_pcr(const struct judging *j, unsigned pcr, const struct digest *
                            "what was updated. "
                            "If it is approved, add the value under 'pcr: {values: …}' and push the policy");
         write_ref(&w.ref, newest, fixed->line);
-        return find_words(j, VERDICT_FAIL, &w, f, err);
+        return judge_find_words(j, VERDICT_FAIL, &w, f, err);
 }
 
 int judge_pcrs(const struct judging *j, const struct pcr_values *values, struct err *err)

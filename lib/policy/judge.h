@@ -27,6 +27,15 @@ struct judge_row {
 /* Adds a finding that changes the state to STATE if that is worse. */
 int judge_find(const struct judging *j, enum verdict_state state, const struct finding *f, struct err *err);
 
+/* What a finding is made of while its sentences are written; all zeros is a beginning. */
+struct judge_words {
+        struct buf what, expected, found, remedy, ref;
+};
+void judge_words_done(struct judge_words *w);
+/* The same with W's sentences (those that are empty are left out) in F. Return: 0; -ERR_NOMEM. */
+int judge_find_words(const struct judging *j, enum verdict_state state, struct judge_words *w,
+                     struct finding f, struct err *err) MUST_USE;
+
 /* Asks the policy about row->m: fills answer, version, digest. Return: 0; -ERR_CRYPTO. */
 int judge_ask(const struct judging *j, struct judge_row *row, struct err *err) MUST_USE;
 
