@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "support/support.h"
+#include "unit/policy/texts.h"
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -250,9 +251,7 @@ static void a_fleet_of_digests(void **state)
 
 /* --- malformed --- */
 
-static const struct {
-        const char *text, *says;
-} wrong[] = {
+static const struct wrong_text wrong[] = {
         {"", "expected"},
         {"[]", "edge.yaml:1:1"},
         {"name: edge\nruntimes: []\n", "format"},
@@ -324,39 +323,13 @@ static const struct {
 static void refuses(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-                struct err err = ERR_INIT;
-                struct policy *p = (void *)0x5a;
-                struct guarded g;
-                int r = policy_parse(guard_bytes(&g, view_str(wrong[i].text)), "edge.yaml", &p, &err);
-
-                guard_free(&g);
-                if (r != -ERR_CONFIG || !strstr(err.text, wrong[i].says) || !strstr(err.text, "edge.yaml:"))
-                        fail_msg("case %zu:\n%s\nsays (%d) '%s', expected '%s'", i, wrong[i].text, r,
-                                 err.text, wrong[i].says);
-                assert_ptr_equal(p, (void *)0x5a);
-        }
-}
-
-static void try_parse(struct view bytes, const char *what, void *ctx)
-{
-        struct err err = ERR_INIT;
-        struct policy *p = NULL;
-        int r = policy_parse(bytes, "edge.yaml", &p, &err);
-
-        (void)what;
-        (void)ctx;
-        if (r == 0)
-                policy_unref(p);
-        else
-                assert_true(err.text[0] != '\0');
+        texts_refused(wrong, ARRAY_LEN(wrong));
 }
 
 static void every_truncation_and_flip(void **state)
 {
         (void)state;
-        each_truncation(view_str(full), try_parse, NULL);
-        each_bit_flip(view_str(full), try_parse, NULL);
+        text_cut_and_flipped(full);
 }
 
 /* --- out of memory --- */

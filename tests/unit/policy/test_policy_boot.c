@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "support/support.h"
+#include "unit/policy/texts.h"
 
 #define A     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -195,9 +196,7 @@ static void keys(void **state)
 
 /* --- malformed --- */
 
-static const struct {
-        const char *text, *says;
-} wrong[] = {
+static const struct wrong_text wrong[] = {
         {HEAD "  secureboot: on\n", "edge.yaml:4:3: unknown key 'secureboot'; did you mean 'secure_boot'?"},
         {HEAD "  secure_boot: yes\n", "edge.yaml:4:16"},
         {HEAD "  log: never\n", "edge.yaml:4:8"},
@@ -230,38 +229,13 @@ static const struct {
 static void refuses(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-                struct err err = ERR_INIT;
-                struct policy *p = (void *)0x5a;
-                struct guarded g;
-                int r = policy_parse(guard_bytes(&g, view_str(wrong[i].text)), "edge.yaml", &p, &err);
-
-                guard_free(&g);
-                if (r != -ERR_CONFIG || !strstr(err.text, wrong[i].says) || !strstr(err.text, "edge.yaml:"))
-                        fail_msg("case %zu:\n%s\nsays (%d) '%s', expected '%s'", i, wrong[i].text, r,
-                                 err.text, wrong[i].says);
-                assert_ptr_equal(p, (void *)0x5a);
-        }
-}
-
-static void try_parse(struct view in, const char *what, void *ctx)
-{
-        struct err err = ERR_INIT;
-        struct policy *p = NULL;
-
-        (void)what;
-        (void)ctx;
-        if (policy_parse(in, "edge.yaml", &p, &err) == 0)
-                policy_unref(p);
-        else
-                assert_true(err.text[0] != '\0');
+        texts_refused(wrong, ARRAY_LEN(wrong));
 }
 
 static void every_truncation_and_flip(void **state)
 {
         (void)state;
-        each_truncation(view_str(full), try_parse, NULL);
-        each_bit_flip(view_str(full), try_parse, NULL);
+        text_cut_and_flipped(full);
 }
 
 /* --- out of memory --- */

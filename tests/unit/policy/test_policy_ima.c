@@ -8,6 +8,7 @@
 #include "policy/ima_rules.h"
 #include "policy/policy_boot.h"
 #include "support/support.h"
+#include "unit/policy/texts.h"
 
 #define A    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -377,9 +378,7 @@ static void covers_by_command_line(void **state)
 /* --- malformed --- */
 
 #define KEY "  keys: [{name: k, pem: x}]\n"
-static const struct {
-        const char *text, *says;
-} wrong[] = {
+static const struct wrong_text wrong[] = {
         {HEAD "  alow: []\n", "edge.yaml:4:3: unknown key 'alow'; did you mean 'allow'?"},
         {HEAD "  allow: {}\n", "found a map, expected a list"},
         {HEAD "  allow: [xyz]\n", "edge.yaml:4:11: 'xyz' is no digest: expected 64 hexadecimal digits"},
@@ -445,38 +444,13 @@ static const struct {
 static void refuses(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-                struct err err = ERR_INIT;
-                struct policy *p = (void *)0x5a;
-                struct guarded g;
-                int r = policy_parse(guard_bytes(&g, view_str(wrong[i].text)), "edge.yaml", &p, &err);
-
-                guard_free(&g);
-                if (r != -ERR_CONFIG || !strstr(err.text, wrong[i].says) || !strstr(err.text, "edge.yaml:"))
-                        fail_msg("case %zu:\n%s\nsays (%d) '%s', expected '%s'", i, wrong[i].text, r,
-                                 err.text, wrong[i].says);
-                assert_ptr_equal(p, (void *)0x5a);
-        }
-}
-
-static void try_parse(struct view in, const char *what, void *ctx)
-{
-        struct err err = ERR_INIT;
-        struct policy *p = NULL;
-
-        (void)what;
-        (void)ctx;
-        if (policy_parse(in, "edge.yaml", &p, &err) == 0)
-                policy_unref(p);
-        else
-                assert_true(err.text[0] != '\0');
+        texts_refused(wrong, ARRAY_LEN(wrong));
 }
 
 static void every_truncation_and_flip(void **state)
 {
         (void)state;
-        each_truncation(view_str(full), try_parse, NULL);
-        each_bit_flip(view_str(full), try_parse, NULL);
+        text_cut_and_flipped(full);
 }
 
 /* --- out of memory --- */
