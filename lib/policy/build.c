@@ -113,6 +113,17 @@ void *policy_build_keep(struct policy_build *b, void *p, void (*free_fn)(void *)
         return p;
 }
 
+void *policy_build_zeroed(struct policy_build *b, size_t n, size_t size, struct err *err)
+{
+        void *p = mem_zalloc(n, size);
+
+        if (p)
+                p = policy_build_keep(b, p, free);
+        if (!p)
+                (void)err_nomem(err);
+        return p;
+}
+
 void *policy_build_keep_vec(struct policy_build *b, struct policy_vec *v)
 {
         void *p = v->p ? TAKE(v->p) : mem_alloc(0);

@@ -53,6 +53,8 @@ int policy_vec_add(struct policy_vec *v, const void *element, size_t limit, cons
 /* Hands P over to the policy, which frees it with FREE_FN. On failure (out of memory) P is freed. Return: P,
  * or NULL. P must not be NULL. */
 void *policy_build_keep(struct policy_build *b, void *p, void (*free_fn)(void *)) MUST_USE;
+/* N zeroed elements of SIZE bytes for as long as the policy lives. NULL when out of memory. */
+void *policy_build_zeroed(struct policy_build *b, size_t n, size_t size, struct err *err) MUST_USE;
 /* The elements of V for as long as the policy lives (V is empty then); what of none is a pointer to nothing,
  * not NULL. NULL when out of memory. */
 void *policy_build_keep_vec(struct policy_build *b, struct policy_vec *v) MUST_USE;

@@ -55,9 +55,9 @@ static int read_values(struct reader *x, const struct yaml_node *node, const str
         items = parse_items(&node, &n);
         if (n > PARSE_SEARCH_MAX)
                 return yaml_err(node, err, "%zu digests, at most %u are allowed", n, PARSE_SEARCH_MAX);
-        values = mem_zalloc(n, sizeof(*values));
-        if (!values || !policy_build_keep(x->p->b, values, free))
-                return err_nomem(err);
+        values = policy_build_zeroed(x->p->b, n, sizeof(*values), err);
+        if (!values)
+                return -ERR_NOMEM;
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = read_value(x, items[i], &values[i], err);
         *ret = values;
@@ -174,14 +174,11 @@ static int read_key(struct reader *x, const struct yaml_node *map, struct policy
 static int read_keys(struct reader *x, const struct yaml_node *list, enum policy_boot_keys which,
                      struct err *err)
 {
-        struct policy_boot_key *all;
-        int r = yaml_want_list(list, PARSE_SEARCH_MAX, err);
+        struct policy_boot_key *all = parse_elements(x->p->b, list, PARSE_SEARCH_MAX, sizeof(*all), err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        all = mem_zalloc(list->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        if (!all)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < list->n; i++)
                 r = read_key(x, list->items[i], &all[i], err);
         x->boot->keys[which].stated = true;
@@ -203,9 +200,9 @@ static int read_sections(struct reader *x, const struct yaml_node *map, struct p
 
         if (r < 0)
                 return r;
-        all = mem_zalloc(map->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        all = policy_build_zeroed(x->p->b, map->n, sizeof(*all), err);
+        if (!all)
+                return -ERR_NOMEM;
         for (size_t i = 0; r == 0 && i < map->n; i++) {
                 all[i].line = map->keys[i]->line;
                 r = parse_text(x->p->b, map->keys[i], &all[i].name, err);
@@ -284,14 +281,11 @@ static int read_kernel(struct reader *x, const struct yaml_node *map, struct pol
 
 static int read_kernels(struct reader *x, const struct yaml_node *list, struct err *err)
 {
-        struct policy_kernel *all;
-        int r = yaml_want_list(list, PARSE_SEARCH_MAX, err);
+        struct policy_kernel *all = parse_elements(x->p->b, list, PARSE_SEARCH_MAX, sizeof(*all), err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        all = mem_zalloc(list->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        if (!all)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < list->n; i++)
                 r = read_kernel(x, list->items[i], &all[i], err);
         x->boot->kernels_stated = true;
@@ -364,9 +358,9 @@ int parse_boot(struct parse *p, const struct yaml_node *node, const struct polic
 
         if (r < 0)
                 return r;
-        x.boot = mem_zalloc(1, sizeof(*x.boot));
-        if (!x.boot || !policy_build_keep(p->b, x.boot, free))
-                return err_nomem(err);
+        x.boot = policy_build_zeroed(p->b, 1, sizeof(*x.boot), err);
+        if (!x.boot)
+                return -ERR_NOMEM;
         x.boot->memory_bytes = sizeof(*x.boot);
         r = read_settings(&x, node, err);
         if (r == 0)

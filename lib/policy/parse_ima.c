@@ -96,15 +96,13 @@ static int read_packages(struct reader *x, const struct yaml_node *list, struct 
 {
         AUTO(map_done)
         struct map seen;
-        struct policy_package *packages;
-        int r = yaml_want_list(list, PARSE_LIST_MAX, err);
+        struct policy_package *packages =
+                parse_elements(x->p->b, list, PARSE_LIST_MAX, sizeof(*packages), err);
+        int r = 0;
 
         map_init(&seen, NULL);
-        if (r < 0)
-                return r;
-        packages = mem_zalloc(list->n, sizeof(*packages));
-        if (!packages || !policy_build_keep(x->p->b, packages, free))
-                return err_nomem(err);
+        if (!packages)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < list->n; i++)
                 r = read_package(x, list->items[i], &packages[i], &seen, err);
         x->ima->packages = packages;
@@ -176,14 +174,11 @@ static int read_required_item(struct reader *x, const struct yaml_node *node, st
 
 static int read_required(struct reader *x, const struct yaml_node *list, struct err *err)
 {
-        struct policy_required *all;
-        int r = yaml_want_list(list, PARSE_LIST_MAX, err);
+        struct policy_required *all = parse_elements(x->p->b, list, PARSE_LIST_MAX, sizeof(*all), err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        all = mem_zalloc(list->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        if (!all)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < list->n; i++)
                 r = read_required_item(x, list->items[i], &all[i], err);
         x->ima->required = all;
@@ -458,9 +453,9 @@ int parse_ima(struct parse *p, const struct yaml_node *node, const struct policy
 
         if (r < 0)
                 return r;
-        x.ima = mem_zalloc(1, sizeof(*x.ima));
-        if (!x.ima || !policy_build_keep(p->b, x.ima, free))
-                return err_nomem(err);
+        x.ima = policy_build_zeroed(p->b, 1, sizeof(*x.ima), err);
+        if (!x.ima)
+                return -ERR_NOMEM;
         if ((r = allow_builder_new(&x.files, err)) < 0 || (r = allow_builder_new(&x.denied, err)) < 0 ||
             (r = allow_builder_new(&x.keyring_keys, err)) < 0 ||
             (r = allow_builder_new(&x.buffer_digests, err)) < 0 ||

@@ -67,16 +67,11 @@ int parse_ima_keys(struct parse_ima *x, const struct yaml_node *node, struct err
 {
         AUTO(ima_keys_free_p)
         struct ima_keys *probe = NULL;
-        struct policy_key *keys;
-        int r = yaml_want_list(node, IMA_KEYS_MAX, err);
+        struct policy_key *keys = parse_elements(x->p->b, node, IMA_KEYS_MAX, sizeof(*keys), err);
+        int r = keys ? ima_keys_new(&probe, err) : -(int)err->kind;
 
-        if (r == 0)
-                r = ima_keys_new(&probe, err);
         if (r < 0)
                 return r;
-        keys = mem_zalloc(node->n, sizeof(*keys));
-        if (!keys || !policy_build_keep(x->p->b, keys, free))
-                return err_nomem(err);
         for (size_t i = 0; r == 0 && i < node->n; i++) {
                 r = read_key(x, node->items[i], keys, i, probe, err);
                 if (r == 0 && map_put(&x->p->keys, keys[i].name, &keys[i]) < 0)
@@ -97,9 +92,9 @@ static int read_signers(struct parse_ima *x, const struct yaml_node *by, struct 
         items = parse_items(&by, &n);
         if (n == 0)
                 return yaml_err(by, err, "no key: expected the name of one under 'keys'");
-        keys = mem_zalloc(n, sizeof(struct policy_key *));
-        if (!keys || !policy_build_keep(x->p->b, keys, free))
-                return err_nomem(err);
+        keys = policy_build_zeroed(x->p->b, n, sizeof(struct policy_key *), err);
+        if (!keys)
+                return -ERR_NOMEM;
         for (size_t i = 0; i < n; i++) {
                 const char *name;
                 int r = yaml_str(items[i], &name, err);
@@ -140,14 +135,11 @@ static int read_signed(struct parse_ima *x, const struct yaml_node *map, struct 
 
 int parse_ima_signed(struct parse_ima *x, const struct yaml_node *node, struct err *err)
 {
-        struct policy_signed *all;
-        int r = yaml_want_list(node, PARSE_SEARCH_MAX, err);
+        struct policy_signed *all = parse_elements(x->p->b, node, PARSE_SEARCH_MAX, sizeof(*all), err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        all = mem_zalloc(node->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        if (!all)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < node->n; i++)
                 r = read_signed(x, node->items[i], &all[i], err);
         x->ima->signed_by = all;
@@ -233,14 +225,11 @@ static int read_all(struct parse_ima *x, const struct yaml_node *list,
                                 struct err *err),
                     const struct policy_named **ret, size_t *ret_n, struct err *err)
 {
-        struct policy_named *all;
-        int r = yaml_want_list(list, IMA_KEYS_MAX, err);
+        struct policy_named *all = parse_elements(x->p->b, list, IMA_KEYS_MAX, sizeof(*all), err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        all = mem_zalloc(list->n, sizeof(*all));
-        if (!all || !policy_build_keep(x->p->b, all, free))
-                return err_nomem(err);
+        if (!all)
+                return -(int)err->kind;
         for (size_t i = 0; r == 0 && i < list->n; i++)
                 r = read(x, list->items[i], all, i, &all[i], err);
         *ret = all;

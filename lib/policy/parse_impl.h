@@ -41,6 +41,10 @@ int parse_rules(struct policy_build *b, const struct yaml_node *root, struct par
 
 /* ---- parse_list.c: what several sections are made of ---- */
 
+/* A zeroed element of SIZE bytes for each item of a list of at most LIMIT, kept. NULL with ERR. */
+void *parse_elements(struct policy_build *b, const struct yaml_node *list, size_t limit, size_t size,
+                     struct err *err) MUST_USE;
+
 /* Text that is kept. */
 int parse_text(struct policy_build *b, const struct yaml_node *node, const char **ret,
                struct err *err) MUST_USE;

@@ -13,6 +13,12 @@
 #include "base/mem.h"
 #include "policy/parse_impl.h"
 
+void *parse_elements(struct policy_build *b, const struct yaml_node *list, size_t limit, size_t size,
+                     struct err *err)
+{
+        return yaml_want_list(list, limit, err) < 0 ? NULL : policy_build_zeroed(b, list->n, size, err);
+}
+
 int parse_text(struct policy_build *b, const struct yaml_node *node, const char **ret, struct err *err)
 {
         const char *text;
@@ -104,9 +110,9 @@ int parse_file_digests(struct policy_build *b, const struct yaml_node *node, boo
         items = parse_items(&node, &n);
         if (n == 0)
                 return yaml_err(node, err, "no digest: expected at least one");
-        digests = mem_zalloc(n, sizeof(*digests));
-        if (!digests || !policy_build_keep(b, digests, free))
-                return err_nomem(err);
+        digests = policy_build_zeroed(b, n, sizeof(*digests), err);
+        if (!digests)
+                return -ERR_NOMEM;
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = parse_file_digest(items[i], sha1, &digests[i], err);
         *ret = digests;

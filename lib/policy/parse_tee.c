@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "policy/parse_impl.h"
 #include "policy/policy_tee_impl.h"
 
 #define ITEMS_MAX 4096
@@ -52,20 +53,10 @@ void *tee_keep(struct policy_tee_build *b, size_t n, size_t size, struct err *er
         return block->p;
 }
 
-static const struct yaml_node *const *items_of(const struct yaml_node *const *node, size_t *ret_n)
-{
-        if ((*node)->kind == YAML_LIST) {
-                *ret_n = (*node)->n;
-                return (const struct yaml_node *const *)(*node)->items;
-        }
-        *ret_n = 1;
-        return node;
-}
-
 int tee_list(const struct yaml_node *const *node, const struct yaml_node *const **ret, size_t *ret_n,
              struct err *err)
 {
-        *ret = items_of(node, ret_n);
+        *ret = parse_items(node, ret_n);
         if (*ret_n > ITEMS_MAX)
                 return yaml_err(*node, err, "%zu items; at most %d are possible", *ret_n, ITEMS_MAX);
         return 0;
