@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the stories of the appraisal have in common: see story.h. */
-#include "unit/policy/story.h"
+/* What the stories of the appraisal have in common: see story.h and story_ima.h. */
+#include "unit/policy/story_ima.h"
 
 static struct policy *parse(const char *text)
 {
@@ -274,4 +274,28 @@ void story_says(const char *text, const char *part)
 {
         if (!text || !strstr(text, part))
                 fail_msg("'%s' does not say '%s'", text ? text : "(nothing)", part);
+}
+
+void story_begin_ima(struct story *s, const char *policy)
+{
+        story_begin(s, policy, DIGEST_SHA256);
+        story_ima_begin(s);
+}
+
+size_t story_count(const struct verdict *v, const char *code)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < v->n_findings; i++)
+                n += strcmp(v->findings[i].code, code) == 0;
+        return n;
+}
+
+const struct finding *story_found(const struct story *s, const char *code)
+{
+        const struct finding *f = verdict_find(s->r.verdict, code);
+
+        if (!f)
+                fail_msg("no finding %s", code);
+        return f;
 }

@@ -5,43 +5,9 @@
  */
 #include "base/mem.h"
 #include "evidence/ima.h"
-#include "unit/policy/story.h"
+#include "unit/policy/story_ima.h"
 
-#define V2      "format: avow-policy/2\nname: edge\nruntimes: []\n"
-#define WAIVED  "  waive: [rules, tmpfs, kernel, kexec, required, boot-log]\n"
-#define IMA     V2 "ima:\n" WAIVED
-#define LS      "  - {digest: " A ", path: /bin/ls}\n"
-#define ALLOW   "  allow:\n"
-#define OPENSSL "  packages:\n  - name: openssl\n    version: 3.0.15-1\n    arch: amd64\n"
-#define FILES                                                                                                \
-        "    files: |\n      " A "  /usr/bin/openssl\n      " B "  /usr/lib/libssl.so.3\n      " C           \
-        "  /usr/lib/libcrypto.so.3\n"
-
-static const char ls[] = IMA ALLOW LS;
-
-static void begin(struct story *s, const char *policy)
-{
-        story_begin(s, policy, DIGEST_SHA256);
-        story_ima_begin(s);
-}
-
-static size_t count(const struct verdict *v, const char *code)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < v->n_findings; i++)
-                n += strcmp(v->findings[i].code, code) == 0;
-        return n;
-}
-
-static const struct finding *found(const struct story *s, const char *code)
-{
-        const struct finding *f = verdict_find(s->r.verdict, code);
-
-        if (!f)
-                fail_msg("no finding %s", code);
-        return f;
-}
+static const char ls[] = ONLY_LS;
 
 /* ---- files ---- */
 
@@ -50,7 +16,7 @@ static void what_is_allowed_passes(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, "measurement-waived");
@@ -74,12 +40,12 @@ static void an_unknown_file_fails_until_the_reboot(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         story_ima_file(&s, "/bin/ls", 'b');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-not-allowed");
-        f = found(&s, "ima-file-not-allowed");
+        f = story_found(&s, "ima-file-not-allowed");
         assert_int_equal(f->entry, 2);
         assert_string_equal(f->log, "ima");
         story_says(f->what, "/bin/ls");
@@ -93,9 +59,9 @@ static void an_unknown_file_fails_until_the_reboot(void **state)
         assert_int_equal(appraisal_ima_offset(s.before, s.policy), 3);
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-not-allowed");
-        assert_int_equal(found(&s, "ima-file-not-allowed")->entry, 2);
-        story_says(found(&s, "ima-file-not-allowed")->what, "2 files in '/bin'");
-        story_says(found(&s, "ima-file-not-allowed")->what, "first seen 2026-12-01T11:00:00");
+        assert_int_equal(story_found(&s, "ima-file-not-allowed")->entry, 2);
+        story_says(story_found(&s, "ima-file-not-allowed")->what, "2 files in '/bin'");
+        story_says(story_found(&s, "ima-file-not-allowed")->what, "first seen 2026-12-01T11:00:00");
         story_ima_reboot(&s);
         story_ima_file(&s, "/bin/ls", 'a');
         story_pass_time(&s, 60000);
@@ -111,11 +77,11 @@ static void at_another_path_it_is_not_allowed(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/dev/shm/ls", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-elsewhere");
-        f = found(&s, "ima-file-elsewhere");
+        f = story_found(&s, "ima-file-elsewhere");
         story_says(f->what, "/dev/shm/ls");
         story_says(f->expected, "/bin/ls");
         story_says(f->policy_ref, "edge.yaml:");
@@ -129,7 +95,7 @@ static void a_package_update_is_one_finding(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/usr/bin/openssl", 'd');
         story_ima_file(&s, "/usr/lib/libssl.so.3", 'e');
         story_ima_file(&s, "/usr/lib/libcrypto.so.3", 'f');
@@ -137,8 +103,8 @@ static void a_package_update_is_one_finding(void **state)
         story_ima_file(&s, "/opt/x/two", 'd');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-not-allowed");
-        assert_int_equal(count(s.r.verdict, "ima-file-not-allowed"), 2);
-        f = found(&s, "ima-file-not-allowed");
+        assert_int_equal(story_count(s.r.verdict, "ima-file-not-allowed"), 2);
+        f = story_found(&s, "ima-file-not-allowed");
         story_says(f->what, "3 files of openssl 3.0.15-1 amd64");
         story_says(f->remedy, "avow policy update edge.yaml --package openssl");
         story_says(f->policy_ref, "edge.yaml:7");
@@ -156,7 +122,7 @@ static void the_overlap_of_a_package_ends(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/usr/bin/openssl", 'a');
         story_ima_file(&s, "/usr/lib/libssl.so.3", 'b');
         (void)story_round(&s);
@@ -165,9 +131,9 @@ static void the_overlap_of_a_package_ends(void **state)
         assert_int_equal(appraisal_ima_offset(s.before, s.policy), 0);
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-expired");
-        story_says(found(&s, "ima-file-expired")->what, "openssl 3.0.15-1 amd64");
-        story_says(found(&s, "ima-file-expired")->what, "until 2026-12-01T12:00:00");
-        story_says(found(&s, "ima-file-expired")->remedy, "--only-upgrade openssl");
+        story_says(story_found(&s, "ima-file-expired")->what, "openssl 3.0.15-1 amd64");
+        story_says(story_found(&s, "ima-file-expired")->what, "until 2026-12-01T12:00:00");
+        story_says(story_found(&s, "ima-file-expired")->remedy, "--only-upgrade openssl");
         /* the update that was due heals it, without what was sent before */
         story_ima_file(&s, "/usr/bin/openssl", 'd');
         story_pass_time(&s, 60000);
@@ -185,7 +151,7 @@ static void deny_counts_wherever_it_stands(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/bin/ls", 'b');
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
@@ -193,9 +159,9 @@ static void deny_counts_wherever_it_stands(void **state)
         story_push(&s, denied, 0);
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "digest-denied");
-        assert_int_equal(found(&s, "digest-denied")->severity, SEVERITY_CRITICAL);
-        assert_int_equal(found(&s, "digest-denied")->entry, 1);
-        story_says(found(&s, "digest-denied")->what, "CVE-1");
+        assert_int_equal(story_found(&s, "digest-denied")->severity, SEVERITY_CRITICAL);
+        assert_int_equal(story_found(&s, "digest-denied")->entry, 1);
+        story_says(story_found(&s, "digest-denied")->what, "CVE-1");
         (void)story_round(&s); /* remembered */
         EXPECT(&s, VERDICT_FAIL, "digest-denied");
         story_end(&s);
@@ -207,7 +173,7 @@ static void excluded_paths_are_not_judged(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/var/cache/x/y", 'd');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, NULL);
@@ -225,7 +191,7 @@ static void a_superseded_entry_is_history(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, was);
+        story_begin_ima(&s, was);
         story_ima_file(&s, "/bin/ls", 'b');
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
@@ -250,7 +216,7 @@ static void the_newest_is_judged_by_the_new_policy(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, NULL);
@@ -270,7 +236,7 @@ static void what_was_refused_stays_refused(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'b');
         story_ima_file(&s, "/bin/ls", 'a'); /* put back */
         (void)story_round(&s);
@@ -278,7 +244,7 @@ static void what_was_refused_stays_refused(void **state)
         story_push(&s, more, 0); /* another policy that does not know it either */
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-not-allowed");
-        assert_int_equal(found(&s, "ima-file-not-allowed")->entry, 1);
+        assert_int_equal(story_found(&s, "ima-file-not-allowed")->entry, 1);
         story_push(&s, both, 0); /* one that does */
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, NULL);
@@ -291,7 +257,7 @@ static void more_than_can_be_kept_is_read_again(void **state)
         char path[64];
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         for (int i = 0; i < IMA_KEPT_MAX + 50; i++) {
                 (void)snprintf(path, sizeof(path), "/opt/%d/x", i);
                 story_ima_file(&s, path, 'b');
@@ -322,7 +288,7 @@ static void a_list_longer_than_the_quote(void **state)
         uint64_t covered;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         covered = s.ima.len;
         {
@@ -343,7 +309,7 @@ static void a_quote_longer_than_the_list_is_asked_again(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         soft_host_extend(&s.host, 10, 'c');
@@ -364,7 +330,7 @@ static void only_the_end_after_a_reboot(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         story_ima_reboot(&s);
@@ -385,7 +351,7 @@ static void garbage_and_nothing(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         s.ima_sent = view_str("10 garbage");
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "ima-log-malformed");
@@ -404,7 +370,7 @@ static void another_kernel_with_a_list_of_its_own(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, NULL);
@@ -436,16 +402,16 @@ static void violations_are_the_policy_s_choice(void **state)
         for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
                 struct story s;
 
-                begin(&s, choices[i].policy);
+                story_begin_ima(&s, choices[i].policy);
                 story_ima_violation(&s, "/whatever/it/says");
                 story_ima_file(&s, "/bin/ls", 'a');
                 for (int round = 0; round < 2; round++) { /* it stays until the reboot */
                         (void)story_round(&s);
                         EXPECT(&s, choices[i].state, choices[i].said ? "ima-violations" : NULL);
-                        assert_int_equal(count(s.r.verdict, "ima-violations"), choices[i].said);
+                        assert_int_equal(story_count(s.r.verdict, "ima-violations"), choices[i].said);
                 }
                 if (choices[i].said)
-                        assert_int_equal(found(&s, "ima-violations")->entry, 1);
+                        assert_int_equal(story_found(&s, "ima-violations")->entry, 1);
                 story_end(&s);
         }
 }

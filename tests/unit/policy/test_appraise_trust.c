@@ -7,43 +7,9 @@
 #include "crypto/key.h"
 #include "crypto/pubkey.h"
 #include "evidence/ima.h"
-#include "unit/policy/story.h"
+#include "unit/policy/story_ima.h"
 
-#define V2      "format: avow-policy/2\nname: edge\nruntimes: []\n"
-#define WAIVED  "  waive: [rules, tmpfs, kernel, kexec, required, boot-log]\n"
-#define IMA     V2 "ima:\n" WAIVED
-#define LS      "  - {digest: " A ", path: /bin/ls}\n"
-#define ALLOW   "  allow:\n"
-#define OPENSSL "  packages:\n  - name: openssl\n    version: 3.0.15-1\n    arch: amd64\n"
-#define FILES                                                                                                \
-        "    files: |\n      " A "  /usr/bin/openssl\n      " B "  /usr/lib/libssl.so.3\n      " C           \
-        "  /usr/lib/libcrypto.so.3\n"
-
-static const char ls[] = IMA ALLOW LS;
-
-static void begin(struct story *s, const char *policy)
-{
-        story_begin(s, policy, DIGEST_SHA256);
-        story_ima_begin(s);
-}
-
-static size_t count(const struct verdict *v, const char *code)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < v->n_findings; i++)
-                n += strcmp(v->findings[i].code, code) == 0;
-        return n;
-}
-
-static const struct finding *found(const struct story *s, const char *code)
-{
-        const struct finding *f = verdict_find(s->r.verdict, code);
-
-        if (!f)
-                fail_msg("no finding %s", code);
-        return f;
-}
+static const char ls[] = ONLY_LS;
 
 /* ---- SR-15 ---- */
 
@@ -84,7 +50,7 @@ static void each_demand_is_missed_by_its_name(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "measurement-not-trustworthy");
         missing(&s, "rules tmpfs kernel kexec required boot-log ");
@@ -114,12 +80,12 @@ static void what_is_shown_needs_no_waiver(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         story_ima_file(&s, "/usr/sbin/agent", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_PASS, "measurement-waived");
-        story_says(found(&s, "measurement-waived")->what, "kernel, boot-log");
+        story_says(story_found(&s, "measurement-waived")->what, "kernel, boot-log");
         story_end(&s);
 }
 
@@ -140,7 +106,7 @@ static void rules_cover_what_they_say(void **state)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct story s;
 
-                begin(&s, cases[i].policy);
+                story_begin_ima(&s, cases[i].policy);
                 story_ima_file(&s, "/etc/ima/ima-policy", 'e');
                 story_ima_file(&s, "/usr/sbin/agent", 'a');
                 (void)story_round(&s);
@@ -158,13 +124,13 @@ static void executed_before_the_rules_shows_nothing(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/usr/sbin/agent", 'a');
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "measurement-not-trustworthy");
         missing(&s, "required ");
-        story_says(found(&s, "measurement-not-trustworthy")->expected, "/usr/sbin/agent");
+        story_says(story_found(&s, "measurement-not-trustworthy")->expected, "/usr/sbin/agent");
         story_end(&s);
 }
 
@@ -178,7 +144,7 @@ static void a_bank_that_nobody_extended(void **state)
         story_ima_file(&s, "/bin/ls", 'a');
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "measurement-not-trustworthy");
-        story_says(found(&s, "measurement-not-trustworthy")->what, "PCRs 0 to 7");
+        story_says(story_found(&s, "measurement-not-trustworthy")->what, "PCRs 0 to 7");
         story_end(&s);
 }
 
@@ -194,7 +160,7 @@ static void a_kernel_that_measures_nothing(void **state)
         s.ima_sent = view_str("");
         (void)story_round(&s);
         EXPECT(&s, VERDICT_INCONCLUSIVE, "measurement-not-trustworthy");
-        story_says(found(&s, "measurement-not-trustworthy")->what, "boot_aggregate");
+        story_says(story_found(&s, "measurement-not-trustworthy")->what, "boot_aggregate");
         story_end(&s);
 }
 
@@ -203,7 +169,7 @@ static void the_aggregate_is_compared(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, ls);
+        story_begin_ima(&s, ls);
         soft_host_extend(&s.host, 4, 'a'); /* after the kernel read it */
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "boot-aggregate-mismatch");
@@ -223,7 +189,7 @@ static void a_kexec_that_was_measured(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, KEXEC);
+        story_begin_ima(&s, KEXEC);
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         story_ima_file(&s, "/usr/sbin/agent", 'a');
         story_ima_file(&s, "/boot/vmlinuz", 'd');
@@ -247,7 +213,7 @@ static void a_kexec_that_nobody_measured(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, KEXEC);
+        story_begin_ima(&s, KEXEC);
         story_ima_aggregate(&s); /* before any rules */
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         story_ima_file(&s, "/usr/sbin/agent", 'a');
@@ -262,13 +228,13 @@ static void another_command_line_for_the_next_kernel(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, KEXEC);
+        story_begin_ima(&s, KEXEC);
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         story_ima_file(&s, "/usr/sbin/agent", 'a');
         story_ima_buffer(&s, "kexec-cmdline", view_str("root=/dev/vda init=/bin/sh"));
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-buffer-not-allowed");
-        story_says(found(&s, "ima-buffer-not-allowed")->what, "kexec-cmdline");
+        story_says(story_found(&s, "ima-buffer-not-allowed")->what, "kexec-cmdline");
         story_end(&s);
 }
 
@@ -339,7 +305,7 @@ static void a_learned_key_signs(void **state)
         policy = str_fmt(IMA "  keyrings:\n  - {name: .ima, keys: [%s]}\n"
                              "  signed:\n  - {keyring: .ima, paths: ['/opt/**']}\n" ALLOW LS,
                          hex);
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_buffer(&s, ".ima", VIEW_BUF(&sg.spki));
         sign_file(&s, &sg, "/opt/a", "one", "one");
         (void)story_round(&s);
@@ -351,18 +317,18 @@ static void a_learned_key_signs(void **state)
         sign_file(&s, &sg, "/opt/c", "three", "two");
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-file-not-allowed");
-        story_says(found(&s, "ima-file-not-allowed")->what, "its signature is not over this file");
+        story_says(story_found(&s, "ima-file-not-allowed")->what, "its signature is not over this file");
         sign_file(&s, &sg, "/srv/d", "four", "four"); /* where it may not sign */
         (void)story_round(&s);
-        assert_int_equal(count(s.r.verdict, "ima-file-not-allowed"), 2);
+        assert_int_equal(story_count(s.r.verdict, "ima-file-not-allowed"), 2);
         story_ima_buffer(&s, ".ima", VIEW_BUF(&other.spki));
         (void)story_round(&s);
         EXPECT(&s, VERDICT_FAIL, "ima-key-not-allowed");
-        story_says(found(&s, "ima-key-not-allowed")->what, ".ima");
+        story_says(story_found(&s, "ima-key-not-allowed")->what, ".ima");
         assert_int_equal(s.before->ima->n_keys, 1);
         sign_file(&s, &other, "/opt/e", "five", "five"); /* was not learned */
         (void)story_round(&s);
-        story_says(found(&s, "ima-file-not-allowed")[0].what, "signature");
+        story_says(story_found(&s, "ima-file-not-allowed")[0].what, "signature");
         assert_int_equal(s.before->ima->n_refused, 4);
         story_end(&s);
         signer_done(&sg);
@@ -399,7 +365,7 @@ static void verity_devices_by_their_roots(void **state)
         for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
                 struct story s;
 
-                begin(&s, policy);
+                story_begin_ima(&s, policy);
                 story_ima_buffer(&s, "dm_table_load", view_str(tables[i].text));
                 story_ima_buffer(&s, "dm_device_resume",
                                  view_str("dm_version=4.45.0;name=root,uuid=;current_device_capacity=8;"));
@@ -421,7 +387,7 @@ static void runtimes_are_compared_both_ways(void **state)
         struct story s;
 
         (void)state;
-        begin(&s, BOTH);
+        story_begin_ima(&s, BOTH);
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
         story_ima_file(&s, "/usr/bin/cat", 'c');
@@ -486,7 +452,7 @@ static void out_of_memory(void **state)
 
         (void)state;
         signer_make(&sg);
-        begin(&s, policy);
+        story_begin_ima(&s, policy);
         story_ima_file(&s, "/etc/ima/ima-policy", 'e');
         story_ima_file(&s, "/usr/bin/openssl", 'd');
         story_ima_file(&s, "/usr/sbin/agent", 'd');
