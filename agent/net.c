@@ -180,8 +180,11 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
                 net_finish(net, NET_AWAY);
                 return;
         }
-        if (*away != 0)
+        if (*away != 0) {
                 log_info("%s %s answers again", peer_name(peer), peer_url(net, peer));
+                if (res->status < 500)
+                        net->backoff.failures = 0; /* a restarted verifier asks for a new session: that waits for nothing */
+        }
         *away = 0;
         net->retry_after_ms = res->retry_after_ms;
         enum net_result result = net_flow_status(net->state, res->status, "");
