@@ -13,8 +13,8 @@
 #include "crypto/digest.h"
 
 /*
- * The log of a measurement register (PCR 15): JSON text sequences (RFC 7464) with the field names of TCG's
- * Canonical Event Log and no recnum, the form that systemd >= 255 writes. One record:
+ * The log of a measurement register (PCR 15, and 13 for launches): JSON text sequences (RFC 7464) with the
+ * field names of TCG's Canonical Event Log and no recnum, the form that systemd >= 255 writes. One record:
  *
  *   RS {"pcr":15,"digests":[{"hashAlg":"sha256","digest":"…"}],"content_type":"avow","content":{
  *       "kind":"measure","runtime":"…","path":"…","size":N,"timestamp":µs,"pcr_before":{"sha256":"…"},
@@ -24,6 +24,13 @@
  *
  *   … "content":{"kind":"revoke","verifier":"UUID","revocation":"HOST/SEQ","timestamp":µs,"pcr_before":{…},
  *       "reset":N,"restart":N}} LF
+ *
+ * In the log of launches (PCR 13) the digests are made of the content, too (launch.h):
+ *
+ *   … "content":{"kind":"launch","launch":"64 digits","module":"64 digits","runtime":"…","closure":"64
+ * digits", "permit":"UUID","cached":false,"timestamp":µs,"pcr_before":{…},"reset":N,"restart":N}} LF …
+ * "content":{"kind":"mapped","launch":"64 digits","mappings":"64 digits","foreign":[{"path":"…", "sha256":"64
+ * digits"}],"timestamp":µs,"pcr_before":{…},"reset":N,"restart":N}} LF
  *
  * Records of others are kept as they are. Names, paths, sizes and times are claims: only the digests are
  * covered, and those only after the whole log replayed to a quoted value. Spec: SR-18; TCG CEL 1.0 §5.1.
@@ -38,6 +45,9 @@
 #define CEL_CONTENT_SYSTEMD  "systemd"
 #define CEL_KIND_MEASURE     "measure"
 #define CEL_KIND_REVOKE      "revoke"
+#define CEL_KIND_LAUNCH      "launch"
+#define CEL_KIND_MAPPED      "mapped"
+#define CEL_FOREIGN_MAX      16 /* files named in one record of kind "mapped" */
 
 #define CEL_NO_PCR UINT32_MAX /* a record of others that names no register */
 
@@ -50,9 +60,20 @@ struct cel_record {
 
         /* Ours: claims of the agent. */
         char *kind;
-        char *runtime, *path;        /* NULL with CEL_KIND_REVOKE */
+        char *runtime, *path;        /* NULL with CEL_KIND_REVOKE; with CEL_KIND_LAUNCH there is no path */
         char *verifier, *revocation; /* with CEL_KIND_REVOKE alone */
         uint64_t size_bytes;
+        /* With CEL_KIND_LAUNCH and CEL_KIND_MAPPED: SHA-256 each. `module`, `closure`, `permit`, `cached` and
+         * `runtime` belong to the first, `mappings` (over the sorted lines "SHA256  PATH\n" of what is mapped
+         * executable) and `foreign` (those of them that are not in the closure) to the second. */
+        struct digest launch, module, closure, mappings;
+        char *permit;
+        bool cached; /* the permit was another launch's, and allowed this one from the cache */
+        size_t n_foreign;
+        struct cel_foreign {
+                struct digest sha256;
+                char *path;
+        } * foreign;
         size_t n_before;
         struct digest before[CEL_BANKS_MAX]; /* the register as read before the extend */
         uint32_t reset_count, restart_count;

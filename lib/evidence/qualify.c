@@ -59,8 +59,10 @@ int qualify_session(const char *verifier_id, const char *host_id, struct view ch
         return qualify("avow/session/v1", verifier_id, host_id, challenge, spki_sha256, ret, err);
 }
 
-int qualify_release(const char *verifier_id, const char *host_id, struct view challenge,
-                    struct view request_sha256, struct digest *ret, struct err *err)
+/* For evidence that something waits for, which the request's digest names. */
+static int qualify_request(const char *label, const char *verifier_id, const char *host_id,
+                           struct view challenge, struct view request_sha256, struct digest *ret,
+                           struct err *err)
 {
         int r = is_long(challenge, QUALIFY_CHALLENGE_BYTES, err);
 
@@ -68,7 +70,19 @@ int qualify_release(const char *verifier_id, const char *host_id, struct view ch
                 r = is_digest(request_sha256, "request", err);
         if (r < 0)
                 return r;
-        return qualify("avow/release/v1", verifier_id, host_id, challenge, request_sha256, ret, err);
+        return qualify(label, verifier_id, host_id, challenge, request_sha256, ret, err);
+}
+
+int qualify_release(const char *verifier_id, const char *host_id, struct view challenge,
+                    struct view request_sha256, struct digest *ret, struct err *err)
+{
+        return qualify_request("avow/release/v1", verifier_id, host_id, challenge, request_sha256, ret, err);
+}
+
+int qualify_permit(const char *verifier_id, const char *host_id, struct view challenge,
+                   struct view request_sha256, struct digest *ret, struct err *err)
+{
+        return qualify_request("avow/permit/v1", verifier_id, host_id, challenge, request_sha256, ret, err);
 }
 
 int qualify_revocation(const char *verifier_id, const char *host_id, const char *revocation_id,

@@ -15,8 +15,8 @@
  * which is unambiguous because a verifier id is always 36 characters (a UUID) and the length of a challenge
  * is fixed per purpose. For PURPOSE "session" the challenge is followed by the SHA-256 of the key
  * (SubjectPublicKeyInfo) of the agent's TLS certificate, so that the session belongs to that key; for PURPOSE
- * "release" by the SHA-256 of the request's body, so that the TPM's statement was made for these secrets and
- * these nonces. Spec: SR-13.
+ * "release" and "permit" by the SHA-256 of the request's body, so that the TPM's statement was made for these
+ * secrets and these nonces, for this launch. Spec: SR-13.
  */
 
 #define QUALIFY_CHALLENGE_BYTES         32
@@ -36,6 +36,10 @@ int qualify_session(const char *verifier_id, const char *host_id, struct view ch
 /* For evidence that a release waits for (purpose "release"). REQUEST_SHA256 is 32 bytes. */
 int qualify_release(const char *verifier_id, const char *host_id, struct view challenge,
                     struct view request_sha256, struct digest *ret, struct err *err) MUST_USE;
+
+/* The same for evidence that a launch waits for (purpose "permit"). */
+int qualify_permit(const char *verifier_id, const char *host_id, struct view challenge,
+                   struct view request_sha256, struct digest *ret, struct err *err) MUST_USE;
 
 /*
  * For the proof that a revocation was carried out: the challenge is SHA-256(REVOCATION_ID ‖ NONCE), NONCE

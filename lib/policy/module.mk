@@ -19,6 +19,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/ima_words.c \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
+	lib/policy/module_policy.h \
 	lib/policy/parse.c lib/policy/parse_impl.h \
 	lib/policy/parse_boot.c lib/policy/parse_ima.c lib/policy/parse_ima_keys.c \
 	lib/policy/parse_layers.c lib/policy/parse_list.c \

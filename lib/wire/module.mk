@@ -10,6 +10,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/event.c lib/wire/event.h \
 	lib/wire/evidence.c lib/wire/evidence.h \
 	lib/wire/field.c lib/wire/field.h lib/wire/field_key.c \
+	lib/wire/launch.h lib/wire/permit.h \
 	lib/wire/meta.c lib/wire/meta.h \
 	lib/wire/owner.c lib/wire/owner.h \
 	lib/wire/problem.c lib/wire/problem.h \

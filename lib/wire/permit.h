@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AVOW_WIRE_PERMIT_H
+#define AVOW_WIRE_PERMIT_H
+
+#include "crypto/jwks.h"
+#include "crypto/key.h"
+#include "evidence/launch.h"
+#include "wire/wire.h"
+
+/*
+ * A permit: the verifier's leave for one launch, a compact JWS (ES256, typ "avow-permit+jwt") by the key of
+ * releases, whose public part travels with the keys of a login ("release"). Claims:
+ *
+ *   {"cache": seconds, "exp", "iat", "iss": verifier's id, "jti": the permit's id, "launch": the descriptor,
+ *    "launch_digest": "64 digits", "on_revocation": "kill"|"finish", "policy": {"item": line, "name",
+ *    "sha256", "version"}, "sub": host, "tenant"}
+ *
+ * It allows its own launch until `exp`, with all the secrets that the descriptor names; and, with `cache` >
+ * 0, launches without secrets of the same module, runtime and closure until iat + cache, while no verifier
+ * answers. Spec: SR-20, SR-23.
+ */
+#define PERMIT_TYP            "avow-permit+jwt"
+#define PERMIT_LIFETIME_MAX_S 600
+#define PERMIT_CACHE_MAX_S    (7 * 86400)
+
+enum permit_end { PERMIT_KILL, PERMIT_FINISH }; /* what a revocation does to the running module */
+
+struct permit {
+        char id[UUID_TEXT_BYTES];
+        char verifier[WIRE_UUID_LEN + 1];
+        char tenant[LAUNCH_NAME_MAX + 1]; /* as the verifier knows it */
+        struct launch launch;             /* its host is `sub` */
+        struct digest launch_digest;
+        int64_t issued_at_s, expires_at_s;
+        int64_t cache_s; /* 0: this launch only */
+        enum permit_end on_revocation;
+        struct {
+                char name[LAUNCH_NAME_MAX + 1];
+                int64_t version;
+                struct digest sha256;
+                uint32_t line; /* of the item that allowed it */
+        } policy;
+};
+
+/* Return: 0 with the text (free()); -ERR_FORMAT, -ERR_CRYPTO, -ERR_NOMEM. */
+int permit_sign(const struct permit *p, const struct key *key, char **ret, struct err *err) MUST_USE;
+
+/*
+ * Checks JWS with KEYS and reads it: the digest is that of the descriptor in it. Return: 0 with *ret_good:
+ * signed by one of them (false: RET is untouched); -ERR_FORMAT, -ERR_LIMIT if what was signed is no permit;
+ * -ERR_CRYPTO, -ERR_NOMEM. Times are for permit_allows().
+ */
+int permit_open(struct view jws, struct pubkey *const *keys, size_t n_keys, struct permit *ret,
+                bool *ret_good, struct err *err) MUST_USE;
+
+enum permit_answer { PERMIT_NO, PERMIT_ITS_LAUNCH, PERMIT_FROM_CACHE };
+/*
+ * Does P allow L at NOW (wall clock; 30 s of skew are allowed for iat)? *RET_WHY (may be NULL) is a
+ * sentence's end for PERMIT_NO: "it was for another module".
+ */
+enum permit_answer permit_allows(const struct permit *p, const struct launch *l, int64_t now_ms,
+                                 const char **ret_why);
+
+const char *permit_end_name(enum permit_end end);
+bool permit_end_by_name(const char *name, enum permit_end *ret) MUST_USE;
+
+#endif
