@@ -39,6 +39,8 @@ struct pcr_log {
         char *path;
         struct buf text;
         struct cel_log *list;
+        struct digest end[TPM_MAX_BANKS], before_end[TPM_MAX_BANKS]; /* what all records, and all but the
+                                                                        last, lead to in each of our banks */
         struct tpm_counters clock; /* when it was opened: reset and restart counts */
         bool explains, began;
         bool behind; /* the file lacks records that TEXT has */
@@ -51,7 +53,8 @@ int pcr_log_new(const struct pcr_log_options *options, struct pcr_log **ret, str
         if (!log)
                 return err_nomem(err);
         log->o = *options;
-        log->path = str_fmt("%s/pcr%u.log", options->dir, options->pcr);
+        log->path = options->name ? str_fmt("%s/%s.log", options->dir, options->name)
+                                  : str_fmt("%s/pcr%u.log", options->dir, options->pcr);
         if (!log->path)
                 return err_nomem(err);
         *ret = TAKE(log);
@@ -80,18 +83,48 @@ static int put_aside(struct pcr_log *log, const char *suffix, struct err *err)
         return 0;
 }
 
+/* Pointers to the list's records; the caller's. */
+static const struct cel_record **pointers(const struct cel_log *list)
+{
+        const struct cel_record **p = mem_zalloc(list->n, sizeof(*p));
+
+        for (size_t i = 0; p && i < list->n; i++)
+                p[i] = &list->records[i];
+        return p;
+}
+
+/* Where the first N records lead in every bank of ours. */
+static int replay(const struct pcr_log *log, const struct cel_log *list, size_t n,
+                  struct digest ret[TPM_MAX_BANKS], struct err *err)
+{
+        AUTO(mem_free_p) const struct cel_record **p = pointers(list);
+        int r = p ? 0 : err_nomem(err);
+
+        for (size_t i = 0; r >= 0 && i < log->o.banks.n; i++)
+                r = pcr_replay(p, n, log->o.banks.v[i], &ret[i], err);
+        return r;
+}
+
 /* Takes TEXT (moved) as the list. Leaves the log alone on failure. */
 static int take_text(struct pcr_log *log, struct buf *text, struct err *err)
 {
-        struct cel_log *list = NULL;
+        AUTO(cel_log_free_p) struct cel_log *list = NULL;
+        struct digest end[TPM_MAX_BANKS], before_end[TPM_MAX_BANKS];
         size_t used;
         int r = cel_parse_file(VIEW_BUF(text), RECORDS_MAX, &list, &used, err);
 
+        if (r >= 0)
+                r = replay(log, list, list->n, end, err);
+        if (r >= 0 && list->n)
+                r = replay(log, list, list->n - 1, before_end, err);
         if (r < 0)
                 return r;
+        memcpy(log->end, end, sizeof(end));
+        if (list->n)
+                memcpy(log->before_end, before_end, sizeof(before_end));
         cel_log_free(log->list);
         buf_free(&log->text);
-        log->list = list;
+        log->list = TAKE(list);
         log->text = *text;
         log->text.len = used; /* a record that a crash cut was never extended: see pcr_log_measure() */
         *text = (struct buf){0};
@@ -124,33 +157,13 @@ static int read_file(struct pcr_log *log, struct err *err)
         return r;
 }
 
-/* Pointers to the list's records; the caller's. */
-static const struct cel_record **pointers(const struct cel_log *list)
+/* Is the register at VALUE in every bank? */
+static bool all_equal(const struct pcr_log *log, const struct digest *value, const struct digest *now)
 {
-        const struct cel_record **p = mem_zalloc(list->n, sizeof(*p));
-
-        for (size_t i = 0; p && i < list->n; i++)
-                p[i] = &list->records[i];
-        return p;
-}
-
-/* Do the first N records replay to NOW in every bank? Return: 1, 0, < 0. */
-static int leads_to(const struct pcr_log *log, size_t n, const struct digest *now, struct err *err)
-{
-        AUTO(mem_free_p) const struct cel_record **p = pointers(log->list);
-        struct digest value;
-
-        if (!p)
-                return err_nomem(err);
-        for (size_t i = 0; i < log->o.banks.n; i++) {
-                int r = pcr_replay(p, n, now[i].alg, &value, err);
-
-                if (r < 0)
-                        return r;
-                if (!digest_equal(&value, &now[i]))
-                        return 0;
-        }
-        return 1;
+        for (size_t i = 0; i < log->o.banks.n; i++)
+                if (!digest_equal(&value[i], &now[i]))
+                        return false;
+        return true;
 }
 
 static const struct cel_record *last_of(const struct cel_log *list)
@@ -196,7 +209,7 @@ static int read_foreign(const struct pcr_log *log, struct buf *text, struct cel_
         const struct cel_record **p;
         size_t used, n = 0;
 
-        if (file_read(log->o.foreign, FOREIGN_BYTES_MAX, text, &why) < 0 ||
+        if (!log->o.foreign || file_read(log->o.foreign, FOREIGN_BYTES_MAX, text, &why) < 0 ||
             cel_parse_file(VIEW_BUF(text), RECORDS_MAX, ret_log, &used, &why) < 0)
                 return why.kind == ERR_NOMEM ? err_nomem(err) : 0; /* none, or none that we can read */
         p = mem_zalloc((*ret_log)->n, sizeof(*p));
@@ -311,11 +324,11 @@ static int agree(struct pcr_log *log, struct tpm *tpm, struct err *err)
         r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, now, err);
 
         if (r >= 0)
-                r = leads_to(log, log->list->n, now, err);
+                r = all_equal(log, log->end, now);
         if (r == 0 && check_reset(log, tpm, err) < 0)
                 r = -ERR_TPM;
         if (r == 0 && last_is_ours) {
-                r = leads_to(log, log->list->n - 1, now, err);
+                r = all_equal(log, log->before_end, now);
                 if (r == 0)
                         r = merge_foreign(log, now, 1, err);
                 if (r == 1) {
@@ -347,9 +360,7 @@ static int is_new_boot(struct pcr_log *log, struct tpm *tpm, bool *ret, struct e
         if (log->list->n == 0)
                 return 0;
         r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, now, err);
-        if (r >= 0)
-                r = leads_to(log, log->list->n, now, err);
-        if (r != 0)
+        if (r < 0 || all_equal(log, log->end, now))
                 return r < 0 ? r : 0;
         for (size_t i = 0; i < log->o.banks.n; i++) {
                 digest_zero(now[i].alg, &zero);
@@ -394,66 +405,125 @@ static int describe(struct pcr_log *log, struct tpm *tpm, const struct digest *d
                     struct cel_record *rec, struct err *err)
 {
         struct digest before[TPM_MAX_BANKS];
-        int r;
+        int r = 0;
 
         if (n > CEL_BANKS_MAX || n != log->o.banks.n)
                 return err_set(err, ERR_BUG, 0, "a record in %zu banks", n);
-        r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, before, err);
+        if (log->explains && !log->o.foreign) /* read just now, and the register is ours alone */
+                memcpy(before, log->end, sizeof(before));
+        else
+                r = tpm_pcr_read_banks(tpm, log->o.pcr, &log->o.banks, before, err);
         if (r < 0)
                 return r;
-        *rec = (struct cel_record){.pcr = log->o.pcr,
-                                   .n_digests = n,
-                                   .content_type = (char *)CEL_CONTENT_AVOW,
-                                   .ours = true,
-                                   .n_before = n,
-                                   .reset_count = log->clock.reset,
-                                   .restart_count = log->clock.restart,
-                                   .has_timestamp = true,
-                                   .timestamp_us = clock_boot_us()};
+        rec->pcr = log->o.pcr;
+        rec->n_digests = n;
+        rec->content_type = (char *)(uintptr_t)CEL_CONTENT_AVOW;
+        rec->ours = true;
+        rec->n_before = n;
+        rec->reset_count = log->clock.reset;
+        rec->restart_count = log->clock.restart;
+        rec->has_timestamp = true;
+        rec->timestamp_us = clock_boot_us();
         memcpy(rec->digests, digests, n * sizeof(*digests));
         memcpy(rec->before, before, n * sizeof(*before));
         return 0;
 }
 
+/* Makes room for one more record and its text: after that, taking them cannot fail. */
+static int make_room(struct pcr_log *log, struct view raw, struct err *err)
+{
+        size_t n = log->list->n, len = log->text.len, at = 0;
+        const uint8_t *was = log->text.p;
+        struct cel_record *more;
+
+        if (n == RECORDS_MAX || len + raw.len > FILE_BYTES_MAX)
+                return err_set(err, ERR_LIMIT, 0, "%s is full (%zu records): it begins anew at the next boot",
+                               SHOW(log->path), n);
+        more = mem_resize(log->list->records, n + 1, sizeof(*more));
+        if (!more)
+                return err_nomem(err);
+        log->list->records = more;
+        buf_put_view(&log->text, raw);
+        if (!buf_ok(&log->text)) {
+                log->text.failed = false;
+                log->text.len = len;
+                return err_nomem(err);
+        }
+        log->text.len = len;
+        for (size_t i = 0; log->text.p != was && i < n; i++) { /* it moved; records lie end to end */
+                more[i].raw.p = log->text.p + at;
+                at += more[i].raw.len;
+        }
+        return 0;
+}
+
+/* Puts the one record of ONE, which lies behind the text already, at the end. */
+static void take_record(struct pcr_log *log, struct cel_log *one, const struct digest *end)
+{
+        struct cel_record *rec = &log->list->records[log->list->n++];
+
+        *rec = one->records[0];
+        rec->raw.p = log->text.p + log->text.len;
+        log->text.len += rec->raw.len;
+        one->n = 0; /* its texts have moved */
+        memcpy(log->before_end, log->end, sizeof(log->end));
+        memcpy(log->end, end, sizeof(log->end));
+}
+
 static int append(struct pcr_log *log, const struct cel_record *rec, struct err *err)
 {
-        AUTO(buf_free) struct buf one = {0}, all = {0};
-        int r = cel_record_write(rec, &one, err);
+        AUTO(cel_log_free_p) struct cel_log *one = NULL;
+        AUTO(buf_free) struct buf raw = {0};
+        struct digest end[TPM_MAX_BANKS];
+        size_t used;
+        int r = cel_record_write(rec, &raw, err);
 
+        if (r >= 0)
+                r = cel_parse_file(VIEW_BUF(&raw), 1, &one, &used, err);
+        memcpy(end, log->end, sizeof(end));
+        for (size_t i = 0; r >= 0 && i < log->o.banks.n; i++)
+                r = digest_extend(&end[i], digest_view(cel_record_digest(rec, end[i].alg)), err);
+        /* In memory first: after the disk has it nothing may fail before the extend. */
+        if (r >= 0)
+                r = make_room(log, VIEW_BUF(&raw), err);
         if (r < 0)
                 return r;
-        /* In memory first: after the disk has it nothing may fail before the extend. */
-        buf_put_view(&all, VIEW_BUF(&log->text));
-        buf_put_view(&all, VIEW_BUF(&one));
-        if (!buf_ok(&all))
-                return err_nomem(err);
-        r = file_append(log->path, VIEW_BUF(&one), 0600, err);
+        r = file_append(log->path, VIEW_BUF(&raw), 0600, err);
         if (r < 0 && rec->revocation) {
                 log_err(err, "the revocation's record is kept in memory");
                 err_clear(err);
                 log->behind = true;
                 r = 0;
         }
-        return r < 0 ? r : take_text(log, &all, err);
+        if (r >= 0)
+                take_record(log, one, end);
+        return r;
+}
+
+int pcr_log_add(struct pcr_log *log, struct tpm *tpm, struct cel_record *rec, const struct digest *digests,
+                size_t n, struct err *err)
+{
+        int r = agree(log, tpm, err); /* a record left undone is done before the next one */
+
+        if (r >= 0)
+                r = describe(log, tpm, digests, n, rec, err);
+        if (r >= 0)
+                r = append(log, rec, err);
+        if (r < 0)
+                return r;
+        FAULT("record-logged");
+        return tpm_pcr_extend(tpm, log->o.pcr, digests, n, err);
 }
 
 int pcr_log_measure(struct pcr_log *log, struct tpm *tpm, const char *runtime, const char *path,
                     const struct measurement *m, struct err *err)
 {
-        struct cel_record rec;
-        int r = agree(log, tpm, err); /* a record left undone is done before the next one */
+        struct cel_record rec = {.kind = (char *)(uintptr_t)CEL_KIND_MEASURE,
+                                 .runtime = (char *)(uintptr_t)runtime,
+                                 .path = (char *)(uintptr_t)path,
+                                 .size_bytes = m->size_bytes};
+        int r = pcr_log_add(log, tpm, &rec, m->digests, m->n, err);
 
-        if (r >= 0)
-                r = describe(log, tpm, m->digests, m->n, &rec, err);
-        if (r >= 0) {
-                rec.kind = (char *)(uintptr_t)CEL_KIND_MEASURE;
-                rec.runtime = (char *)(uintptr_t)runtime;
-                rec.path = (char *)(uintptr_t)path;
-                rec.size_bytes = m->size_bytes;
-                r = append(log, &rec, err);
-        }
-        if (r >= 0)
-                r = tpm_pcr_extend(tpm, log->o.pcr, m->digests, m->n, err);
         return r < 0 ? err_wrap(err, "measurement of %s", SHOW(path)) : 0;
 }
 
@@ -462,7 +532,9 @@ int pcr_log_revoke(struct pcr_log *log, struct tpm *tpm, const char *verifier, c
 {
         struct digest digests[TPM_MAX_BANKS];
         struct err aside = ERR_INIT;
-        struct cel_record rec;
+        struct cel_record rec = {.kind = (char *)(uintptr_t)CEL_KIND_REVOKE,
+                                 .verifier = (char *)(uintptr_t)verifier,
+                                 .revocation = (char *)(uintptr_t)id};
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < log->o.banks.n; i++)
@@ -474,12 +546,8 @@ int pcr_log_revoke(struct pcr_log *log, struct tpm *tpm, const char *verifier, c
                 log_err(&aside, "before a revocation");
         err_clear(&aside);
         r = describe(log, tpm, digests, log->o.banks.n, &rec, &aside);
-        if (r >= 0) {
-                rec.kind = (char *)(uintptr_t)CEL_KIND_REVOKE;
-                rec.verifier = (char *)(uintptr_t)verifier;
-                rec.revocation = (char *)(uintptr_t)id;
+        if (r >= 0)
                 r = append(log, &rec, &aside);
-        }
         if (r < 0)
                 log_err(&aside, "the revocation's record is not in the log");
         FAULT("wipe-logged");
@@ -512,10 +580,14 @@ const struct cel_record *pcr_log_newest(const struct pcr_log *log, const char *p
 
 int pcr_log_leads_to(const struct pcr_log *log, const struct digest *value, struct err *err)
 {
-        AUTO(mem_free_p) const struct cel_record **p = pointers(log->list);
+        AUTO(mem_free_p) const struct cel_record **p = NULL;
         struct digest replayed;
         int r;
 
+        for (size_t i = 0; i < log->o.banks.n; i++)
+                if (log->o.banks.v[i] == value->alg)
+                        return digest_equal(&log->end[i], value);
+        p = pointers(log->list);
         if (!p)
                 return err_nomem(err);
         r = pcr_replay(p, log->list->n, value->alg, &replayed, err);

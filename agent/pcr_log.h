@@ -13,14 +13,16 @@
 #include "tpm/pcrs.h"
 
 /*
- * The log of the register that runtimes are measured into (PCR 15), and the only code that extends it. A
- * record is on the disk before its extend, so a crash can lose no measurement; what a crash left undone is
- * done at the next look. Extends by others are taken from systemd's log, as they are, in the order that the
- * register shows.
+ * The log of a register: of the one that runtimes are measured into (PCR 15), or the one that launches are
+ * (PCR 13); and the only code that extends it. A record is on the disk before its extend, so a crash can lose
+ * no measurement; what a crash left undone is done at the next look. Extends by others are taken from
+ * systemd's log, as they are, in the order that the register shows.
  */
 struct pcr_log_options {
-        const char *dir;     /* pcr15.log lives here (pcrN.log for another register); borrowed */
-        const char *foreign; /* systemd's log, which may not exist; borrowed */
+        const char *dir;  /* NAME.log lives here; borrowed */
+        const char *name; /* NULL: pcr15, or pcrN for another register; borrowed */
+        const char
+                *foreign; /* systemd's log, which may not exist; borrowed. NULL: the register is ours alone */
         unsigned pcr;
         struct tpm_bank_set banks;
 };
@@ -42,7 +44,16 @@ int pcr_log_open(struct pcr_log *log, struct tpm *tpm, struct err *err) MUST_USE
 /* The same while running, without the question of a new boot: is the register still what the log says? */
 int pcr_log_check(struct pcr_log *log, struct tpm *tpm, struct err *err) MUST_USE;
 
-/* Appends a record for a file and extends. -ERR_IO if the record cannot be written: then nothing is extended.
+/*
+ * Appends REC, of which the caller filled in the kind and what belongs to that alone (borrowed for the call),
+ * with a digest for each bank, and extends. Return: 0: both are durable; -ERR_IO, -ERR_LIMIT if the record
+ * cannot be written: then nothing is extended; -ERR_TPM: the record is there, and is extended by the next
+ * look.
+ */
+int pcr_log_add(struct pcr_log *log, struct tpm *tpm, struct cel_record *rec, const struct digest *digests,
+                size_t n, struct err *err) MUST_USE;
+
+/* The same for a file. -ERR_IO if the record cannot be written: then nothing is extended.
  */
 int pcr_log_measure(struct pcr_log *log, struct tpm *tpm, const char *runtime, const char *path,
                     const struct measurement *m, struct err *err) MUST_USE;
