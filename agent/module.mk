@@ -5,6 +5,8 @@ noinst_LTLIBRARIES += agent/libboth.la
 agent_libboth_la_SOURCES = \
 	agent/acl.c agent/acl.h \
 	agent/conf.c agent/conf.h \
+	agent/frame.c agent/frame.h \
+	agent/launch_link.c agent/launch_link.h \
 	agent/privsep.c agent/privsep.h
 agent_libboth_la_LIBADD = lib/crypto/libcrypto.la lib/base/libbase.la
 noinst_LTLIBRARIES += agent/libagent.la

@@ -17,8 +17,7 @@
  * qualifying data of native peers itself, with a purpose that follows from the type of the request, and signs
  * raw challenges only where the configuration names a Keylime verifier (SR-13).
  *
- * A frame: be32 length of what follows | u8 type | u8 result | be16 0 | be32 id | body. Integers are
- * big-endian, byte strings have a be32 length in front. Everything decoded is borrowed from the frame.
+ * The frames are those of agent/frame.h. Everything decoded is borrowed from the frame.
  */
 #define PRIVSEP_FRAME_MAX   (8u << 20)
 #define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half; some may be longer */

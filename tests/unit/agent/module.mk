@@ -6,6 +6,7 @@ agent_tests = \
 	tests/unit/agent/test_half \
 	tests/unit/agent/test_handout \
 	tests/unit/agent/test_kernel_list \
+	tests/unit/agent/test_launch_link \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
@@ -28,6 +29,7 @@ tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c te
 tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_kernel_list_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_launch_link_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
