@@ -46,6 +46,10 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/pck.c lib/evidence/pck.h \
 	lib/evidence/possession.c \
 	lib/evidence/qualify.c lib/evidence/qualify.h \
+	lib/evidence/receipt.c lib/evidence/receipt.h \
+	lib/evidence/receipt_countersign.c lib/evidence/receipt_countersign.h \
+	lib/evidence/receipt_file.c \
+	lib/evidence/receipt_judge.c \
 	lib/evidence/revocation_order.c lib/evidence/revocation_order.h \
 	lib/evidence/seal_policy.c lib/evidence/seal_policy.h \
 	lib/evidence/sealed.c lib/evidence/sealed.h \

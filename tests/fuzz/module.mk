@@ -19,6 +19,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
+	tests/fuzz/fuzz_receipt \
 	tests/fuzz/fuzz_seal \
 	tests/fuzz/fuzz_secrets \
 	tests/fuzz/fuzz_sessions \
@@ -46,6 +47,7 @@ tests_fuzz_fuzz_endorsements_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_receipt_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_snp_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_state_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)

@@ -14,6 +14,7 @@ evidence_tests = \
 	tests/unit/evidence/test_ima_memory \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
+	tests/unit/evidence/test_receipt \
 	tests/unit/evidence/test_sealed \
 	tests/unit/evidence/test_snp \
 	tests/unit/evidence/test_snp_form \
@@ -46,6 +47,7 @@ tests_unit_evidence_test_ima_table_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_memory_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_receipt_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_form_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
