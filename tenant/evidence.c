@@ -393,6 +393,14 @@ static void print_record(const struct cel_record *rec, size_t n)
                 (void)printf("  %3zu %s %s by verifier %s\n", n, rec->kind,
                              str_show(view_str(rec->revocation), &path),
                              str_show(view_str(rec->verifier), &runtime));
+        else if (rec->permit)
+                (void)printf("  %3zu %s runtime %s, module %s, permit %s%s\n", n, rec->kind,
+                             str_show(view_str(rec->runtime), &runtime),
+                             hex_write(hex, digest_view(&rec->module)),
+                             str_show(view_str(rec->permit), &path), rec->cached ? ", from the cache" : "");
+        else if (rec->ours && !rec->path)
+                (void)printf("  %3zu %s launch %s, %zu files that are not in the closure\n", n, rec->kind,
+                             hex_write(hex, digest_view(&rec->launch)), rec->n_foreign);
         else if (rec->ours)
                 (void)printf("  %3zu %s runtime %s, %s, %llu bytes\n", n, rec->kind,
                              str_show(view_str(rec->runtime), &runtime), str_show(view_str(rec->path), &path),

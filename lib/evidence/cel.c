@@ -142,14 +142,98 @@ static int read_revoked(const json_t *content, struct cel_record *rec, struct er
         return r < 0 ? r : read_text(content, "revocation", true, &rec->revocation, err);
 }
 
+/* A SHA-256. */
+static int read_sha256(const json_t *j, const char *name, struct digest *ret, struct err *err)
+{
+        uint8_t bytes[32];
+        const char *hex = NULL;
+        int r = json_get_str(j, name, &hex, err);
+
+        if (r >= 0 && (r = hex_decode_exact(view_str(hex), bytes, sizeof(bytes), err)) < 0)
+                return err_wrap(err, "member '%s'", name);
+        return r < 0 ? r : digest_set(DIGEST_SHA256, VIEW_ARRAY(bytes), ret, err);
+}
+
+static int read_launched(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        static const char *const names[] = {"kind",       "launch", "module", "runtime",
+                                            "closure",    "permit", "cached", "timestamp",
+                                            "pcr_before", "reset",  "restart"};
+        int r = json_only(content, names, ARRAY_LEN(names), err);
+
+        if (r >= 0)
+                r = read_sha256(content, "launch", &rec->launch, err);
+        if (r >= 0)
+                r = read_sha256(content, "module", &rec->module, err);
+        if (r >= 0)
+                r = read_sha256(content, "closure", &rec->closure, err);
+        if (r >= 0)
+                r = read_text(content, "runtime", true, &rec->runtime, err);
+        if (r >= 0)
+                r = read_text(content, "permit", true, &rec->permit, err);
+        return r < 0 ? r : json_get_bool(content, "cached", &rec->cached, err);
+}
+
+static int read_foreign(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        static const char *const names[] = {"path", "sha256"};
+        const json_t *list = NULL;
+        int r = json_get_array(content, "foreign", CEL_FOREIGN_MAX, &list, err);
+
+        if (r < 0)
+                return r;
+        rec->foreign = mem_zalloc(json_array_size(list), sizeof(*rec->foreign));
+        if (!rec->foreign)
+                return err_nomem(err);
+        for (size_t i = 0; i < json_array_size(list) && r >= 0; i++) {
+                struct cel_foreign *f = &rec->foreign[rec->n_foreign++];
+                const json_t *e = json_array_get(list, i);
+
+                r = json_only(e, names, ARRAY_LEN(names), err);
+                if (r >= 0)
+                        r = read_sha256(e, "sha256", &f->sha256, err);
+                if (r >= 0)
+                        r = read_text(e, "path", true, &f->path, err);
+        }
+        return r < 0 ? err_wrap(err, "member 'foreign'") : 0;
+}
+
+static int read_mapped(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        static const char *const names[] = {"kind",      "launch",     "mappings", "foreign",
+                                            "timestamp", "pcr_before", "reset",    "restart"};
+        int r = json_only(content, names, ARRAY_LEN(names), err);
+
+        if (r >= 0)
+                r = read_sha256(content, "launch", &rec->launch, err);
+        if (r >= 0)
+                r = read_sha256(content, "mappings", &rec->mappings, err);
+        return r < 0 ? r : read_foreign(content, rec, err);
+}
+
+/* Records of any other kind are measurements of files. */
+static int read_kind(const json_t *content, struct cel_record *rec, struct err *err)
+{
+        static const struct {
+                const char *kind;
+                int (*read)(const json_t *content, struct cel_record *rec, struct err *err);
+        } kinds[] = {{CEL_KIND_REVOKE, read_revoked},
+                     {CEL_KIND_LAUNCH, read_launched},
+                     {CEL_KIND_MAPPED, read_mapped}};
+
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+                if (str_equal(rec->kind, kinds[i].kind))
+                        return kinds[i].read(content, rec, err);
+        return read_measured(content, rec, err);
+}
+
 static int read_ours(const json_t *content, struct cel_record *rec, struct err *err)
 {
         int64_t timestamp = 0, reset = 0, restart = 0;
         int r = read_text(content, "kind", true, &rec->kind, err);
 
         if (r >= 0)
-                r = str_equal(rec->kind, CEL_KIND_REVOKE) ? read_revoked(content, rec, err)
-                                                          : read_measured(content, rec, err);
+                r = read_kind(content, rec, err);
         if (r >= 0)
                 r = json_get_int(content, "timestamp", 0, INT64_MAX, &timestamp, err);
         if (r >= 0)
@@ -226,6 +310,10 @@ static void record_done(struct cel_record *rec)
         free(rec->path);
         free(rec->verifier);
         free(rec->revocation);
+        free(rec->permit);
+        for (size_t i = 0; i < rec->n_foreign; i++)
+                free(rec->foreign[i].path);
+        free(rec->foreign);
         free(rec->string);
         free(rec->event_type);
         free(rec->boot_id);

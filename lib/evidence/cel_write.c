@@ -39,18 +39,74 @@ static json_t *before_to_json(const struct cel_record *rec)
         return TAKE(j);
 }
 
+static int set_measured(json_t *j, const struct cel_record *rec)
+{
+        return json_set_str(j, "runtime", rec->runtime) | json_set_str(j, "path", rec->path) |
+               json_set_int(j, "size", (int64_t)rec->size_bytes);
+}
+
+static int set_revoked(json_t *j, const struct cel_record *rec)
+{
+        return json_set_str(j, "verifier", rec->verifier) | json_set_str(j, "revocation", rec->revocation);
+}
+
+static int set_launched(json_t *j, const struct cel_record *rec)
+{
+        return json_set_hex(j, "launch", digest_view(&rec->launch)) |
+               json_set_hex(j, "module", digest_view(&rec->module)) |
+               json_set_hex(j, "closure", digest_view(&rec->closure)) |
+               json_set_str(j, "runtime", rec->runtime) | json_set_str(j, "permit", rec->permit) |
+               json_set_bool(j, "cached", rec->cached);
+}
+
+static int set_mapped(json_t *j, const struct cel_record *rec)
+{
+        json_t *list = json_array();
+        int r = json_set_hex(j, "launch", digest_view(&rec->launch)) |
+                json_set_hex(j, "mappings", digest_view(&rec->mappings)) |
+                json_object_set_new(j, "foreign", list);
+
+        for (size_t i = 0; i < rec->n_foreign && r == 0; i++) {
+                json_t *e = json_object();
+
+                r |= json_set_str(e, "path", rec->foreign[i].path) |
+                     json_set_hex(e, "sha256", digest_view(&rec->foreign[i].sha256)) |
+                     json_array_append_new(list, e);
+        }
+        return r;
+}
+
+/* What each kind of record needs, and how it is written; the last is for all others. */
+static const struct kind {
+        const char *name;
+        size_t texts[2]; /* that must be there, by their place in the record; 0: none */
+        int (*set)(json_t *j, const struct cel_record *rec);
+} kinds[] = {
+        {CEL_KIND_REVOKE,
+         {offsetof(struct cel_record, verifier), offsetof(struct cel_record, revocation)},
+         set_revoked},
+        {CEL_KIND_LAUNCH,
+         {offsetof(struct cel_record, runtime), offsetof(struct cel_record, permit)},
+         set_launched},
+        {CEL_KIND_MAPPED, {0, 0}, set_mapped},
+        {NULL, {offsetof(struct cel_record, runtime), offsetof(struct cel_record, path)}, set_measured},
+};
+
+static const struct kind *kind_of(const struct cel_record *rec)
+{
+        const struct kind *k = kinds;
+
+        while (k->name && !str_equal(k->name, rec->kind))
+                k++;
+        return k;
+}
+
 static json_t *content_to_json(const struct cel_record *rec)
 {
         AUTO(json_free_p)
         json_t *j = json_object();
 
-        if (!j || json_set_str(j, "kind", rec->kind) < 0)
-                return NULL;
-        if (rec->revocation ? json_set_str(j, "verifier", rec->verifier) < 0 ||
-                                      json_set_str(j, "revocation", rec->revocation) < 0
-                            : json_set_str(j, "runtime", rec->runtime) < 0 ||
-                                      json_set_str(j, "path", rec->path) < 0 ||
-                                      json_set_int(j, "size", (int64_t)rec->size_bytes) < 0)
+        if (!j || json_set_str(j, "kind", rec->kind) < 0 || kind_of(rec)->set(j, rec))
                 return NULL;
         if (json_set_int(j, "timestamp", (int64_t)rec->timestamp_us) < 0 ||
             json_set_int(j, "reset", rec->reset_count) < 0 ||
@@ -73,19 +129,26 @@ static json_t *record_to_json(const struct cel_record *rec)
         return TAKE(j);
 }
 
+static int check_text(const char *text, struct err *err)
+{
+        return text && str_valid_utf8(view_str(text))
+                       ? 0
+                       : err_set(err, ERR_FORMAT, 0, "log record: kind and names have to be UTF-8 text");
+}
+
 static int check(const struct cel_record *rec, struct err *err)
 {
-        bool revoke = rec->revocation != NULL;
-        const char *const needed[] = {rec->kind, revoke ? rec->verifier : rec->runtime,
-                                      revoke ? rec->revocation : rec->path};
+        const struct kind *k = kind_of(rec);
+        int r = check_text(rec->kind, err);
 
-        for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-                if (!needed[i] || !str_valid_utf8(view_str(needed[i])))
-                        return err_set(err, ERR_FORMAT, 0,
-                                       "log record: kind and names have to be UTF-8 text");
-        if (rec->size_bytes > INT64_MAX || rec->timestamp_us > INT64_MAX)
-                return err_set(err, ERR_FORMAT, 0, "log record: size or time above 2^63");
-        return 0;
+        for (size_t i = 0; i < ARRAY_LEN(k->texts) && r >= 0; i++)
+                if (k->texts[i])
+                        r = check_text(*(char *const *)((const char *)rec + k->texts[i]), err);
+        for (size_t i = 0; i < rec->n_foreign && r >= 0; i++)
+                r = check_text(rec->foreign[i].path, err);
+        if (r >= 0 && (rec->size_bytes > INT64_MAX || rec->timestamp_us > INT64_MAX))
+                r = err_set(err, ERR_FORMAT, 0, "log record: size or time above 2^63");
+        return r;
 }
 
 int cel_record_write(const struct cel_record *r, struct buf *out, struct err *err)

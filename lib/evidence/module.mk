@@ -40,7 +40,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/ima_signature.c lib/evidence/ima_signature.h \
 	lib/evidence/ima_size.c lib/evidence/ima_size.h \
 	lib/evidence/ima_text.c \
-	lib/evidence/launch.h lib/evidence/launch_closure.h \
+	lib/evidence/launch.c lib/evidence/launch.h \
+	lib/evidence/launch_closure.c lib/evidence/launch_closure.h \
 	lib/evidence/pcr.c lib/evidence/pcr.h \
 	lib/evidence/pcr_blob.c lib/evidence/pcr_blob.h \
 	lib/evidence/pck.c lib/evidence/pck.h \

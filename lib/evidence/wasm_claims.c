@@ -178,8 +178,7 @@ static int or_fail(struct tee_result *checks, const char *name, const char *reas
         return 0;
 }
 
-/* Return: how many sections claims could be in; the first of them in *RET. */
-static size_t find_section(const struct wasm *wasm, struct wasm_section *ret)
+size_t wasm_claims_section(const struct wasm *wasm, struct view *ret)
 {
         struct wasm_section s;
         size_t n = 0;
@@ -187,7 +186,7 @@ static size_t find_section(const struct wasm *wasm, struct wasm_section *ret)
         for (size_t pos = 0; wasm_next(wasm, &pos, &s);)
                 for (size_t i = 0; s.id == 0 && i < ARRAY_LEN(section_names); i++)
                         if (view_equal(s.name, view_str(section_names[i])) && n++ == 0)
-                                *ret = s;
+                                *ret = s.content;
         return n;
 }
 
@@ -231,18 +230,15 @@ static void check_dates(const struct wasm_claims *c, int64_t now_ms, struct tee_
                 tee_pass(checks, "token-dates");
 }
 
-static int check_hash(const struct wasm *wasm, const struct wasm_claims *c, struct tee_result *checks,
+static int check_hash(const struct digest *is, const struct wasm_claims *c, struct tee_result *checks,
                       struct err *err)
 {
         AUTO(buf_free) struct buf claimed = {0};
-        struct digest is;
-        int r = wasm_claims_digest(wasm, c->claims_revision, &is, err);
+        int r = hex_decode_any(view_str(c->hash), DIGEST_BYTES_MAX, &claimed, err);
 
-        if (r >= 0)
-                r = hex_decode_any(view_str(c->hash), DIGEST_BYTES_MAX, &claimed, err);
         if (r < 0)
                 return r;
-        if (view_equal(VIEW_BUF(&claimed), digest_view(&is)))
+        if (view_equal(VIEW_BUF(&claimed), digest_view(is)))
                 tee_pass(checks, "module-hash");
         else
                 tee_fail(checks, "module-hash", "module-hash-mismatch",
@@ -273,12 +269,51 @@ static void check_trust(const struct wasm_claims *c, const struct wasm_trust *tr
                          (long long)trust->revision_min);
 }
 
+/* One of the two: WASM to take the hash of, or the HASH. */
+struct subject {
+        const struct wasm *wasm;
+        const struct digest *hash;
+};
+
+static int check_claims(struct view token, const struct subject *of, const struct wasm_trust *trust,
+                        struct wasm_claims *c, struct tee_result *checks, struct err *err)
+{
+        struct digest hash;
+        int r = check_token(token, c, checks, err);
+
+        if (r <= 0)
+                return r;
+        check_dates(c, trust->now_ms, checks);
+        r = of->hash ? 0 : wasm_claims_digest(of->wasm, c->claims_revision, &hash, err);
+        if (r >= 0)
+                r = check_hash(of->hash ? of->hash : &hash, c, checks, err);
+        if (r < 0)
+                return r;
+        check_trust(c, trust, checks);
+        return 1;
+}
+
+static int check_any(struct view token, const struct subject *of, const struct wasm_trust *trust,
+                     struct wasm_claims *ret, struct tee_result *checks, enum wasm_signed *ret_signed,
+                     struct err *err)
+{
+        int r = check_claims(token, of, trust, ret, checks, err);
+
+        if (r <= 0)
+                wasm_claims_done(ret);
+        if (r <= 0 || tee_failed(checks))
+                return r < 0 ? r : 0;
+        checks->verdict = TEE_ACCEPT;
+        *ret_signed = WASM_ACCEPTED;
+        return 0;
+}
+
 int wasm_claims_check(const struct wasm *wasm, const struct wasm_trust *trust, struct wasm_claims *ret,
                       struct tee_result *checks, enum wasm_signed *ret_signed, struct err *err)
 {
-        struct wasm_section section = {.id = 0};
-        size_t n = find_section(wasm, &section);
-        int r;
+        const struct subject of = {.wasm = wasm};
+        struct view token = VIEW_NONE;
+        size_t n = wasm_claims_section(wasm, &token);
 
         *ret = (struct wasm_claims){0};
         *checks = (struct tee_result){.verdict = TEE_REJECT};
@@ -287,25 +322,37 @@ int wasm_claims_check(const struct wasm *wasm, const struct wasm_trust *trust, s
                 tee_fail(checks, "claims", "claims-missing", "no section named wasmcloud_jwt or jwt");
         else if (n > 1)
                 tee_fail(checks, "claims", "claims-ambiguous", "%zu sections with claims", n);
-        if (n != 1)
-                return 0;
-        r = check_token(section.content, ret, checks, err);
-        if (r <= 0) {
-                wasm_claims_done(ret);
+        return n == 1 ? check_any(token, &of, trust, ret, checks, ret_signed, err) : 0;
+}
+
+int wasm_claims_check_token(struct view token, const struct digest *hash, const struct wasm_trust *trust,
+                            struct wasm_claims *ret, struct tee_result *checks, enum wasm_signed *ret_signed,
+                            struct err *err)
+{
+        const struct subject of = {.hash = hash};
+
+        *ret = (struct wasm_claims){0};
+        *checks = (struct tee_result){.verdict = TEE_REJECT};
+        *ret_signed = WASM_REJECTED;
+        return check_any(token, &of, trust, ret, checks, ret_signed, err);
+}
+
+int wasm_claims_digest_for(const struct wasm *wasm, struct view token, struct digest *ret, struct err *err)
+{
+        AUTO(token_done) struct token t = {.signed_part = VIEW_NONE};
+        AUTO(wasm_claims_done) struct wasm_claims c = {.claims_revision = 0};
+        uint8_t key[ED25519_KEY_BYTES];
+        int r = token_split(token, &t, err);
+
+        if (r >= 0)
+                r = read_claims(&t, &c, key, err);
+        if (r == -ERR_NOMEM)
                 return r;
+        if (r < 0) { /* it will be refused for that, whatever the hash */
+                err_clear(err);
+                c.claims_revision = WASM_CLAIMS_REVISION;
         }
-        check_dates(ret, trust->now_ms, checks);
-        r = check_hash(wasm, ret, checks, err);
-        if (r < 0) {
-                wasm_claims_done(ret);
-                return r;
-        }
-        check_trust(ret, trust, checks);
-        if (!tee_failed(checks)) {
-                checks->verdict = TEE_ACCEPT;
-                *ret_signed = WASM_ACCEPTED;
-        }
-        return 0;
+        return wasm_claims_digest(wasm, c.claims_revision, ret, err);
 }
 
 /* ---- signing ---- */

@@ -70,6 +70,20 @@ enum wasm_signed { WASM_UNSIGNED, WASM_ACCEPTED, WASM_REJECTED };
 int wasm_claims_check(const struct wasm *wasm, const struct wasm_trust *trust, struct wasm_claims *ret,
                       struct tee_result *checks, enum wasm_signed *ret_signed, struct err *err) MUST_USE;
 
+/*
+ * The same of a TOKEN whose module is not at hand: HASH is what wasm_claims_digest_for() gave whoever has it.
+ */
+int wasm_claims_check_token(struct view token, const struct digest *hash, const struct wasm_trust *trust,
+                            struct wasm_claims *ret, struct tee_result *checks, enum wasm_signed *ret_signed,
+                            struct err *err) MUST_USE;
+
+/* How many sections of the top level claims could be in; what is in the first of them. */
+size_t wasm_claims_section(const struct wasm *wasm, struct view *ret);
+/* The digest that the claims in TOKEN have to state for this module, by the rule of their own form; of a
+ * token that cannot be read, by the newest. Return: as below. */
+int wasm_claims_digest_for(const struct wasm *wasm, struct view token, struct digest *ret,
+                           struct err *err) MUST_USE;
+
 /* The digest that claims of this REVISION of the format state. Return: 0; -ERR_NOMEM, -ERR_CRYPTO. */
 int wasm_claims_digest(const struct wasm *wasm, int64_t claims_revision, struct digest *ret,
                        struct err *err) MUST_USE;

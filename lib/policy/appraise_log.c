@@ -209,7 +209,8 @@ static int read_row(struct work *w, size_t record, struct judge_row *ret, struct
                                                                 : rec->string,
                                         .digest = *d,
                                         .entry = w->start.entry + record,
-                                        .foreign = !rec->ours}};
+                                        /* a launch has no place in this log, and no file's name */
+                                        .foreign = !rec->ours || (!rec->path && !rec->revocation)}};
         r = judge_ask(&w->judging, ret, err);
         if (r < 0)
                 return r;

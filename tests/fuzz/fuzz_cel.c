@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log of PCR 15. In production root on a host controls it, and the agent reads its own and systemd's
- * after a crash. What was parsed replays without complaint, and records of ours are written as they were
- * read.
+ * The logs of PCR 15 and of launches. In production root on a host controls them, and the agent reads its own
+ * and systemd's after a crash. What was parsed replays without complaint, and records of ours are written as
+ * they were read.
  */
 #include <string.h>
 
 #include "base/json.h"
+#include "base/str.h"
 #include "evidence/cel.h"
+#include "evidence/launch.h"
 #include "fuzz/fuzz.h"
+
+/* What a record of a launch says is what its digest is made of, whichever way it was spelt. */
+static void launches(const struct cel_record *rec, const struct cel_record *again)
+{
+        struct digest a, b;
+        struct err err = ERR_INIT;
+        bool is = false;
+
+        FUZZ_CHECK(launch_record_is(rec, rec->digests[0].alg, &is, &err) == 0);
+        if (launch_record_digest(DIGEST_SHA256, rec, &a, &err) < 0) {
+                FUZZ_CHECK(err.kind == ERR_FORMAT && !is);
+                return;
+        }
+        FUZZ_CHECK(launch_record_digest(DIGEST_SHA256, again, &b, &err) == 0 && digest_equal(&a, &b));
+}
 
 static void write_again(const struct cel_record *rec)
 {
@@ -24,7 +41,10 @@ static void write_again(const struct cel_record *rec)
         }
         FUZZ_CHECK(cel_parse(VIEW_BUF(&text), 1, &log, &err) == 0 && log->n == 1);
         FUZZ_CHECK(log->records[0].n_digests == rec->n_digests && log->records[0].pcr == rec->pcr);
-        FUZZ_CHECK(strcmp(log->records[0].path, rec->path) == 0);
+        FUZZ_CHECK(strcmp(log->records[0].kind, rec->kind) == 0 &&
+                   str_equal(log->records[0].path, rec->path) &&
+                   str_equal(log->records[0].permit, rec->permit));
+        launches(rec, &log->records[0]);
         FUZZ_CHECK(cel_record_write(&log->records[0], &again, &err) == 0);
         FUZZ_CHECK(view_equal(VIEW_BUF(&text), VIEW_BUF(&again)));
 }

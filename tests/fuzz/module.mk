@@ -16,6 +16,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ima \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_keylime_policy \
+	tests/fuzz/fuzz_launch \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
@@ -45,6 +46,7 @@ tests_fuzz_fuzz_dcap_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_endorsements_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_launch_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_receipt_LDADD = $(EVIDENCE_FUZZ_LIBS)

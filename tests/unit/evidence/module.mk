@@ -12,6 +12,7 @@ evidence_tests = \
 	tests/unit/evidence/test_ima \
 	tests/unit/evidence/test_ima_table \
 	tests/unit/evidence/test_ima_memory \
+	tests/unit/evidence/test_launch \
 	tests/unit/evidence/test_pcr \
 	tests/unit/evidence/test_quote \
 	tests/unit/evidence/test_receipt \
@@ -45,6 +46,7 @@ tests_unit_evidence_test_dcap_vectors_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_table_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_ima_memory_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
+tests_unit_evidence_test_launch_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_pcr_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_quote_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_receipt_LDADD = $(EVIDENCE_TEST_LIBS)
