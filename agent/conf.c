@@ -18,6 +18,7 @@ extern char **environ;
 static const char *const ek_names[] = {"auto", "rsa2048", "p256", "p384", NULL};
 static const char *const ak_names[] = {"auto", "p256", "rsa2048", NULL};
 static const char *const libs_names[] = {"private", "all", "none", NULL};
+static const char *const module_names[] = {"descriptor", "name", NULL};
 static const char *const peer_names[] = {"avow", "keylime", NULL};
 
 static const struct conf_key runtime_keys[] = {
@@ -37,6 +38,14 @@ static const struct conf_key acl_keys[] = {
         {.path = "uid", .type = CONF_INT, .max = 4294967294, .help = "and only as this user"},
         {.path = "uid_only", .type = CONF_BOOL, .def = "false", .help = "whatever the unit"},
         {.path = "file", .type = CONF_BOOL, .def = "false", .help = "also as a file of that user"},
+};
+
+static const struct conf_key launch_runtime_keys[] = {
+        {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "one of runtimes"},
+        {.path = "template", .type = CONF_STR, .help = "a command line that is known; default: name's"},
+        {.path = "argv", .type = CONF_LIST, .help = "instead of a template: its arguments"},
+        {.path = "env", .type = CONF_LIST, .help = "NAME=VALUE; beside its template's, all that it gets"},
+        {.path = "module", .type = CONF_STR, .choices = module_names, .help = "what {module} is"},
 };
 
 static const struct conf_key keys[] = {
@@ -110,6 +119,22 @@ static const struct conf_key keys[] = {
         {.path = "secrets.owners", .type = CONF_PATHS},
         {.path = "secrets.acl", .type = CONF_MAPS, .item = acl_keys, .n_item = ARRAY_LEN(acl_keys)},
         {.path = "runtimes", .type = CONF_MAPS, .item = runtime_keys, .n_item = ARRAY_LEN(runtime_keys)},
+        {.path = "launch.enabled", .type = CONF_BOOL, .def = "false", .flags = CONF_RESTART},
+        {.path = "launch.socket", .type = CONF_PATH, .flags = CONF_RESTART},
+        {.path = "launch.group", .type = CONF_STR, .def = "avow-module", .flags = CONF_RESTART},
+        {.path = "launch.pcr", .type = CONF_INT, .def = "13", .min = 8, .max = 15, .flags = CONF_RESTART},
+        {.path = "launch.module_max", .type = CONF_SIZE, .def = "64MiB", .min = 8, .max = 268435456},
+        {.path = "launch.start_timeout", .type = CONF_DURATION, .def = "30s", .min = 1000, .max = 600000},
+        {.path = "launch.permits.cache",
+         .type = CONF_DURATION,
+         .def = "1h",
+         .max = 7 * 86400000LL,
+         .help = "how long a permit serves again while no verifier answers, if its policy allows that at "
+                 "all"},
+        {.path = "launch.runtimes",
+         .type = CONF_MAPS,
+         .item = launch_runtime_keys,
+         .n_item = ARRAY_LEN(launch_runtime_keys)},
 };
 
 static const struct conf_schema schema = {"agent", keys, ARRAY_LEN(keys)};
@@ -308,7 +333,11 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
         config->hook_timeout_ms = conf_int(c, "on_revocation.timeout");
         config->fail_closed_ms = conf_int(c, "fail_closed_after");
         r = read_acl(c, config, err);
-        return r < 0 ? r : read_runtimes(c, config, err);
+        if (r >= 0)
+                r = read_runtimes(c, config, err);
+        return r < 0 ? r
+                     : launch_config_read(c, config->runtimes, config->n_runtimes, config->run_dir,
+                                          config->tpm.pcr, &config->launch, err);
 }
 
 int agent_config_load(const char *file, struct agent_config **ret, struct err *err)
@@ -332,6 +361,7 @@ void agent_config_free(struct agent_config *config)
 {
         if (!config)
                 return;
+        launch_config_done(&config->launch);
         for (size_t i = 0; i < config->n_runtimes; i++) {
                 free(config->runtimes[i].name);
                 free(config->runtimes[i].path);

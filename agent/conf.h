@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/conf_launch.h"
 #include "base/closure.h"
 #include "base/err.h"
 #include "base/macro.h"
@@ -64,6 +65,7 @@ struct agent_config {
         size_t n_acl;
         struct agent_runtime *runtimes;
         size_t n_runtimes;
+        struct launch_config launch;
         struct conf *conf; /* what it was read from */
 };
 

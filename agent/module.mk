@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += agent/libboth.la
 agent_libboth_la_SOURCES = \
 	agent/acl.c agent/acl.h \
 	agent/conf.c agent/conf.h \
+	agent/conf_launch.c agent/conf_launch.h \
 	agent/frame.c agent/frame.h \
 	agent/launch_link.c agent/launch_link.h \
 	agent/privsep.c agent/privsep.h

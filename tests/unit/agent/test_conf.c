@@ -61,6 +61,33 @@ static void reads_all(void **state)
         assert_true(c->runtimes[1].path[0] == '/');
 }
 
+#define LAUNCH(runtime)                                                                                      \
+        "runtimes: [{name: a, path: /bin/true}]\nlaunch: {enabled: true, runtimes: [{" runtime "}]}\n"
+
+static void reads_how_modules_are_started(void **state)
+{
+        AUTO(agent_config_free_p)
+        struct agent_config *c = NULL;
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_ok(load(LAUNCH("name: a, template: wasmedge, env: [X=1]"), &c, &err), &err);
+        assert_true(c->launch.enabled);
+        assert_string_equal(c->launch.group, "avow-module");
+        assert_true(str_ends(c->launch.socket, "/launch.sock"));
+        assert_int_equal(c->launch.pcr, 13);
+        assert_int_equal(c->launch.cache_ms, 3600000);
+        assert_int_equal(c->launch.n_runtimes, 1);
+        assert_ptr_equal(c->launch.runtimes[0].measured, &c->runtimes[0]);
+        assert_true(c->launch.runtimes[0].named);
+        assert_string_equal(c->launch.runtimes[0].argv[1], "{module}");
+        assert_string_equal(c->launch.runtimes[0].env[0], "WASMEDGE_PLUGIN_PATH=");
+        assert_string_equal(c->launch.runtimes[0].env[1], "X=1");
+        assert_ptr_equal(launch_config_runtime(&c->launch, VIEW_NONE), &c->launch.runtimes[0]);
+        assert_ptr_equal(launch_config_runtime(&c->launch, view_str("a")), &c->launch.runtimes[0]);
+        assert_null(launch_config_runtime(&c->launch, view_str("b")));
+}
+
 static void says_what_is_wrong(void **state)
 {
         static const struct {
@@ -75,6 +102,16 @@ static void says_what_is_wrong(void **state)
                 {"runtimes:\n- {name: a, path: /x}\n- {name: a, path: /y}\n", "twice"},
                 {"runtimes:\n- {name: \"-a\", path: /x}\n", "no name"},
                 {"interval: 30\n", "agent.yaml:1:11"},
+                {"launch: {enabled: true}\n", "names no runtime"},
+                {LAUNCH("name: b, argv: ['{module}']"), "none of runtimes"},
+                {LAUNCH("name: a"), "there is no template"},
+                {LAUNCH("name: a, template: node, argv: ['{module}']"), "not both"},
+                {LAUNCH("name: a, argv: [run]"), "wanted once"},
+                {LAUNCH("name: a, argv: ['{module}', '-x{args}']"), "stands alone"},
+                {LAUNCH("name: a, argv: ['{module}', '{file:rel}']"), "absolute"},
+                {LAUNCH("name: a, argv: ['{module}'], env: [LD_PRELOAD=/x]"), "the loader"},
+                {LAUNCH("name: a, argv: ['{module}'], env: ['=x']"), "NAME=VALUE"},
+                {"tpm: {pcr: 13}\n" LAUNCH("name: a, argv: ['{module}']"), "is tpm.pcr"},
         };
 
         (void)state;
@@ -126,9 +163,8 @@ static void memory_runs_out(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reads_all),
-                cmocka_unit_test(says_what_is_wrong),
-                cmocka_unit_test(a_reload_may_not_move_the_tpm),
+                cmocka_unit_test(reads_all),          cmocka_unit_test(reads_how_modules_are_started),
+                cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(a_reload_may_not_move_the_tpm),
                 cmocka_unit_test(memory_runs_out),
         };
 
