@@ -19,6 +19,7 @@
 
 struct avow_evidence {
         struct endorsements *heap;
+        struct dcap_warm *warm;
         bool has_log, has_id_auth;
         unsigned statuses;
         struct buf report_data, log, id_auth;
@@ -33,7 +34,9 @@ struct avow_evidence *avow_evidence_new(void)
 {
         struct avow_evidence *e = mem_zalloc(1, sizeof(*e));
 
-        if (!e || endorsements_new(&e->heap, &e->err) < 0) {
+        if (!e || endorsements_new(&e->heap, &e->err) < 0 || dcap_warm_new(&e->warm, &e->err) < 0) {
+                if (e)
+                        endorsements_free(e->heap);
                 free(e);
                 return NULL;
         }
@@ -58,6 +61,7 @@ void avow_evidence_free(struct avow_evidence *e)
                 return;
         forget(e);
         endorsements_free(e->heap);
+        dcap_warm_free(e->warm);
         buf_free(&e->report_data);
         buf_free(&e->log);
         buf_free(&e->id_auth);
@@ -171,6 +175,7 @@ int avow_evidence_verify(struct avow_evidence *e, const char *type, const void *
                 return AVOW_EVIDENCE_ERROR;
         e->work.bytes = VIEW_BUF(&e->bytes);
         e->work.heap = e->heap;
+        e->work.warm = e->warm;
         e->work.at_ms = to_ms(at);
         e->work.report_data = VIEW_BUF(&e->report_data);
         e->work.has_log = e->has_log;

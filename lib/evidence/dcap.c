@@ -34,23 +34,42 @@ static struct signature ecdsa(struct view raw)
                                   .s = VIEW(raw.p + raw.len / 2, raw.len / 2)};
 }
 
+/* The attestation key: as it was read before, or anew. Return: 0; *ret NULL if it is none. */
+static int read_key(struct dcap_work *w, struct dcap_piece **ret, struct err *err)
+{
+        const struct dcap_quote *q = &w->res->quote;
+        int r = dcap_warm_get(w->warm, &(struct dcap_piece_id){DCAP_PIECE_KEY, q->key, VIEW_NONE}, ret, err);
+
+        if (r < 0 || *ret)
+                return r;
+        w->key = mem_zalloc(1, sizeof(*w->key));
+        r = w->key ? pubkey_from_ec(CURVE_P256, VIEW(q->key.p, 32), VIEW(q->key.p + 32, 32), &w->key->key,
+                                    err)
+                   : err_nomem(err);
+        if (dcap_is_answer(r)) {
+                err_clear(err);
+                return 0;
+        }
+        *ret = w->key;
+        return r;
+}
+
 static int check_signature(struct dcap_work *w, struct err *err)
 {
         const struct dcap_quote *q = &w->res->quote;
         const struct signature sig = ecdsa(q->signature);
-        AUTO(pubkey_free_p)
-        struct pubkey *key = NULL;
+        struct dcap_piece *piece = NULL;
         bool good = false;
-        int r = pubkey_from_ec(CURVE_P256, VIEW(q->key.p, 32), VIEW(q->key.p + 32, 32), &key, err);
+        int r = read_key(w, &piece, err);
 
-        if (dcap_is_answer(r)) {
+        if (r < 0)
+                return r;
+        if (!piece) {
                 tee_fail(&w->res->tee, "quote-signature", "quote-signature-invalid",
                          "the attestation key is no point of the curve");
-                err_clear(err);
                 return 0;
         }
-        if (r >= 0)
-                r = pubkey_verify(key, &sig, q->is_signed, &good, err);
+        r = pubkey_verify(piece->key, &sig, q->is_signed, &good, err);
         if (r < 0)
                 return r;
         if (good)
@@ -126,20 +145,19 @@ static int check_pck(struct dcap_work *w, struct err *err)
                                    .leaf_cn = "Intel SGX PCK Certificate",
                                    .ca_cns = cas};
         struct tee_result *tee = &w->res->tee;
-        bool good = false;
         int r;
 
         if (!find_chain(w, &chain.pem))
                 return 0;
-        r = dcap_check_chain(w, &chain, &w->pck_chain, &good, err);
-        if (r < 0 || !good)
+        r = dcap_check_chain(w, &chain, &w->pck_chain, err);
+        if (r < 0 || !w->pck_chain)
                 return r;
-        r = check_qe_signature(w, w->pck_chain.v[0], err);
+        r = check_qe_signature(w, w->pck_chain->v[0], err);
         if (r >= 0)
                 r = dcap_check_crls(w, err);
         if (r < 0)
                 return r;
-        r = pck_of_cert(w->pck_chain.v[0], &w->res->pck, err);
+        r = pck_of_cert(w->pck_chain->v[0], &w->res->pck, err);
         if (dcap_is_answer(r)) {
                 tee_fail(tee, "pck-extension", "endorsement-malformed", "%s", err->text);
                 err_clear(err);
@@ -284,7 +302,13 @@ static int check_quote(struct dcap_work *w, struct err *err)
         r = check_signature(w, err);
         if (r >= 0)
                 r = check_binding(w, err);
-        return r < 0 ? r : check_pck(w, err);
+        if (r >= 0)
+                r = check_pck(w, err);
+        if (r >= 0 && w->key && !tee_failed(tee)) /* only what a genuine enclave named is worth its place */
+                r = dcap_warm_put(w->warm,
+                                  &(struct dcap_piece_id){DCAP_PIECE_KEY, w->res->quote.key, VIEW_NONE},
+                                  &w->key, err);
+        return r;
 }
 
 static int run(struct dcap_work *w, struct err *err)
@@ -314,7 +338,11 @@ static int run(struct dcap_work *w, struct err *err)
 int dcap_verify(struct view quote, const struct dcap_collateral *collateral, const struct dcap_policy *policy,
                 struct dcap_result *ret, struct err *err)
 {
-        struct dcap_work w = {.collateral = collateral, .policy = policy, .res = ret};
+        struct dcap_warm own;
+        struct dcap_work w = {.collateral = collateral,
+                              .policy = policy,
+                              .res = ret,
+                              .warm = collateral->warm ? collateral->warm : &own};
         const char *reason = NULL;
         int r;
 
@@ -329,10 +357,12 @@ int dcap_verify(struct view quote, const struct dcap_collateral *collateral, con
         if (r >= 0) {
                 ret->parsed = true;
                 tee_pass(&ret->tee, "quote-format");
+                dcap_warm_init(&own);
+                dcap_warm_tidy(w.warm);
                 r = run(&w, err);
+                dcap_piece_free(w.key);
+                dcap_warm_done(&own);
         }
-        cert_list_done(&w.pck_chain);
-        crl_free(w.root_crl);
         if (r < 0) {
                 ret->tee.verdict = TEE_UNDECIDED;
                 return err_wrap(err, "checking a quote");

@@ -11,6 +11,7 @@
 #include "crypto/digest.h"
 #include "evidence/dcap_quote.h"
 #include "evidence/dcap_tcb.h"
+#include "evidence/dcap_warm.h"
 #include "evidence/tee.h"
 
 /*
@@ -40,6 +41,7 @@ struct dcap_collateral {
         struct view qe_identity;       /* {"enclaveIdentity": {…}, "signature": "…"} */
         struct view qe_identity_chain; /* PEM; usually the same one */
         struct view pck_crl, root_crl; /* DER or PEM */
+        struct dcap_warm *warm; /* what was read before; NULL: all of it is read for this quote alone */
 };
 
 /* The statuses as a set: DCAP_STATUS(DCAP_UP_TO_DATE) | … */

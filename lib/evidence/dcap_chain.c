@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "crypto/cert_ext.h"
 #include "crypto/trust.h"
 #include "evidence/dcap_work.h"
@@ -32,35 +33,29 @@ bool dcap_check_window(struct dcap_work *w, const char *name, int64_t begin_ms, 
                 tee_skip(&w->res->tee, name, "dates are not checked");
                 return true;
         }
-        (void)clock_format(now, at);
         if (now < begin_ms) {
-                tee_fail(&w->res->tee, name, reason_begin, "at %s it does not hold yet (from %s)", at,
-                         clock_format(begin_ms, limit));
+                tee_fail(&w->res->tee, name, reason_begin, "at %s it does not hold yet (from %s)",
+                         clock_format(now, at), clock_format(begin_ms, limit));
                 return false;
         }
         if (now > end_ms) {
-                tee_fail(&w->res->tee, name, reason_end, "at %s it holds no more (until %s)", at,
-                         clock_format(end_ms, limit));
+                tee_fail(&w->res->tee, name, reason_end, "at %s it holds no more (until %s)",
+                         clock_format(now, at), clock_format(end_ms, limit));
                 return false;
         }
         tee_pass(&w->res->tee, name);
         return true;
 }
 
-static int root_trusted(const struct dcap_work *w, const struct cert *root, bool *ret, struct err *err)
+static bool root_trusted(const struct dcap_work *w, const struct dcap_piece *piece)
 {
         const struct digest *roots = w->policy->n_roots ? w->policy->roots : &intel_root;
         size_t n = w->policy->n_roots ? w->policy->n_roots : 1;
-        struct digest spki;
-        int r;
+        bool trusted = false;
 
-        *ret = false;
-        if (!cert_pubkey(root))
-                return 0;
-        r = pubkey_spki_sha256(cert_pubkey(root), &spki, err);
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                *ret |= digest_equal(&spki, &roots[i]);
-        return r;
+        for (size_t i = 0; piece->root_key.len && i < n; i++)
+                trusted |= digest_equal(&piece->root_key, &roots[i]);
+        return trusted;
 }
 
 /* Does it hang together by itself? Tells a foreign root from a broken chain. */
@@ -113,32 +108,22 @@ static int path_good(const struct cert_list *list, bool *ret, char reason[TRUST_
         return r < 0 ? r : trust_check(trust, list->v[0], &middle, begin, ret, reason, err);
 }
 
-/* PEM texts in quotes end with a NUL or several. */
-static struct view without_nuls(struct view v)
-{
-        while (v.len && v.p[v.len - 1] == 0)
-                v.len--;
-        return v;
-}
-
-/* Return: 1 if it is good, 0 with the failure recorded, < 0. */
-static int judge_chain(struct dcap_work *w, const struct dcap_chain *chain, const struct cert_list *list,
-                       struct err *err)
+/* Return: 1 if it is good, 0 with the failure recorded, < 0. KNOWN: its signatures were good before. */
+static int judge_chain(struct dcap_work *w, const struct dcap_chain *chain, const struct dcap_piece *piece,
+                       bool known, struct err *err)
 {
         struct tee_result *tee = &w->res->tee;
-        char reason[TRUST_REASON_BYTES];
-        bool trusted, good;
-        int r;
+        const struct cert_list *list = &piece->chain;
+        char reason[TRUST_REASON_BYTES] = "";
+        bool good = known;
+        int r = 0;
 
         if (list->n != chain->n) {
                 tee_fail(tee, chain->name, "endorsement-chain-invalid", "%zu certificates, expected %zu",
                          list->n, chain->n);
                 return 0;
         }
-        r = root_trusted(w, list->v[list->n - 1], &trusted, err);
-        if (r < 0)
-                return r;
-        if (!trusted) {
+        if (!root_trusted(w, piece)) {
                 r = links_hold(list, &good, err);
                 if (r < 0)
                         return r;
@@ -152,7 +137,8 @@ static int judge_chain(struct dcap_work *w, const struct dcap_chain *chain, cons
                          cert_cn(list->v[0]), cert_cn(list->v[1]));
                 return 0;
         }
-        r = path_good(list, &good, reason, err);
+        if (!known)
+                r = path_good(list, &good, reason, err);
         if (r < 0)
                 return r;
         if (!good)
@@ -162,43 +148,97 @@ static int judge_chain(struct dcap_work *w, const struct dcap_chain *chain, cons
         return good;
 }
 
-int dcap_check_chain(struct dcap_work *w, const struct dcap_chain *chain, struct cert_list *list,
-                     bool *ret_good, struct err *err)
+static int read_chain(struct view pem, struct dcap_piece **ret, struct err *err)
 {
-        struct cert_list certs = {0};
-        int64_t begin, end;
-        int r = cert_list_parse_pem(without_nuls(chain->pem), CERT_MALFORMED_REJECT, &certs, NULL, err);
+        AUTO(dcap_piece_free_p) struct dcap_piece *piece = mem_zalloc(1, sizeof(*piece));
+        const struct cert *root;
+        int r = piece ? 0 : err_nomem(err);
 
-        *ret_good = false;
+        if (r >= 0)
+                r = cert_list_parse_pem(pem, CERT_MALFORMED_REJECT, &piece->chain, NULL, err);
+        if (r < 0)
+                return r;
+        root = piece->chain.v[piece->chain.n - 1];
+        if (cert_pubkey(root))
+                r = pubkey_spki_sha256(cert_pubkey(root), &piece->root_key, err);
+        if (r >= 0)
+                *ret = TAKE(piece);
+        return r;
+}
+
+int dcap_check_chain(struct dcap_work *w, const struct dcap_chain *chain, const struct cert_list **ret,
+                     struct err *err)
+{
+        const struct dcap_piece_id id = {.kind = DCAP_PIECE_CHAIN, .text = dcap_without_nuls(chain->pem)};
+        AUTO(dcap_piece_free_p) struct dcap_piece *fresh = NULL;
+        struct dcap_piece *piece = NULL;
+        int64_t begin, end;
+        int r = dcap_warm_get(w->warm, &id, &piece, err);
+
+        *ret = NULL;
+        if (r >= 0 && !piece)
+                r = read_chain(id.text, &fresh, err);
         if (dcap_is_answer(r)) {
                 tee_fail(&w->res->tee, chain->name, "endorsement-malformed", "%s", err->text);
                 err_clear(err);
-                cert_list_done(&certs);
                 return 0;
         }
+        if (fresh)
+                piece = fresh;
         if (r >= 0)
-                r = judge_chain(w, chain, &certs, err);
-        if (r > 0) {
-                dates_of(&certs, &begin, &end);
-                *ret_good = dcap_check_window(w, chain->dates, chain->later_issue ? INT64_MIN : begin, end,
-                                              "endorsement-not-yet-valid", "endorsement-expired");
-        }
-        if (r < 0 || !*ret_good)
-                cert_list_done(&certs);
-        else
-                *list = certs;
-        return r < 0 ? r : 0;
+                r = judge_chain(w, chain, piece, !fresh, err);
+        if (r <= 0)
+                return r;
+        if (fresh && (r = dcap_warm_put(w->warm, &id, &fresh, err)) < 0)
+                return r;
+        dates_of(&piece->chain, &begin, &end);
+        if (dcap_check_window(w, chain->dates, chain->later_issue ? INT64_MIN : begin, end,
+                              "endorsement-not-yet-valid", "endorsement-expired"))
+                *ret = &piece->chain;
+        return 0;
 }
 
-/* Reads a list and holds it against its issuer and the time. Return: 0; *ret NULL if there is no good one. */
+/* Reads a list and asks who issued it. Return: 0; *ret NULL, with the failure recorded, if not ISSUER. */
+static int issued_crl(struct dcap_work *w, const char *name, struct view bytes, const struct cert *issuer,
+                      const struct crl **ret, struct err *err)
+{
+        const struct dcap_piece_id id = {.kind = DCAP_PIECE_CRL, .text = bytes, .by = cert_der(issuer)};
+        AUTO(dcap_piece_free_p) struct dcap_piece *fresh = NULL;
+        struct dcap_piece *piece = NULL;
+        bool good = true;
+        int r = dcap_warm_get(w->warm, &id, &piece, err);
+
+        if (r >= 0 && !piece) {
+                piece = fresh = mem_zalloc(1, sizeof(*fresh));
+                r = fresh ? crl_parse(bytes, &fresh->crl, err) : err_nomem(err);
+                if (dcap_is_answer(r)) {
+                        tee_fail(&w->res->tee, name, "crl-invalid", "%s", err->text);
+                        err_clear(err);
+                        return 0;
+                }
+                if (r >= 0)
+                        r = crl_check(fresh->crl, issuer, &good, err);
+        }
+        if (r < 0)
+                return r;
+        if (!good) {
+                tee_fail(&w->res->tee, name, "crl-invalid", "the list of '%s' is not from '%s'",
+                         crl_issuer(piece->crl), cert_subject(issuer));
+                return 0;
+        }
+        if (fresh && (r = dcap_warm_put(w->warm, &id, &fresh, err)) < 0)
+                return r;
+        *ret = piece->crl;
+        return 0;
+}
+
+/* Holds a list against its issuer and the time. Return: 0; *ret NULL if there is no good one. */
 static int good_crl(struct dcap_work *w, const char *name, const char *dates, struct view bytes,
-                    const struct cert *issuer, struct crl **ret, struct err *err)
+                    const struct cert *issuer, const struct crl **ret, struct err *err)
 {
         struct tee_result *tee = &w->res->tee;
-        AUTO(crl_free_p)
-        struct crl *crl = NULL;
+        const struct crl *crl = NULL;
         int64_t end;
-        bool good;
         int r;
 
         if (!bytes.p) {
@@ -208,28 +248,16 @@ static int good_crl(struct dcap_work *w, const char *name, const char *dates, st
                         tee_skip(tee, name, "no revocation list is at hand");
                 return 0;
         }
-        r = crl_parse(bytes, &crl, err);
-        if (dcap_is_answer(r)) {
-                tee_fail(tee, name, "crl-invalid", "%s", err->text);
-                err_clear(err);
-                return 0;
-        }
-        if (r >= 0)
-                r = crl_check(crl, issuer, &good, err);
-        if (r < 0)
+        r = issued_crl(w, name, bytes, issuer, &crl, err);
+        if (r < 0 || !crl)
                 return r;
         end = crl_next_update_ms(crl); /* CRL_NO_TIME, which is past, if it names none */
-        if (!good) {
-                tee_fail(tee, name, "crl-invalid", "the list of '%s' is not from '%s'", crl_issuer(crl),
-                         cert_subject(issuer));
-                return 0;
-        }
         tee_pass(tee, name);
         if (end != CRL_NO_TIME && end < w->res->next_update_ms)
                 w->res->next_update_ms = end;
         if (dcap_check_window(w, dates, crl_this_update_ms(crl), end, "collateral-not-yet-valid",
                               "collateral-expired"))
-                *ret = TAKE(crl);
+                *ret = crl;
         return 0;
 }
 
@@ -252,9 +280,8 @@ void dcap_check_root_crl(struct dcap_work *w, const char *name, const struct cer
 
 int dcap_check_crls(struct dcap_work *w, struct err *err)
 {
-        const struct cert *leaf = w->pck_chain.v[0], *ca = w->pck_chain.v[1], *root = w->pck_chain.v[2];
-        AUTO(crl_free_p)
-        struct crl *pck = NULL;
+        const struct cert *leaf = w->pck_chain->v[0], *ca = w->pck_chain->v[1], *root = w->pck_chain->v[2];
+        const struct crl *pck = NULL;
         int r = good_crl(w, "root-crl", "root-crl-dates", w->collateral->root_crl, root, &w->root_crl, err);
 
         if (r >= 0)

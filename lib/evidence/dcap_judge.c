@@ -10,17 +10,53 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "evidence/dcap_work.h"
 
+/* One of the two documents: its parts, and the names of what is checked in it. */
 struct source {
         const char *chain, *dates, *revocation, *signature, *format, *window, *kind; /* names of checks */
+        const char *other_kind; /* reason when it is for the other kind of evidence */
         const char *member;
+        enum dcap_piece_kind piece;
         struct view json, pem;
 };
 
-/* Chain, revocation and signature. Return: 0, *ret_good and the signed body. */
-static int authentic(struct dcap_work *w, const struct source *s, struct view *ret_body, bool *ret_good,
+/* Signed by SIGNER, and well formed. Return: 0; *ret NULL, with the failure recorded, if it is not. */
+static int read_document(struct dcap_work *w, const struct source *s, const struct cert *signer,
+                         struct dcap_piece **ret, struct err *err)
+{
+        AUTO(dcap_piece_free_p) struct dcap_piece *piece = mem_zalloc(1, sizeof(*piece));
+        struct tee_result *tee = &w->res->tee;
+        struct signed_json j;
+        bool good = false;
+        int r = piece ? signed_json_cut(s->json, s->member, &j, err) : err_nomem(err);
+
+        if (r >= 0) {
+                if (cert_pubkey(signer))
+                        r = signed_json_check(&j, cert_pubkey(signer), &good, err);
+                if (r >= 0 && !good)
+                        tee_fail(tee, s->signature, "collateral-signature-invalid",
+                                 "'%s' did not sign these bytes", cert_cn(signer));
+                if (r < 0 || !good)
+                        return r;
+                tee_pass(tee, s->signature);
+                r = s->piece == DCAP_PIECE_INFO ? tcb_info_parse(j.body, &piece->info, err)
+                                                : qe_identity_parse(j.body, &piece->qe, err);
+        }
+        if (dcap_is_answer(r)) {
+                tee_fail(tee, s->format, "collateral-malformed", "%s", err->text);
+                err_clear(err);
+                return 0;
+        }
+        if (r >= 0)
+                *ret = TAKE(piece);
+        return r;
+}
+
+/* Chain, revocation, signature and form. Return: 0; *ret NULL if something is not in order. */
+static int authentic(struct dcap_work *w, const struct source *s, const struct dcap_piece **ret,
                      struct err *err)
 {
         const struct dcap_chain chain = {.name = s->chain,
@@ -29,40 +65,37 @@ static int authentic(struct dcap_work *w, const struct source *s, struct view *r
                                          .n = 2,
                                          .later_issue = true,
                                          .leaf_cn = "Intel SGX TCB Signing"};
-        struct tee_result *tee = &w->res->tee;
-        struct cert_list list = {0};
-        struct signed_json j;
-        bool good = false;
-        int r = dcap_check_chain(w, &chain, &list, &good, err);
+        AUTO(dcap_piece_free_p) struct dcap_piece *fresh = NULL;
+        struct dcap_piece_id id = {.kind = s->piece, .text = s->json};
+        const struct cert_list *list = NULL;
+        struct dcap_piece *piece = NULL;
+        int r = dcap_check_chain(w, &chain, &list, err);
 
-        *ret_good = false;
-        if (r < 0 || !good)
+        if (r < 0 || !list)
                 return r;
-        dcap_check_root_crl(w, s->revocation, list.v[0]);
-        r = signed_json_cut(s->json, s->member, &j, err);
-        if (dcap_is_answer(r)) {
-                tee_fail(tee, s->format, "collateral-malformed", "%s", err->text);
-                err_clear(err);
-                good = false;
-                r = 0;
-        } else if (r >= 0) {
-                good = false;
-                if (cert_pubkey(list.v[0]))
-                        r = signed_json_check(&j, cert_pubkey(list.v[0]), &good, err);
-                if (r >= 0 && good)
-                        tee_pass(tee, s->signature);
-                else if (r >= 0)
-                        tee_fail(tee, s->signature, "collateral-signature-invalid",
-                                 "'%s' did not sign these bytes", cert_cn(list.v[0]));
-                *ret_body = j.body;
+        dcap_check_root_crl(w, s->revocation, list->v[0]);
+        id.by = cert_der(list->v[0]);
+        r = dcap_warm_get(w->warm, &id, &piece, err);
+        if (r < 0)
+                return r;
+        if (piece) {
+                tee_pass(&w->res->tee, s->signature);
+        } else {
+                r = read_document(w, s, list->v[0], &fresh, err);
+                if (r < 0 || !fresh)
+                        return r;
+                piece = fresh;
+                r = dcap_warm_put(w->warm, &id, &fresh, err);
+                if (r < 0)
+                        return r;
         }
-        *ret_good = r >= 0 && good;
-        cert_list_done(&list);
-        return r;
+        tee_pass(&w->res->tee, s->format);
+        *ret = piece;
+        return 0;
 }
 
 static bool window_and_kind(struct dcap_work *w, const struct source *s, const struct tcb_window *window,
-                            enum dcap_tee tee, const char *reason)
+                            enum dcap_tee tee)
 {
         struct tee_result *t = &w->res->tee;
         bool good = dcap_check_window(w, s->window, window->issue_ms, window->next_update_ms,
@@ -77,7 +110,7 @@ static bool window_and_kind(struct dcap_work *w, const struct source *s, const s
                 return false;
         }
         if (tee != w->res->quote.tee) {
-                tee_fail(t, s->kind, reason, "it is for %s, and the quote is from %s",
+                tee_fail(t, s->kind, s->other_kind, "it is for %s, and the quote is from %s",
                          tee == DCAP_TDX ? "TDX" : "SGX", w->res->quote.tee == DCAP_TDX ? "TDX" : "SGX");
                 return false;
         }
@@ -107,8 +140,8 @@ static bool is_platforms(struct dcap_work *w, const struct tcb_info *info)
         return fmspc && pceid;
 }
 
-/* Both loaders: *ret_good, and RET filled, if everything about the document is in order. */
-static int load_tcb_info(struct dcap_work *w, struct tcb_info *ret, bool *ret_good, struct err *err)
+/* Both: *RET NULL unless everything about the document is in order. */
+static int load_tcb_info(struct dcap_work *w, const struct tcb_info **ret, struct err *err)
 {
         const struct source s = {.chain = "tcb-info-chain",
                                  .dates = "tcb-info-chain-dates",
@@ -117,31 +150,25 @@ static int load_tcb_info(struct dcap_work *w, struct tcb_info *ret, bool *ret_go
                                  .format = "tcb-info-format",
                                  .window = "tcb-info-dates",
                                  .kind = "tcb-info-kind",
+                                 .other_kind = "collateral-tee-mismatch",
                                  .member = "tcbInfo",
+                                 .piece = DCAP_PIECE_INFO,
                                  .json = w->collateral->tcb_info,
                                  .pem = w->collateral->tcb_info_chain};
-        struct view body = VIEW_NONE;
-        int r = authentic(w, &s, &body, ret_good, err);
+        const struct dcap_piece *piece = NULL;
+        bool good;
+        int r = authentic(w, &s, &piece, err);
 
-        if (r < 0 || !*ret_good)
+        if (r < 0 || !piece)
                 return r;
-        r = tcb_info_parse(body, ret, err);
-        if (dcap_is_answer(r)) {
-                tee_fail(&w->res->tee, s.format, "collateral-malformed", "%s", err->text);
-                err_clear(err);
-                *ret_good = false;
-                return 0;
-        }
-        if (r < 0)
-                return r;
-        tee_pass(&w->res->tee, s.format);
-        w->res->evaluation_number = ret->window.evaluation_number;
-        *ret_good = window_and_kind(w, &s, &ret->window, ret->tee, "collateral-tee-mismatch");
-        *ret_good &= is_platforms(w, ret);
+        w->res->evaluation_number = piece->info.window.evaluation_number;
+        good = window_and_kind(w, &s, &piece->info.window, piece->info.tee);
+        if (is_platforms(w, &piece->info) && good)
+                *ret = &piece->info;
         return 0;
 }
 
-static int load_qe_identity(struct dcap_work *w, struct qe_identity *ret, bool *ret_good, struct err *err)
+static int load_qe_identity(struct dcap_work *w, const struct qe_identity **ret, struct err *err)
 {
         const struct source s = {.chain = "qe-identity-chain",
                                  .dates = "qe-identity-chain-dates",
@@ -150,26 +177,17 @@ static int load_qe_identity(struct dcap_work *w, struct qe_identity *ret, bool *
                                  .format = "qe-identity-format",
                                  .window = "qe-identity-dates",
                                  .kind = "qe-identity-kind",
+                                 .other_kind = "qe-identity-mismatch",
                                  .member = "enclaveIdentity",
+                                 .piece = DCAP_PIECE_QE,
                                  .json = w->collateral->qe_identity,
                                  .pem = w->collateral->qe_identity_chain};
-        struct view body = VIEW_NONE;
-        int r = authentic(w, &s, &body, ret_good, err);
+        const struct dcap_piece *piece = NULL;
+        int r = authentic(w, &s, &piece, err);
 
-        if (r < 0 || !*ret_good)
-                return r;
-        r = qe_identity_parse(body, ret, err);
-        if (dcap_is_answer(r)) {
-                tee_fail(&w->res->tee, s.format, "collateral-malformed", "%s", err->text);
-                err_clear(err);
-                *ret_good = false;
-                return 0;
-        }
-        if (r < 0)
-                return r;
-        tee_pass(&w->res->tee, s.format);
-        *ret_good = window_and_kind(w, &s, &ret->window, ret->tee, "qe-identity-mismatch");
-        return 0;
+        if (r >= 0 && piece && window_and_kind(w, &s, &piece->qe.window, piece->qe.tee))
+                *ret = &piece->qe;
+        return r;
 }
 
 static bool masked_equal(struct view have, const uint8_t *want, const uint8_t *mask)
@@ -307,27 +325,26 @@ static void judge(struct dcap_work *w, const struct tcb_info *info, const struct
 int dcap_check_collateral(struct dcap_work *w, bool *ret_complete, struct err *err)
 {
         struct tee_result *tee = &w->res->tee;
-        bool info_good = false, qe_good = false;
-        struct tcb_info info = {0};
-        struct qe_identity qe = {0};
+        const struct tcb_info *info = NULL;
+        const struct qe_identity *qe = NULL;
         int r = 0;
 
         *ret_complete = w->collateral->tcb_info.p && w->collateral->qe_identity.p;
         if (w->collateral->tcb_info.p)
-                r = load_tcb_info(w, &info, &info_good, err);
+                r = load_tcb_info(w, &info, err);
         else
                 tee_skip(tee, "tcb-info-chain", "no TCB info is at hand");
         if (r >= 0 && w->collateral->qe_identity.p)
-                r = load_qe_identity(w, &qe, &qe_good, err);
+                r = load_qe_identity(w, &qe, err);
         else if (r >= 0)
                 tee_skip(tee, "qe-identity-chain", "no QE identity is at hand");
-        if (r >= 0 && qe_good)
-                qe_good = is_qe(w, &qe);
-        if (r >= 0 && info_good)
-                judge(w, &info, qe_good ? &qe : NULL);
-        else if (r >= 0)
+        if (r < 0)
+                return r;
+        if (qe && !is_qe(w, qe))
+                qe = NULL;
+        if (info)
+                judge(w, info, qe);
+        else
                 tee_skip(tee, "tcb-status", "without good TCB info there is no status");
-        tcb_info_done(&info);
-        qe_identity_done(&qe);
-        return r;
+        return 0;
 }

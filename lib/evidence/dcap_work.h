@@ -5,14 +5,17 @@
 #include "crypto/cert.h"
 #include "crypto/crl.h"
 #include "evidence/dcap.h"
+#include "evidence/dcap_warm_impl.h"
 
 /* What the files that make up dcap_verify() share; nobody else includes this. */
 struct dcap_work {
         const struct dcap_collateral *collateral;
         const struct dcap_policy *policy;
         struct dcap_result *res;
-        struct cert_list pck_chain; /* leaf, CA, root; once it was found good */
-        struct crl *root_crl;       /* once it was found good */
+        struct dcap_warm *warm;            /* the caller's, or one for this quote alone */
+        struct dcap_piece *key;            /* the attestation key, while it is not the warm object's */
+        const struct cert_list *pck_chain; /* leaf, CA, root; once it was found good */
+        const struct crl *root_crl;        /* once it was found good */
 };
 
 /* Bytes that break their format are an answer; being out of memory is none. */
@@ -34,9 +37,9 @@ struct dcap_chain {
         bool later_issue;
         const char *const *ca_cns;
 };
-/* Return: 0, *ret_good and, if it is good, LIST; < 0 when nothing could be decided. */
-int dcap_check_chain(struct dcap_work *w, const struct dcap_chain *chain, struct cert_list *list,
-                     bool *ret_good, struct err *err) MUST_USE;
+/* Return: 0 and the list, NULL if it is not good; < 0 when nothing could be decided. */
+int dcap_check_chain(struct dcap_work *w, const struct dcap_chain *chain, const struct cert_list **ret,
+                     struct err *err) MUST_USE;
 
 /* Do BEGIN and END hold at the policy's time? Records the check. REASON_END, REASON_BEGIN: the words. */
 bool dcap_check_window(struct dcap_work *w, const char *name, int64_t begin_ms, int64_t end_ms,

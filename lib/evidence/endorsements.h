@@ -60,10 +60,10 @@ struct endorsements_quote {
 void endorsements_quote_done(struct endorsements_quote *q);
 /*
  * Of several documents that fit the quote's platform the one that holds at AT_MS, the newest of those; if
- * none fits, one of the same kind of evidence, so that the answer says what does not fit. Return: 0;
- * -ERR_NOMEM, -ERR_CRYPTO.
+ * none fits, one of the same kind of evidence, so that the answer says what does not fit. WARM (or NULL) is
+ * asked first what signed what, and goes on into the collateral. Return: 0; -ERR_NOMEM, -ERR_CRYPTO.
  */
 int endorsements_for_quote(const struct endorsements *e, const struct dcap_quote *quote, int64_t at_ms,
-                           struct endorsements_quote *ret, struct err *err) MUST_USE;
+                           struct dcap_warm *warm, struct endorsements_quote *ret, struct err *err) MUST_USE;
 
 #endif

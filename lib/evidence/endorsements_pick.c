@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "crypto/cert_ask.h"
 #include "crypto/cert_ext.h"
+#include "evidence/dcap_warm_impl.h"
 #include "evidence/endorsements_impl.h"
 
 #define LEAVES_MAX 4
@@ -131,6 +133,14 @@ int endorsements_for_snp(const struct endorsements *e, const struct snp_report *
 
 /* ---- Intel ---- */
 
+/* One quote, and what is picked from. */
+struct pick {
+        const struct endorsements *heap;
+        const struct dcap_quote *quote;
+        int64_t at_ms;
+        struct dcap_warm *warm;
+};
+
 void endorsements_quote_done(struct endorsements_quote *q)
 {
         buf_free(&q->pck_chain);
@@ -139,21 +149,20 @@ void endorsements_quote_done(struct endorsements_quote *q)
 }
 
 /* FMSPC may be NULL. */
-static struct view best_document(const struct endorsements *e, enum endorsement_kind kind, enum dcap_tee tee,
-                                 const uint8_t *fmspc, int64_t at_ms)
+static struct view best_document(const struct pick *p, enum endorsement_kind kind, const uint8_t *fmspc)
 {
         const struct endorsed_document *best = NULL;
         unsigned best_rank = 0;
 
-        for (size_t i = 0; i < e->n_documents; i++) {
-                const struct endorsed_document *d = &e->documents[i];
+        for (size_t i = 0; i < p->heap->n_documents; i++) {
+                const struct endorsed_document *d = &p->heap->documents[i];
                 unsigned rank = 1;
 
                 if (d->kind != kind)
                         continue;
-                rank += d->tee == tee ? 8 : 0;
+                rank += d->tee == p->quote->tee ? 8 : 0;
                 rank += fmspc && view_equal(VIEW_ARRAY(d->fmspc), VIEW(fmspc, 6)) ? 4 : 0;
-                rank += at_ms >= d->issue_ms && at_ms <= d->next_update_ms ? 2 : 0;
+                rank += p->at_ms >= d->issue_ms && p->at_ms <= d->next_update_ms ? 2 : 0;
                 if (rank > best_rank || (rank == best_rank && d->issue_ms > best->issue_ms)) {
                         best = d;
                         best_rank = rank;
@@ -173,18 +182,43 @@ static int put_cert_pem(struct buf *b, const struct cert *cert, struct err *err)
         return r < 0 ? r : buf_ok(b) ? 0 : err_nomem(err);
 }
 
+/* The certificate CERT, or if NULL the list CRL, which is DER: did BY sign it? Asked once, with WARM. */
+static int signed_by(struct dcap_warm *warm, const struct cert *cert, const struct crl *crl, struct view der,
+                     const struct cert *by, bool *ret, struct err *err)
+{
+        const struct dcap_piece_id id = {DCAP_PIECE_LINK, der, cert_der(by)};
+        AUTO(dcap_piece_free_p) struct dcap_piece *fresh = NULL;
+        struct dcap_piece *known = NULL;
+        int r = warm ? dcap_warm_get(warm, &id, &known, err) : 0;
+
+        if (r < 0)
+                return r;
+        if (known) {
+                *ret = known->linked;
+                return 0;
+        }
+        r = cert ? cert_signed_by(cert, by, ret, err) : crl_check(crl, by, ret, err);
+        if (r < 0 || !warm)
+                return r;
+        fresh = mem_zalloc(1, sizeof(*fresh));
+        if (!fresh)
+                return err_nomem(err);
+        fresh->linked = *ret;
+        return dcap_warm_put(warm, &id, &fresh, err);
+}
+
 /* A certificate that issued CERT, one of the key of PREFER if there is such; NULL. */
-static int issuer_of(const struct endorsements *e, const struct cert *cert, const struct cert *prefer,
+static int issuer_of(const struct pick *p, const struct cert *cert, const struct cert *prefer,
                      const struct cert **ret, struct err *err)
 {
         *ret = NULL;
-        for (size_t i = 0; i < e->n_certs; i++) {
-                const struct cert *c = e->certs[i];
+        for (size_t i = 0; i < p->heap->n_certs; i++) {
+                const struct cert *c = p->heap->certs[i];
                 bool good = false;
                 int r = 0;
 
                 if (strcmp(cert_subject(c), cert_issuer(cert)) == 0)
-                        r = cert_signed_by(cert, c, &good, err);
+                        r = signed_by(p->warm, cert, NULL, cert_der(cert), c, &good, err);
                 if (r < 0)
                         return r;
                 if (good && (!*ret || (prefer && view_equal(cert_der(prefer), cert_der(c)))))
@@ -197,20 +231,20 @@ static int issuer_of(const struct endorsements *e, const struct cert *cert, cons
  * The chain of the certificate named CN, leaf first. Of several leaves one under the ROOT of the quote's own
  * chain is taken, and the one that holds longest.
  */
-static int put_chain_of(const struct endorsements *e, const char *cn, const struct cert *root,
-                        struct buf *ret, struct err *err)
+static int put_chain_of(const struct pick *p, const char *cn, const struct cert *root, struct buf *ret,
+                        struct err *err)
 {
         const struct cert *leaf = NULL, *up, *best_up = NULL;
-        bool best_fits = false;
+        bool best_fits = false, top = false;
         int r = 0;
 
-        for (size_t i = 0; i < e->n_certs; i++) {
-                const struct cert *c = e->certs[i];
+        for (size_t i = 0; i < p->heap->n_certs; i++) {
+                const struct cert *c = p->heap->certs[i];
                 bool fits;
 
                 if (strcmp(cert_cn(c), cn) != 0)
                         continue;
-                r = issuer_of(e, c, root, &up, err);
+                r = issuer_of(p, c, root, &up, err);
                 if (r < 0)
                         return r;
                 fits = up && root && view_equal(cert_der(up), cert_der(root));
@@ -226,62 +260,45 @@ static int put_chain_of(const struct endorsements *e, const char *cn, const stru
         r = put_cert_pem(ret, leaf, err);
         for (int depth = 0; r >= 0 && best_up && depth < 3; depth++) {
                 r = put_cert_pem(ret, best_up, err);
-                if (r < 0 || cert_self_signed(best_up))
+                if (r >= 0)
+                        r = signed_by(p->warm, best_up, NULL, cert_der(best_up), best_up, &top, err);
+                if (r < 0 || top)
                         break;
-                r = issuer_of(e, best_up, root, &up, err);
+                r = issuer_of(p, best_up, root, &up, err);
                 best_up = up;
         }
         return r < 0 ? r : 0;
 }
 
 /* ISSUER's list: one that it signed, rather than one in its name; one that holds; the newest. */
-static int best_list(const struct endorsements *e, const struct cert *issuer, int64_t at_ms, struct view *ret,
-                     struct err *err)
+static int best_list(const struct pick *p, const struct cert *issuer, struct view *ret, struct err *err)
 {
         const struct crl *best = NULL;
         unsigned best_rank = 0;
+        int64_t at = p->at_ms;
 
-        for (size_t i = 0; i < e->n_lists; i++) {
-                const struct crl *crl = e->lists[i].crl;
+        for (size_t i = 0; i < p->heap->n_lists; i++) {
+                const struct endorsed_list *list = &p->heap->lists[i];
+                const struct crl *crl = list->crl;
                 bool good = false;
                 unsigned rank;
                 int r;
 
                 if (strcmp(crl_issuer(crl), cert_subject(issuer)) != 0)
                         continue;
-                r = crl_check(crl, issuer, &good, err);
+                r = signed_by(p->warm, NULL, crl, VIEW_BUF(&list->der), issuer, &good, err);
                 if (r < 0)
                         return r;
                 rank = 1u + (good ? 4u : 0u) +
-                       (at_ms >= crl_this_update_ms(crl) && at_ms <= crl_next_update_ms(crl) ? 2u : 0u);
+                       (at >= crl_this_update_ms(crl) && at <= crl_next_update_ms(crl) ? 2u : 0u);
                 if (rank < best_rank ||
                     (rank == best_rank && crl_this_update_ms(crl) <= crl_this_update_ms(best)))
                         continue;
                 best = crl;
                 best_rank = rank;
-                *ret = VIEW_BUF(&e->lists[i].der);
+                *ret = VIEW_BUF(&list->der);
         }
         return 0;
-}
-
-/* The chain that vouches for the quote's platform: its own, or the one put together. */
-static int read_pck_chain(const struct dcap_quote *quote, struct view own, struct cert_list *ret,
-                          struct err *err)
-{
-        struct view pem = quote->cert_type == DCAP_CERT_CHAIN ? quote->cert_data : own;
-        const char *why = NULL;
-        int r;
-
-        while (pem.len && pem.p[pem.len - 1] == 0)
-                pem.len--;
-        r = cert_list_parse_pem(pem, CERT_MALFORMED_REJECT, ret, &why, err);
-        if (r == -ERR_FORMAT || r == -ERR_LIMIT) { /* dcap_verify() says so by name */
-                err_clear(err);
-                cert_list_done(ret);
-                *ret = (struct cert_list){0};
-                return 0;
-        }
-        return r < 0 ? r : 0;
 }
 
 static struct view or_none(const struct buf *b)
@@ -289,8 +306,8 @@ static struct view or_none(const struct buf *b)
         return b->len ? VIEW_BUF(b) : VIEW_NONE;
 }
 
-static int pick_for(const struct endorsements *e, const struct dcap_quote *quote,
-                    const struct cert_list *chain, int64_t at_ms, struct endorsements_quote *q,
+/* What fits the platform whose chain this is. */
+static int pick_for(const struct pick *p, const struct cert_list *chain, struct endorsements_quote *q,
                     struct err *err)
 {
         const struct cert *root = chain->n ? chain->v[chain->n - 1] : NULL;
@@ -298,37 +315,66 @@ static int pick_for(const struct endorsements *e, const struct dcap_quote *quote
         struct err unused = ERR_INIT;
         struct pck pck = {0};
         bool has_pck = chain->n && pck_of_cert(chain->v[0], &pck, &unused) == 0;
-        int r = put_chain_of(e, "Intel SGX TCB Signing", root, &q->signer_chain, err);
+        int r = put_chain_of(p, "Intel SGX TCB Signing", root, &q->signer_chain, err);
 
         c->pck_chain = or_none(&q->pck_chain);
-        c->tcb_info = best_document(e, ENDORSEMENT_TCB_INFO, quote->tee, has_pck ? pck.fmspc : NULL, at_ms);
-        c->qe_identity = best_document(e, ENDORSEMENT_QE_IDENTITY, quote->tee, NULL, at_ms);
+        c->tcb_info = best_document(p, ENDORSEMENT_TCB_INFO, has_pck ? pck.fmspc : NULL);
+        c->qe_identity = best_document(p, ENDORSEMENT_QE_IDENTITY, NULL);
         c->tcb_info_chain = c->qe_identity_chain = or_none(&q->signer_chain);
         if (!q->signer_chain.len) /* who signed them is not known: as if they were not there */
                 c->tcb_info = c->qe_identity = VIEW_NONE;
         if (r >= 0 && chain->n > 1)
-                r = best_list(e, chain->v[1], at_ms, &c->pck_crl, err);
+                r = best_list(p, chain->v[1], &c->pck_crl, err);
         if (r >= 0 && root)
-                r = best_list(e, root, at_ms, &c->root_crl, err);
+                r = best_list(p, root, &c->root_crl, err);
         return r < 0 ? r : 0;
 }
 
-int endorsements_for_quote(const struct endorsements *e, const struct dcap_quote *quote, int64_t at_ms,
-                           struct endorsements_quote *ret, struct err *err)
+/* The chain that vouches for the quote's platform: its own, or the one put together. */
+static int pick_all(const struct pick *p, struct endorsements_quote *q, struct err *err)
 {
-        struct endorsements_quote q = {0};
+        const struct dcap_quote *quote = p->quote;
         struct cert_list chain = {0};
-        int r = put_chain_of(e, "Intel SGX PCK Certificate", NULL, &q.pck_chain, err);
+        struct dcap_piece *known = NULL;
+        struct dcap_piece_id id = {.kind = DCAP_PIECE_CHAIN, .text = quote->cert_data};
+        int r = 0;
 
+        if (quote->cert_type != DCAP_CERT_CHAIN) {
+                r = put_chain_of(p, "Intel SGX PCK Certificate", NULL, &q->pck_chain, err);
+                id.text = VIEW_BUF(&q->pck_chain);
+        }
+        id.text = dcap_without_nuls(id.text);
+        if (r >= 0 && p->warm)
+                r = dcap_warm_get(p->warm, &id, &known, err);
+        if (r >= 0 && !known)
+                r = cert_list_parse_pem(id.text, CERT_MALFORMED_REJECT, &chain, NULL, err);
+        if (r == -ERR_FORMAT || r == -ERR_LIMIT) { /* dcap_verify() says so by name */
+                err_clear(err);
+                cert_list_done(&chain);
+                chain = (struct cert_list){0};
+                r = 0;
+        }
         if (r >= 0)
-                r = read_pck_chain(quote, VIEW_BUF(&q.pck_chain), &chain, err);
-        if (r >= 0)
-                r = pick_for(e, quote, &chain, at_ms, &q, err);
+                r = pick_for(p, known ? &known->chain : &chain, q, err);
         cert_list_done(&chain);
+        return r;
+}
+
+int endorsements_for_quote(const struct endorsements *e, const struct dcap_quote *quote, int64_t at_ms,
+                           struct dcap_warm *warm, struct endorsements_quote *ret, struct err *err)
+{
+        const struct pick p = {e, quote, at_ms, warm};
+        struct endorsements_quote q = {0};
+        int r;
+
+        if (warm)
+                dcap_warm_tidy(warm);
+        r = pick_all(&p, &q, err);
         if (r < 0) {
                 endorsements_quote_done(&q);
                 return err_wrap(err, "finding collateral for a quote");
         }
         *ret = q; /* the views in it are of memory that moves along */
+        ret->collateral.warm = warm;
         return 0;
 }

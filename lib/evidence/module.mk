@@ -26,6 +26,8 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/dcap_judge.c \
 	lib/evidence/dcap_quote.c lib/evidence/dcap_quote.h \
 	lib/evidence/dcap_tcb.c lib/evidence/dcap_tcb.h \
+	lib/evidence/dcap_warm.c lib/evidence/dcap_warm.h \
+	lib/evidence/dcap_warm_impl.h \
 	lib/evidence/dcap_work.h \
 	lib/evidence/dm_table.c lib/evidence/dm_table.h \
 	lib/evidence/efi.c lib/evidence/efi.h \

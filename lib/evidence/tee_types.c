@@ -326,7 +326,7 @@ static int verify_quote(struct tee_work *w, struct dcap_result *res, struct err 
         policy.at_ms = w->at_ms;
         policy.report_data = w->report_data;
         if (w->heap && dcap_quote_parse(w->bytes, &parsed, &reason, &unused) == 0)
-                r = endorsements_for_quote(w->heap, &parsed, w->at_ms, &found, err);
+                r = endorsements_for_quote(w->heap, &parsed, w->at_ms, w->warm, &found, err);
         if (r >= 0)
                 r = dcap_verify(w->bytes, w->heap ? &found.collateral : &none, &policy, res, err);
         endorsements_quote_done(&found);

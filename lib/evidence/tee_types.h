@@ -32,6 +32,7 @@ struct tee_work {
         bool has_id_auth; /* snp-id-block: the ID authentication information */
         struct view id_auth;
         const struct snp_policy *snp;
+        struct dcap_warm *warm;  /* tdx, sgx: kept from one quote to the next, or NULL */
         struct dcap_policy dcap; /* its at_ms and report_data are taken from above */
         /* out */
         struct tee_result result;

@@ -23,7 +23,7 @@ static void pick(const struct endorsements *e, struct view evidence)
         snp_bag_done(&bag);
         if (dcap_quote_parse(evidence, &quote, &reason, &err) < 0)
                 return;
-        FUZZ_CHECK(endorsements_for_quote(e, &quote, INT64_C(1780000000000), &found, &err) == 0);
+        FUZZ_CHECK(endorsements_for_quote(e, &quote, INT64_C(1780000000000), NULL, &found, &err) == 0);
         endorsements_quote_done(&found);
 }
 

@@ -2,9 +2,12 @@
 /* Quotes, collateral and statuses of an Intel of our own: what is refused, and with which word. */
 #include "support/support.h"
 
+#include "base/mem.h"
 #include "evidence/dcap.h"
+#include "evidence/dcap_warm_impl.h"
 #include "support/make_crl.h"
 #include "support/soft_quote.h"
+#include "unit/evidence/dcap_kit.h"
 
 static struct dcap_policy policy_of(const struct soft_quote *q)
 {
@@ -19,10 +22,9 @@ static struct dcap_policy policy_of(const struct soft_quote *q)
 static void judged(const struct soft_quote *q, const struct dcap_policy *policy, struct dcap_result *ret,
                    const char *reason)
 {
-        struct err err = ERR_INIT;
         const char *first;
 
-        assert_ok(dcap_verify(VIEW_BUF(&q->quote), &q->collateral, policy, ret, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&q->quote), &q->collateral, policy, ret);
         first = tee_reason(&ret->tee, 0);
         if (!reason != !first || (reason && strcmp(reason, first) != 0))
                 fail_msg("reason '%s', expected '%s'", first ? first : "none", reason ? reason : "none");
@@ -399,7 +401,6 @@ static void mixed_parts(void **state)
         struct dcap_result res;
         struct soft_spec spec;
         struct soft_quote q, other;
-        struct err err = ERR_INIT;
 
         (void)state;
         soft_spec_init(&spec, 4, DCAP_BODY_TD10);
@@ -420,10 +421,73 @@ static void mixed_parts(void **state)
         judged(&q, &policy, &res, NULL);
         assert_int_equal(tee_find(&res.tee, "pck-revocation")->state, TEE_SKIPPED);
         q.collateral.qe_identity = VIEW_NONE;
-        assert_ok(dcap_verify(VIEW_BUF(&q.quote), &q.collateral, &policy, &res, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&q.quote), &q.collateral, &policy, &res);
         assert_int_equal(res.tee.verdict, TEE_NO_COLLATERAL);
         soft_quote_done(&q);
         soft_quote_done(&other);
+}
+
+/* ---- warm collateral ---- */
+
+/* What was good for one policy and time is asked again for the next. */
+static void warm_is_judged_anew(void **state)
+{
+        struct soft_quote q, other;
+        struct dcap_policy policy;
+        struct dcap_result res;
+        struct soft_spec spec;
+
+        (void)state;
+        soft_spec_init(&spec, 4, DCAP_BODY_TD10);
+        soft_quote_make(&q, &spec);
+        soft_quote_make(&other, &spec);
+        policy = policy_of(&q);
+        judged(&q, &policy, &res, NULL);
+        policy.at_ms = SOFT_TO_MS + 1000;
+        judged(&q, &policy, &res, "endorsement-expired");
+        policy.at_ms = INT64_C(1796083200000) + 1; /* the documents' end */
+        judged(&q, &policy, &res, "collateral-expired");
+        policy = policy_of(&other);
+        judged(&q, &policy, &res, "root-not-trusted");
+        policy = policy_of(&q);
+        policy.statuses = 0;
+        judged(&q, &policy, &res, "tcb-UpToDate");
+        policy = policy_of(&q);
+        q.quote.p[60] ^= 1;
+        judged(&q, &policy, &res, "quote-signature-invalid");
+        soft_quote_done(&q);
+        soft_quote_done(&other);
+}
+
+/* A hundred thousand platforms do not fill the memory. */
+static void warm_is_bounded(void **state)
+{
+        AUTO(dcap_warm_free_p) struct dcap_warm *warm = NULL;
+        struct dcap_piece *found = NULL;
+        struct err err = ERR_INIT;
+
+        (void)state;
+        assert_ok(dcap_warm_new(&warm, &err), &err);
+        for (uint32_t i = 0; i < 2 * DCAP_WARM_PIECES_MAX; i++) {
+                const struct dcap_piece_id id = {DCAP_PIECE_LINK, VIEW((const uint8_t *)&i, sizeof(i)),
+                                                 VIEW_NONE};
+                struct dcap_piece *piece = mem_zalloc(1, sizeof(*piece));
+
+                assert_non_null(piece);
+                dcap_warm_tidy(warm);
+                assert_ok(dcap_warm_put(warm, &id, &piece, &err), &err);
+                assert_null(piece);
+                assert_true(dcap_warm_count(warm) <= DCAP_WARM_PIECES_MAX);
+                assert_ok(dcap_warm_get(warm, &id, &found, &err), &err);
+                assert_non_null(found);
+        }
+        assert_ok(dcap_warm_get(warm, &(struct dcap_piece_id){DCAP_PIECE_LINK, VIEW_NONE, VIEW_NONE}, &found,
+                                &err),
+                  &err);
+        assert_null(found);
+        warm->bytes = DCAP_WARM_BYTES_MAX + 1;
+        dcap_warm_tidy(warm);
+        assert_int_equal(dcap_warm_count(warm), 0);
 }
 
 /* ---- malformed ---- */
@@ -537,10 +601,16 @@ static void cutting(void **state)
 static int verify_once(void *ctx, struct err *err)
 {
         struct soft_quote *q = ctx;
+        AUTO(dcap_warm_free_p) struct dcap_warm *warm = NULL;
         struct dcap_policy policy = policy_of(q);
+        struct dcap_collateral c = q->collateral;
         struct dcap_result res;
+        int r = dcap_warm_new(&warm, err);
 
-        return dcap_verify(VIEW_BUF(&q->quote), &q->collateral, &policy, &res, err);
+        c.warm = warm;
+        for (int i = 0; r >= 0 && i < 2; i++) /* to be kept; kept */
+                r = dcap_verify(VIEW_BUF(&q->quote), &c, &policy, &res, err);
+        return r;
 }
 
 static void out_of_memory(void **state)
@@ -553,6 +623,13 @@ static void out_of_memory(void **state)
         soft_quote_make(&q, &spec);
         oom_any(verify_once, &q);
         soft_quote_done(&q);
+}
+
+static int end(void **state)
+{
+        (void)state;
+        dcap_kit_done();
+        return 0;
 }
 
 int main(void)
@@ -571,11 +648,13 @@ int main(void)
                 cmocka_unit_test(relaunching),
                 cmocka_unit_test(policies),
                 cmocka_unit_test(mixed_parts),
+                cmocka_unit_test(warm_is_judged_anew),
+                cmocka_unit_test(warm_is_bounded),
                 cmocka_unit_test(broken_quotes),
                 cmocka_unit_test(broken_collateral),
                 cmocka_unit_test(cutting),
                 cmocka_unit_test(out_of_memory),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, NULL, end);
 }

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "evidence/ccel.h"
 #include "evidence/dcap.h"
+#include "unit/evidence/dcap_kit.h"
 
 #define FILE_MAX_BYTES (4u * 1024 * 1024)
 
@@ -252,13 +253,12 @@ static void run_case(const char *dir)
         json_t *expected = load_json(dir, "expected.json");
         struct dcap_policy policy = reference(expected);
         const char *reasons[TEE_CHECKS_MAX] = {NULL};
-        struct err err = ERR_INIT;
         struct dcap_result res;
         struct kit kit;
         size_t n = 0;
 
         kit_load(&kit, dir);
-        assert_ok(dcap_verify(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res);
         show(dir, &res);
         for (; tee_reason(&res.tee, n); n++)
                 reasons[n] = tee_reason(&res.tee, n);
@@ -297,7 +297,7 @@ static void dates_matter(void **state)
         (void)state;
         kit_load(&kit, "tdx/v5-td15-uptodate");
         assert_ok(clock_parse(view_str("2026-02-10T00:00:00Z"), &policy.at_ms, &err), &err);
-        assert_ok(dcap_verify(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res);
         assert_int_equal(res.tee.verdict, TEE_REJECT);
         assert_string_equal(tee_reason(&res.tee, 0), "collateral-expired");
         assert_null(tee_reason(&res.tee, 1));
@@ -309,13 +309,12 @@ static void no_collateral(void **state)
 {
         const struct dcap_collateral none = {0};
         struct dcap_policy policy = {.statuses = DCAP_STATUSES_DEFAULT, .ignore_dates = true};
-        struct err err = ERR_INIT;
         struct dcap_result res;
         struct kit kit;
 
         (void)state;
         kit_load(&kit, "tdx/v4-gce-ccel");
-        assert_ok(dcap_verify(VIEW_BUF(&kit.quote), &none, &policy, &res, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&kit.quote), &none, &policy, &res);
         assert_string_equal(tee_verdict_name(res.tee.verdict), "quote-valid-no-collateral");
         assert_int_equal(tee_find(&res.tee, "tcb-status")->state, TEE_SKIPPED);
         kit_done(&kit);
@@ -401,7 +400,6 @@ static void run_mutant(const json_t *m, const char *dir)
 {
         json_t *expected = load_json(dir, "expected.json");
         struct dcap_policy policy = reference(expected);
-        struct err err = ERR_INIT;
         struct dcap_result res;
         struct kit kit;
         const json_t *e;
@@ -411,7 +409,7 @@ static void run_mutant(const json_t *m, const char *dir)
         kit_load(&kit, dir);
         json_array_foreach (json_object_get(m, "edits"), i, e)
                 edit(&kit.quote, e);
-        assert_ok(dcap_verify(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res, &err), &err);
+        dcap_kit_judge(VIEW_BUF(&kit.quote), &kit.collateral, &policy, &res);
         (void)snprintf(name, sizeof(name), "%.3s %s", dir, json_string_value(json_object_get(m, "id")));
         show(name, &res);
         if (strcmp(verdict_word(&res), json_string_value(json_object_get(m, "expect"))) != 0)
@@ -473,6 +471,13 @@ static void truncated(void **state)
         }
 }
 
+static int end(void **state)
+{
+        (void)state;
+        dcap_kit_done();
+        return 0;
+}
+
 int main(void)
 {
         const char *dir = getenv("AVOW_VECTORS");
@@ -491,5 +496,5 @@ int main(void)
         (void)snprintf(top, sizeof(top), "%s/tee", dir);
         if (stat(top, &st) < 0)
                 (void)snprintf(top, sizeof(top), "%s", dir);
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, NULL, end);
 }
