@@ -32,6 +32,11 @@ int launch_of_module(struct view module, struct launch *l, struct buf *token, st
         n = wasm_claims_section(&wasm, &section);
         if (n > 1)
                 return err_set(err, ERR_FORMAT, 0, "%zu sections with claims: one at most can count", n);
+        if (section.len > LAUNCH_TOKEN_MAX)
+                return err_set(err, ERR_LIMIT, 0, "claims of %zu bytes (at most %u)", section.len,
+                               LAUNCH_TOKEN_MAX);
+        if (!str_plain(section))
+                return err_set(err, ERR_FORMAT, 0, "the section with claims holds no token");
         l->size = module.len;
         l->has_claims = n == 1;
         r = digest_bytes(DIGEST_SHA256, module, &l->sha256, err);

@@ -31,7 +31,8 @@
 #define LAUNCH_HOST_MAX    80
 #define LAUNCH_NONCE_MAX   64
 #define LAUNCH_SECRETS_MAX 16
-#define LAUNCH_TEXT_MAX    (8u * 1024) /* bytes of a descriptor's text */
+#define LAUNCH_TOKEN_MAX   (32u * 1024) /* bytes of a module's claims */
+#define LAUNCH_TEXT_MAX    (8u * 1024)  /* bytes of a descriptor's text */
 #define LAUNCH_MODULE_MAX  ((uint64_t)256 << 20)
 #define LAUNCH_PCR_DEFAULT 13u /* SR-23: never 15, 16, 23, and none that a sealing policy selects */
 
@@ -58,8 +59,9 @@ struct launch {
 
 /*
  * Fills sha256, sha384, size and the claims' members from the MODULE's bytes, and appends the token's text to
- * TOKEN (nothing without claims). A module that breaks the row of sections (evidence/wasm.h) or has two
- * sections with claims is refused. Return: 0; -ERR_FORMAT, -ERR_LIMIT; -ERR_NOMEM, -ERR_CRYPTO.
+ * TOKEN (nothing without claims). A module that breaks the row of sections (evidence/wasm.h), has two
+ * sections with claims, or one that is no text, is refused. Return: 0; -ERR_FORMAT, -ERR_LIMIT; -ERR_NOMEM,
+ * -ERR_CRYPTO.
  */
 int launch_of_module(struct view module, struct launch *l, struct buf *token, struct err *err) MUST_USE;
 /* SHA-256 over each argument followed by a zero byte; over nothing without arguments. */

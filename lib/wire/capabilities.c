@@ -21,6 +21,7 @@ static const char *const formats[WIRE_N_EVIDENCE_TYPES] = {
         [WIRE_CEL_LOG] = WIRE_TYPE_JSON_SEQ,
         [WIRE_UEFI_LOG] = WIRE_TYPE_OCTETS,
         [WIRE_IMA_LOG] = "text/plain",
+        [WIRE_LAUNCH_LOG] = WIRE_TYPE_JSON_SEQ,
 };
 
 const char *wire_log_format(enum wire_evidence_type type, bool binary)
@@ -76,6 +77,11 @@ static json_t *log_to_json(const struct wire_log_offer *l, enum wire_evidence_ty
         r |= json_set_bool(c, "appendable", l->appendable);
         if (l->has_count)
                 r |= json_set_int(c, "entry_count", (int64_t)l->entry_count);
+        if (type == WIRE_LAUNCH_LOG) {
+                json_t *avow = json_object();
+                r |= json_set_int(avow, "pcr", l->pcr);
+                r |= json_object_set_new(c, "avow", avow);
+        }
         return r == 0 ? TAKE(c) : NULL;
 }
 
@@ -194,6 +200,18 @@ static int quote_read(const json_t *c, struct wire_quote_offer *q, struct err *e
         return r < 0 ? err_wrap(err, "member 'certification_keys'") : 0;
 }
 
+/* The register of a log of launches. */
+static int pcr_read(const json_t *c, struct wire_log_offer *l, struct err *err)
+{
+        const json_t *avow = NULL;
+        int64_t pcr = 0;
+        int r = json_get_object(c, "avow", &avow, err);
+        if (r == 0)
+                r = json_get_int(avow, "pcr", 0, 23, &pcr, err);
+        l->pcr = (uint8_t)pcr;
+        return r < 0 ? err_wrap(err, "member 'avow'") : 0;
+}
+
 static int log_read(const json_t *c, enum wire_evidence_type type, struct wire_log_offer *l, struct err *err)
 {
         if (l->offered)
@@ -218,6 +236,8 @@ static int log_read(const json_t *c, enum wire_evidence_type type, struct wire_l
                 if (s != NULL && type == WIRE_IMA_LOG && strcmp(s, WIRE_TYPE_OCTETS) == 0)
                         l->binary = true;
         }
+        if (r >= 0 && type == WIRE_LAUNCH_LOG)
+                r = pcr_read(c, l, err);
         return r < 0 ? r : 0;
 }
 

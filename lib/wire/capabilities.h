@@ -34,6 +34,7 @@ struct wire_log_offer {
         bool has_count;
         uint64_t entry_count;
         bool own_format; /* formats holds the one media type that all agents send of this log */
+        uint8_t pcr;     /* of a launch_log: the register that it is of (avow.pcr) */
         bool binary; /* of an ima_log: formats holds WIRE_TYPE_OCTETS, the kernel's binary list (ours do) */
 };
 

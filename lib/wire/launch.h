@@ -3,6 +3,7 @@
 #define AVOW_WIRE_LAUNCH_H
 
 #include "evidence/launch.h"
+#include "wire/permit.h"
 #include "wire/release.h"
 
 /*
@@ -13,10 +14,8 @@
  * Spec: docs/protocol.md, "Launches"; SR-1, SR-14, SR-21.
  */
 #define WIRE_LAUNCH_BODY_MAX      (128 * 1024)
-#define WIRE_LAUNCH_TOKEN_MAX     (32 * 1024) /* characters of a module's claims */
 #define WIRE_LAUNCH_SIGNATURE_MAX 1024        /* bytes of a detached signature */
 #define WIRE_LAUNCH_ENVELOPE_MAX  (32 * 1024) /* characters of a DSSE envelope */
-#define WIRE_PERMIT_MAX           (32 * 1024) /* characters of a permit */
 
 /*
  * {"claims": "the token"?, "envelope": "a DSSE envelope's text"?, "launch": {…}, "schema":

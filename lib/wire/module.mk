@@ -10,10 +10,12 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/event.c lib/wire/event.h \
 	lib/wire/evidence.c lib/wire/evidence.h \
 	lib/wire/field.c lib/wire/field.h lib/wire/field_key.c \
-	lib/wire/launch.h lib/wire/permit.h \
+	lib/wire/launch.c lib/wire/launch.h \
 	lib/wire/meta.c lib/wire/meta.h \
 	lib/wire/owner.c lib/wire/owner.h \
+	lib/wire/permit.c lib/wire/permit.h \
 	lib/wire/problem.c lib/wire/problem.h \
+	lib/wire/refusal.c lib/wire/refusal.h \
 	lib/wire/registration.c lib/wire/registration.h \
 	lib/wire/release.c lib/wire/release.h \
 	lib/wire/retry.c lib/wire/retry.h \

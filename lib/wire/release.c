@@ -14,18 +14,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "wire/field.h"
-#include "wire/problem.h"
-
-#define URN "urn:avow:problem:"
-
-static int schema_is(const json_t *obj, const char *want, struct err *err)
-{
-        const char *s = NULL;
-        int r = json_get_str(obj, "schema", &s, err);
-        if (r == 0 && strcmp(s, want) != 0)
-                return err_set(err, ERR_FORMAT, 0, "member 'schema': expected '%s'", want);
-        return r;
-}
+#include "wire/refusal.h"
 
 static int fixed_hex(const json_t *obj, const char *name, uint8_t *ret, size_t n, struct err *err)
 {
@@ -90,7 +79,7 @@ static int request_read(const json_t *root, struct wire_release_request *m, stru
         const json_t *list = NULL;
         int r = json_only(root, members, ARRAY_LEN(members), err);
         if (r == 0)
-                r = schema_is(root, "avow.release-request/1", err);
+                r = field_schema(root, "avow.release-request/1", err);
         if (r == 0)
                 r = json_get_array(root, "secrets", WIRE_RELEASES_MAX, &list, err);
         if (r == 0 && json_array_size(list) == 0)
@@ -140,7 +129,7 @@ int wire_release_challenge_decode(struct view body, struct wire_release_challeng
         const char *id = NULL;
         int r = json_parse(body, WIRE_SMALL_BODY_MAX, &root, err);
         if (r == 0)
-                r = schema_is(root, "avow.release-challenge/1", err);
+                r = field_schema(root, "avow.release-challenge/1", err);
         if (r == 0)
                 r = json_get_str(root, "id", &id, err);
         if (r == 0 && !uuid_valid(id)) /* a path is made of it */
@@ -173,30 +162,15 @@ static void put_granted(struct json_out *o, const struct wire_release_answer *m)
         json_out_str(o, "schema", "avow.release/1");
 }
 
-static void put_refused(struct json_out *o, const struct wire_release_answer *m)
-{
-        AUTO(mem_free_p)
-        char *type = str_fmt(URN "%s", m->type);
-        json_out_str(o, "detail", m->detail);
-        wire_outcome_put_meta(o, &m->outcome);
-        json_out_int(o, "status", 403);
-        json_out_str(o, "title", "No release.");
-        if (type != NULL)
-                json_out_str(o, "type", type);
-        else
-                o->out->failed = true;
-        if (m->where != NULL)
-                json_out_str(o, "where", m->where);
-}
-
 int wire_release_answer_encode(const struct wire_release_answer *m, struct buf *ret, struct err *err)
 {
+        const struct wire_refusal no = {m->type, m->detail, m->where, NULL};
         struct json_out o = json_out_to(ret, false);
         json_out_object(&o, NULL);
         if (m->lease_s > 0)
                 put_granted(&o, m);
         else
-                put_refused(&o, m);
+                wire_refusal_put(&o, "No release.", &no, &m->outcome);
         json_out_object_end(&o);
         return buf_ok(ret) ? 0 : err_nomem(err);
 }
@@ -205,7 +179,7 @@ static int granted_read(const json_t *root, struct wire_release_answer *m, struc
 {
         const json_t *list = NULL;
         int64_t lease_s = 0;
-        int r = schema_is(root, "avow.release/1", err);
+        int r = field_schema(root, "avow.release/1", err);
         if (r == 0)
                 r = json_get_int(root, "lease_s", 1, WIRE_RELEASE_LEASE_MAX_S, &lease_s, err);
         if (r == 0)
@@ -224,19 +198,15 @@ static int granted_read(const json_t *root, struct wire_release_answer *m, struc
         return r;
 }
 
-static int refused_read(struct view body, struct wire_release_answer *m, struct err *err)
+static int refused_read(struct view body, const json_t *root, struct wire_release_answer *m, struct err *err)
 {
-        struct wire_problem p = {.status = 0};
-        int r = wire_problem_decode(body, &p, err);
-        if (r < 0)
-                return r;
-        m->type = TAKE(p.type);
-        m->detail = TAKE(p.detail);
-        if (m->detail == NULL)
-                m->detail = TAKE(p.title);
-        m->where = TAKE(p.where);
-        wire_problem_done(&p);
-        return 0;
+        struct wire_refusal no = {.type = NULL};
+        int r = wire_refusal_read(body, root, &no, err);
+        m->type = TAKE(no.type);
+        m->detail = TAKE(no.detail);
+        m->where = TAKE(no.where);
+        wire_refusal_done(&no);
+        return r;
 }
 
 int wire_release_answer_decode(struct view body, struct wire_release_answer *ret, struct err *err)
@@ -249,7 +219,7 @@ int wire_release_answer_decode(struct view body, struct wire_release_answer *ret
         if (r == 0 && json_object_get(root, "releases") != NULL)
                 r = granted_read(root, &m, err);
         else if (r == 0)
-                r = refused_read(body, &m, err);
+                r = refused_read(body, root, &m, err);
         if (r == 0)
                 r = json_opt_object(root, "meta", &meta, err);
         if (r > 0)

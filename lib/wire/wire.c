@@ -68,6 +68,7 @@ static const struct {
         [WIRE_CEL_LOG] = {"cel_log", "log"},
         [WIRE_UEFI_LOG] = {"uefi_log", "log"},
         [WIRE_IMA_LOG] = {"ima_log", "log"},
+        [WIRE_LAUNCH_LOG] = {"launch_log", "log"},
 };
 
 const char *wire_evidence_name(enum wire_evidence_type type)

@@ -79,6 +79,7 @@ enum wire_evidence_type {
         WIRE_CEL_LOG,   /* class "log" from here on; this one is ours, the others Keylime's */
         WIRE_UEFI_LOG,
         WIRE_IMA_LOG,
+        WIRE_LAUNCH_LOG, /* ours: what was launched (evidence/launch.h) */
         WIRE_N_EVIDENCE_TYPES,
 };
 

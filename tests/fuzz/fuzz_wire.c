@@ -9,6 +9,7 @@
 #include "wire/attestation.h"
 #include "wire/ear.h"
 #include "wire/envelope.h"
+#include "wire/launch.h"
 #include "wire/problem.h"
 #include "wire/registration.h"
 #include "wire/release.h"
@@ -80,6 +81,10 @@ DECODE(release_answer, struct wire_release_answer, wire_release_answer_decode, w
 DECODE(ear_claims, struct wire_ear, wire_ear_decode, wire_ear_done)
 DECODE(ear_keys, struct wire_ear_keys, wire_ear_keys_parse, wire_ear_keys_done)
 
+ROUND_TRIP(launch_request, struct wire_launch_request, wire_launch_request_decode,
+           wire_launch_request_encode(&m, &out, &err), wire_launch_request_done)
+DECODE(launch_answer, struct wire_launch_answer, wire_launch_answer_decode, wire_launch_answer_done)
+
 DECODE(event, struct wire_meta, wire_event_decode, wire_meta_done)
 DECODE(order, struct wire_meta, wire_order_decode, wire_meta_done)
 
@@ -142,6 +147,8 @@ static void (*const decoders[])(struct view v) = {
         ear_keys,
         event,
         order,
+        launch_request,
+        launch_answer,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

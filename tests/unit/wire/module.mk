@@ -2,6 +2,7 @@
 wire_tests = \
 	tests/unit/wire/test_ear \
 	tests/unit/wire/test_event \
+	tests/unit/wire/test_launch \
 	tests/unit/wire/test_malformed \
 	tests/unit/wire/test_messages \
 	tests/unit/wire/test_registrar \
@@ -13,6 +14,7 @@ TESTS += $(wire_tests)
 EXTRA_DIST += tests/unit/wire/samples.h
 wire_ldadd = lib/wire/libwire.la $(TEST_LIBS)
 tests_unit_wire_test_event_LDADD = $(wire_ldadd)
+tests_unit_wire_test_launch_LDADD = $(wire_ldadd) $(JANSSON_LIBS)
 tests_unit_wire_test_malformed_LDADD = $(wire_ldadd)
 tests_unit_wire_test_messages_LDADD = $(wire_ldadd)
 tests_unit_wire_test_registrar_LDADD = $(wire_ldadd)

@@ -149,6 +149,26 @@
         ",\"seconds_to_next_attestation\":30},"                                                              \
         "\"status\":403,\"title\":\"No release.\",\"type\":\"urn:avow:problem:withdrawn\",\"where\":\"db\"}"
 
+/* A launch, and both answers to it. */
+#define LAUNCH_D64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define AV_LAUNCH                                                                                            \
+        "{\"arguments\":\"" LAUNCH_D64 "\",\"closure\":\"" LAUNCH_D64                                        \
+        "\",\"host\":\"web-1\",\"id\":\"" UUID_A "\",\"module\":{\"sha256\":\"" LAUNCH_D64                   \
+        "\",\"sha384\":\"" LAUNCH_D64                                                                        \
+        "0123456789abcdef0123456789abcdef\",\"size\":68000},\"nonce\":\"0a\",\"runtime\":\"node\","          \
+        "\"schema\":\"avow.launch/1\",\"secrets\":[\"db\"]}"
+#define AV_LAUNCH_REQUEST                                                                                    \
+        "{\"claims\":\"a.b.c\",\"envelope\":\"{}\",\"launch\":" AV_LAUNCH                                    \
+        ",\"schema\":\"avow.launch-request/1\",\"signature\":\"ABgACwAA\"}"
+#define AV_LAUNCH_GRANTED                                                                                    \
+        "{\"meta\":{\"avow\":{\"next\":" AV_NEXT "},\"seconds_to_next_attestation\":30},"                    \
+        "\"permit\":\"a.b.c\",\"schema\":\"avow.launch/1\"}"
+#define AV_LAUNCH_REFUSED                                                                                    \
+        "{\"detail\":\"No policy allows this module.\",\"meta\":{\"avow\":" AV_WAIT                          \
+        ",\"seconds_to_next_attestation\":30},\"next\":\"avow module allow x\","                             \
+        "\"status\":403,\"title\":\"No launch.\",\"type\":\"urn:avow:problem:module-not-allowed\","          \
+        "\"where\":\"module\"}"
+
 /* What stands in meta.avow beside the next challenge, and in answers to GET …/wait alone. */
 /* What hooks get, cut to what the agent's listener reads. */
 #define AV_EVENT                                                                                             \

@@ -8,6 +8,7 @@
 #include "support/support.h"
 #include "wire/attestation.h"
 #include "wire/envelope.h"
+#include "wire/launch.h"
 #include "wire/problem.h"
 #include "wire/registration.h"
 #include "wire/release.h"
@@ -43,6 +44,8 @@ DECODER(event, struct wire_meta, wire_event_decode, wire_meta_done)
 DECODER(release_request, struct wire_release_request, wire_release_request_decode, NO_DONE)
 DECODER(release_challenge, struct wire_release_challenge, wire_release_challenge_decode, NO_DONE)
 DECODER(release_answer, struct wire_release_answer, wire_release_answer_decode, wire_release_answer_done)
+DECODER(launch_request, struct wire_launch_request, wire_launch_request_decode, wire_launch_request_done)
+DECODER(launch_answer, struct wire_launch_answer, wire_launch_answer_decode, wire_launch_answer_done)
 DECODER(registration, struct wire_registration, wire_registration_decode, wire_registration_done)
 DECODER(names, struct wire_names, wire_names_decode, wire_names_done)
 DECODER(record, struct wire_registrar_record, wire_registrar_record_decode, wire_registrar_record_done)
@@ -90,6 +93,9 @@ static const struct row {
         {release_challenge, AV_RELEASE_CHALLENGE},
         {release_answer, AV_RELEASE},
         {release_answer, AV_NO_RELEASE},
+        {launch_request, AV_LAUNCH_REQUEST},
+        {launch_answer, AV_LAUNCH_GRANTED},
+        {launch_answer, AV_LAUNCH_REFUSED},
         {registration, KL_REGISTRATION},
         {blob, KL_BLOB},
         {activation, KL_ACTIVATION},

@@ -158,6 +158,32 @@ static void releases(void **state)
 }
 
 /* A header is made of it: nothing may come along. */
+/* A log of launches is of a register, which its offer names. */
+static void launch_logs(void **state)
+{
+        struct err err = ERR_INIT;
+        struct wire_capabilities m, n;
+        struct buf out = {0};
+        char *text, *at;
+        (void)state;
+        assert_ok(wire_capabilities_decode(view_str(KL_CAPABILITIES), &m, &err), &err);
+        m.log[WIRE_LAUNCH_LOG] = (struct wire_log_offer){.offered = true, .partial = true, .pcr = 13};
+        assert_ok(wire_capabilities_encode(&m, &out, &err), &err);
+        assert_ok(wire_capabilities_decode(VIEW_BUF(&out), &n, &err), &err);
+        assert_true(n.log[WIRE_LAUNCH_LOG].offered && n.log[WIRE_LAUNCH_LOG].own_format);
+        assert_int_equal(n.log[WIRE_LAUNCH_LOG].pcr, 13);
+        wire_capabilities_done(&n);
+        wire_capabilities_done(&m);
+        text = buf_take_str(&out);
+        at = strstr(text, "\"pcr\":13");
+        assert_non_null(at);
+        memcpy(at, "\"pcr\":24", 8);
+        POISON(n);
+        assert_err(wire_capabilities_decode(view_str(text), &n, &err), ERR_FORMAT, &err, "pcr");
+        assert_poisoned(n);
+        free(text);
+}
+
 static void token_with_a_line_break(void **state)
 {
         static const char text[] = "{\"data\":{\"type\":\"session\",\"id\":\"" UUID_A "\",\"attributes\":{"
@@ -684,6 +710,7 @@ int main(void)
                 cmocka_unit_test(session_results),
                 cmocka_unit_test(keys_without_end),
                 cmocka_unit_test(releases),
+                cmocka_unit_test(launch_logs),
                 cmocka_unit_test(token_with_a_line_break),
                 cmocka_unit_test(keylime_capabilities),
                 cmocka_unit_test(keylime_request),
