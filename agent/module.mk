@@ -29,6 +29,7 @@ agent_libagent_la_SOURCES = \
 	agent/handout.c agent/handout.h \
 	agent/handout_chain.c agent/handout_chain.h \
 	agent/peer.c agent/peer.h \
+	agent/receipts.c agent/receipts.h \
 	agent/seal_plain.c agent/seal_plain.h \
 	agent/secret_files.c agent/secret_files.h \
 	agent/secrets.c agent/secrets.h agent/secrets_private.h \

@@ -123,6 +123,9 @@ void receipt_file_done(struct receipt_file *f);
 int receipt_file_decode(struct view text, struct receipt_file *ret, struct err *err) MUST_USE;
 /* Appends the JSON, members sorted, one line. Return: 0; -ERR_NOMEM. */
 int receipt_file_encode(const struct receipt_file *f, struct buf *out, struct err *err) MUST_USE;
+/* The same inside of another document. */
+int receipt_file_from_json(const json_t *j, struct receipt_file *ret, struct err *err) MUST_USE;
+void receipt_file_put(struct json_out *o, const char *name, const struct receipt_file *f);
 
 /* What is checked of a receipt by itself, in this order. Who trusts the AK's certificate is the caller's. */
 enum receipt_check {

@@ -82,14 +82,11 @@ static int read_file(const json_t *doc, struct receipt_file *f, struct err *err)
         return r;
 }
 
-int receipt_file_decode(struct view text, struct receipt_file *ret, struct err *err)
+int receipt_file_from_json(const json_t *j, struct receipt_file *ret, struct err *err)
 {
         AUTO(receipt_file_done) struct receipt_file f = {.ak_certificate = NULL};
-        AUTO(json_free_p) json_t *doc = NULL;
-        int r = json_parse(text, RECEIPT_BYTES_MAX, &doc, err);
+        int r = read_file(j, &f, err);
 
-        if (r >= 0)
-                r = read_file(doc, &f, err);
         if (r < 0)
                 return err_wrap(err, "receipt");
         *ret = f;
@@ -97,21 +94,34 @@ int receipt_file_decode(struct view text, struct receipt_file *ret, struct err *
         return 0;
 }
 
+int receipt_file_decode(struct view text, struct receipt_file *ret, struct err *err)
+{
+        AUTO(json_free_p) json_t *doc = NULL;
+        int r = json_parse(text, RECEIPT_BYTES_MAX, &doc, err);
+
+        return r < 0 ? err_wrap(err, "receipt") : receipt_file_from_json(doc, ret, err);
+}
+
+void receipt_file_put(struct json_out *o, const char *name, const struct receipt_file *f)
+{
+        json_out_object(o, name);
+        json_out_base64(o, "ak", VIEW_BUF(&f->ak));
+        json_out_str(o, "ak_certificate", f->ak_certificate);
+        json_out_str(o, "countersignature", f->countersignature);
+        json_out_base64(o, "payload", VIEW_BUF(&f->payload));
+        json_out_object(o, "quote");
+        json_out_base64(o, "message", VIEW_BUF(&f->message));
+        pcr_values_put(o, "pcrs", &f->pcrs);
+        json_out_base64(o, "signature", VIEW_BUF(&f->signature));
+        json_out_object_end(o);
+        json_out_str(o, "schema", RECEIPT_SCHEMA);
+        json_out_object_end(o);
+}
+
 int receipt_file_encode(const struct receipt_file *f, struct buf *out, struct err *err)
 {
         struct json_out o = json_out_to(out, false);
 
-        json_out_object(&o, NULL);
-        json_out_base64(&o, "ak", VIEW_BUF(&f->ak));
-        json_out_str(&o, "ak_certificate", f->ak_certificate);
-        json_out_str(&o, "countersignature", f->countersignature);
-        json_out_base64(&o, "payload", VIEW_BUF(&f->payload));
-        json_out_object(&o, "quote");
-        json_out_base64(&o, "message", VIEW_BUF(&f->message));
-        pcr_values_put(&o, "pcrs", &f->pcrs);
-        json_out_base64(&o, "signature", VIEW_BUF(&f->signature));
-        json_out_object_end(&o);
-        json_out_str(&o, "schema", RECEIPT_SCHEMA);
-        json_out_object_end(&o);
+        receipt_file_put(&o, NULL, f);
         return buf_ok(out) ? 0 : err_nomem(err);
 }

@@ -16,6 +16,7 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/permit.c lib/wire/permit.h \
 	lib/wire/problem.c lib/wire/problem.h \
 	lib/wire/refusal.c lib/wire/refusal.h \
+	lib/wire/receipts.c lib/wire/receipts.h \
 	lib/wire/registration.c lib/wire/registration.h \
 	lib/wire/release.c lib/wire/release.h \
 	lib/wire/retry.c lib/wire/retry.h \

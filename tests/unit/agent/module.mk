@@ -10,6 +10,7 @@ agent_tests = \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
+	tests/unit/agent/test_receipts \
 	tests/unit/agent/test_store \
 	tests/unit/agent/test_unit_stop \
 	tests/unit/agent/test_wipe
@@ -28,6 +29,10 @@ tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c te
 	agent/pcr_log.c agent/wipe.c agent/wipe_prove.c agent/wipe_steps.c
 tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_receipts_SOURCES = tests/unit/agent/test_receipts.c tests/unit/agent/wipe_host.c \
+	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c agent/receipts.c
+tests_unit_agent_test_receipts_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
+tests_unit_agent_test_receipts_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_kernel_list_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_launch_link_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
