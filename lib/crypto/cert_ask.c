@@ -9,6 +9,8 @@
 #include "crypto/cert_ask.h"
 
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <string.h>
 
 #include "crypto/ossl.h"
 #include "crypto/ossl_pss.h"
@@ -95,4 +97,27 @@ bool cert_self_signed(const struct cert *cert)
         if (!good)
                 (void)ossl_err(&unused, ERR_CRYPTO, "empties the queue: a bad signature is an answer");
         return good;
+}
+
+bool cert_has_use(const struct cert *cert, const char *oid)
+{
+        EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(cert_x509(cert), NID_ext_key_usage, NULL, NULL);
+        struct err unused = ERR_INIT;
+        bool named = false;
+        char text[64];
+
+        for (int i = 0; i < sk_ASN1_OBJECT_num(uses); i++)
+                if (OBJ_obj2txt(text, sizeof(text), sk_ASN1_OBJECT_value(uses, i), 1) > 0 &&
+                    strcmp(text, oid) == 0)
+                        named = true;
+        EXTENDED_KEY_USAGE_free(uses);
+        (void)ossl_err(&unused, ERR_CRYPTO, "empties the queue: what cannot be read names nothing");
+        return named;
+}
+
+bool cert_may_sign(const struct cert *cert)
+{
+        uint32_t usage = X509_get_key_usage(cert_x509(cert));
+
+        return usage == UINT32_MAX || (usage & KU_DIGITAL_SIGNATURE) != 0;
 }

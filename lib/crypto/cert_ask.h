@@ -19,4 +19,11 @@ bool cert_signed_pss384(const struct cert *cert) MUST_USE;
 /* Issued to itself, and signed with its own key. */
 bool cert_self_signed(const struct cert *cert) MUST_USE;
 
+/* Does it say that its key is for the use with the dotted OID (extended key usage)? One that names no use, or
+ * any, says no such thing. */
+bool cert_has_use(const struct cert *cert, const char *oid) MUST_USE;
+
+/* May its key sign data: key usage digitalSignature, or none stated? */
+bool cert_may_sign(const struct cert *cert) MUST_USE;
+
 #endif

@@ -99,6 +99,11 @@ void crl_free(struct crl *crl)
         free(crl);
 }
 
+X509_CRL *crl_x509(const struct crl *crl)
+{
+        return crl->crl;
+}
+
 const char *crl_issuer(const struct crl *crl)
 {
         return crl->issuer;

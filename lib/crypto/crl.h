@@ -40,6 +40,8 @@ int crl_check(const struct crl *crl, const struct cert *issuer, bool *ret_good, 
 /* Does it name CERT, by issuer and serial number? An entry that says removeFromCRL counts as naming it. */
 bool crl_lists(const struct crl *crl, const struct cert *cert) MUST_USE;
 
+struct X509_crl_st *crl_x509(const struct crl *crl); /* borrowed; for lib/crypto itself */
+
 /* As cert_signed_pss384() of crypto/cert_ask.h. */
 bool crl_signed_pss384(const struct crl *crl) MUST_USE;
 

@@ -15,6 +15,7 @@ lib_crypto_libcrypto_la_SOURCES = \
 	lib/crypto/digest_short.c lib/crypto/digest_short.h \
 	lib/crypto/dsse.c lib/crypto/dsse.h \
 	lib/crypto/hmac.c \
+	lib/crypto/ecdsa_find.c lib/crypto/ecdsa_find.h \
 	lib/crypto/ed25519.c lib/crypto/ed25519.h \
 	lib/crypto/jwks.c lib/crypto/jwks.h \
 	lib/crypto/import_blob.c lib/crypto/import_blob.h \

@@ -20,6 +20,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "crypto/cert_ask.h"
+#include "crypto/crl.h"
 #include "crypto/ossl.h"
 #include "crypto/skew.h"
 
@@ -29,7 +31,7 @@
 
 struct trust {
         X509_STORE *store;
-        size_t n;
+        size_t n, n_crls;
 };
 
 struct check {
@@ -116,17 +118,17 @@ out:
         return r;
 }
 
-static bool wanted_name(const char *name)
+static bool wanted_name(const char *name, const char *const *ends)
 {
-        static const char *const ends[] = {".pem", ".crt", ".cer", ".der"};
-
-        for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-                if (str_ends(name, ends[i]))
+        for (; *ends; ends++)
+                if (str_ends(name, *ends))
                         return true;
         return false;
 }
 
-int trust_add_path(struct trust *trust, const char *path, struct err *err)
+/* ADD for PATH, or for every file in it whose name has one of ENDS. */
+static int add_path(struct trust *trust, const char *path, const char *const *ends,
+                    int (*add)(struct trust *trust, const char *path, struct err *err), struct err *err)
 {
         struct strv names = {0};
         struct stat st;
@@ -135,19 +137,71 @@ int trust_add_path(struct trust *trust, const char *path, struct err *err)
         if (stat(path, &st) < 0)
                 return err_errno(err, errno, "'%s'", path);
         if (!S_ISDIR(st.st_mode))
-                return add_file(trust, path, err);
+                return add(trust, path, err);
         r = file_list(path, "", &names, err);
         for (size_t i = 0; r >= 0 && i < names.n; i++) {
                 AUTO(mem_free_p)
                 char *file = NULL;
 
-                if (!wanted_name(names.items[i]))
+                if (!wanted_name(names.items[i], ends))
                         continue;
                 file = str_fmt("%s/%s", path, names.items[i]);
-                r = file ? add_file(trust, file, err) : err_nomem(err);
+                r = file ? add(trust, file, err) : err_nomem(err);
         }
         strv_done(&names);
         return r;
+}
+
+int trust_add_path(struct trust *trust, const char *path, struct err *err)
+{
+        static const char *const ends[] = {".pem", ".crt", ".cer", ".der", NULL};
+
+        return add_path(trust, path, ends, add_file, err);
+}
+
+static int add_crl(struct trust *trust, struct view bytes, struct err *err)
+{
+        AUTO(crl_free_p) struct crl *crl = NULL;
+        int r = crl_parse(bytes, &crl, err);
+
+        if (r < 0)
+                return r;
+        if (X509_STORE_add_crl(trust->store, crl_x509(crl)) != 1)
+                return ossl_err(err, ERR_CRYPTO, "revocation list");
+        trust->n_crls++;
+        return 0;
+}
+
+static int add_crl_file(struct trust *trust, const char *path, struct err *err)
+{
+        static const char end[] = "-----END X509 CRL-----";
+        AUTO(buf_free) struct buf text = {0};
+        struct view left;
+        const uint8_t *p;
+        int r = file_read(path, FILE_BYTES_MAX, &text, err);
+
+        if (r < 0)
+                return r;
+        left = VIEW_BUF(&text);
+        do {
+                p = memmem(left.p, left.len, end, sizeof(end) - 1);
+                if (p) {
+                        size_t used = (size_t)(p - left.p) + sizeof(end) - 1;
+
+                        r = add_crl(trust, VIEW(left.p, used), err);
+                        left = VIEW(left.p + used, left.len - used);
+                } else if (left.p == text.p) {
+                        r = add_crl(trust, left, err); /* DER, or nothing that can be read */
+                }
+        } while (p && r >= 0);
+        return r < 0 ? err_wrap(err, "'%s'", path) : 0;
+}
+
+int trust_add_crl_path(struct trust *trust, const char *path, struct err *err)
+{
+        static const char *const ends[] = {".pem", ".crl", ".der", NULL};
+
+        return add_path(trust, path, ends, add_crl_file, err);
 }
 
 size_t trust_count(const struct trust *trust)
@@ -189,9 +243,11 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 
         if (ok)
                 return 1;
-        if (skew_allows(ctx, check->at_ms) || (code == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION && check->ek &&
-                                               X509_STORE_CTX_get_error_depth(ctx) == 0 &&
-                                               ek_extensions_ok(X509_STORE_CTX_get_current_cert(ctx)))) {
+        if (skew_allows(ctx, check->at_ms) ||
+            (code == X509_V_ERR_UNABLE_TO_GET_CRL && X509_STORE_CTX_get_error_depth(ctx) > 0) ||
+            (code == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION && check->ek &&
+             X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+             ek_extensions_ok(X509_STORE_CTX_get_current_cert(ctx)))) {
                 X509_STORE_CTX_set_error(ctx, X509_V_OK);
                 return 1;
         }
@@ -201,15 +257,9 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 /* If it says what its key is for, it says endorsement key; and it signs no certificates. */
 static const char *ek_leaf_fault(const struct cert *leaf)
 {
-        EXTENDED_KEY_USAGE *eku = X509_get_ext_d2i(cert_x509(leaf), NID_ext_key_usage, NULL, NULL);
-        bool named = !eku;
-        char oid[64];
+        bool named = X509_get_ext_by_NID(cert_x509(leaf), NID_ext_key_usage, -1) < 0 ||
+                     cert_has_use(leaf, OID_EK_EKU);
 
-        for (int i = 0; i < sk_ASN1_OBJECT_num(eku); i++)
-                if (OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(eku, i), 1) > 0 &&
-                    strcmp(oid, OID_EK_EKU) == 0)
-                        named = true;
-        EXTENDED_KEY_USAGE_free(eku);
         if (cert_is_ca(leaf))
                 return "it is a CA's certificate, not an endorsement key's";
         return named ? NULL : "its extended key usage names other uses than an endorsement key";
@@ -259,6 +309,8 @@ static int run(const struct trust *trust, const struct cert *leaf, const struct 
         X509_VERIFY_PARAM_set_depth(param, DEPTH_MAX);
         X509_VERIFY_PARAM_set_auth_level(param, 1); /* 80 bits: no MD5, no SHA-1, RSA from 1024 */
         (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN); /* cannot fail for this flag */
+        if (trust->n_crls > 0)
+                (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
         X509_STORE_CTX_set_app_data(ctx, check);
         X509_STORE_CTX_set_verify_cb(ctx, on_verify);
         *ret_good = X509_verify_cert(ctx) == 1;

@@ -29,6 +29,12 @@ int trust_new(struct trust **ret, struct err *err) MUST_USE;
 int trust_add_path(struct trust *trust, const char *path, struct err *err) MUST_USE;
 int trust_add(struct trust *trust, const struct cert *cert, struct err *err) MUST_USE;
 size_t trust_count(const struct trust *trust);
+/*
+ * Adds revocation lists: a file (PEM with any number of them, or one DER), or every *.pem, *.crl, *.der of a
+ * folder. From then on trust_check() demands the issuer's list for the leaf, in date; for certificates above
+ * it a list counts if there is one. Return: 0; -ERR_IO, -ERR_FORMAT, naming the file.
+ */
+int trust_add_crl_path(struct trust *trust, const char *path, struct err *err) MUST_USE;
 struct x509_store_st *trust_store(const struct trust *trust); /* borrowed; for lib/crypto itself */
 void trust_free(struct trust *trust);
 DEFINE_AUTO(struct trust, trust_free)

@@ -6,6 +6,7 @@ crypto_tests = \
 	tests/unit/crypto/test_digest \
 	tests/unit/crypto/test_dsse \
 	tests/unit/crypto/test_gcm \
+	tests/unit/crypto/test_ecdsa_find \
 	tests/unit/crypto/test_ed25519 \
 	tests/unit/crypto/test_jws \
 	tests/unit/crypto/test_pubkey \
@@ -22,10 +23,11 @@ tests_unit_crypto_test_crl_LDADD = tests/support/libmakecrl.la $(CRYPTO_TEST_LIB
 tests_unit_crypto_test_tls_SOURCES = tests/unit/crypto/test_tls.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
 tests_unit_crypto_test_tls_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_trust_SOURCES = tests/unit/crypto/test_trust.c tests/unit/crypto/test_pki.c tests/unit/crypto/test_pki.h
-tests_unit_crypto_test_trust_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_trust_LDADD = tests/support/libmakecrl.la $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_digest_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_dsse_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_gcm_LDADD = $(CRYPTO_TEST_LIBS)
+tests_unit_crypto_test_ecdsa_find_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_ed25519_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_jws_LDADD = $(CRYPTO_TEST_LIBS)
 tests_unit_crypto_test_pubkey_LDADD = $(CRYPTO_TEST_LIBS)

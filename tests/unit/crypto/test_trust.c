@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "crypto/trust.h"
+#include "support/make_crl.h"
 #include "test_pki.h"
 
 #define EK_NOW_MS INT64_C(1795370000000) /* 2026-11-22 */
@@ -179,6 +180,82 @@ static void test_ek_purpose(void **state)
         pki_done(&client);
 }
 
+/* ---- revocation ---- */
+
+#define HOUR_MS INT64_C(3600000)
+
+static void write_crl(const char *path, const struct pki_cert *issuer, int64_t next_ms,
+                      const struct cert *revoked, const char *also)
+{
+        const struct make_crl spec = {.issuer = issuer->cert,
+                                      .key = issuer->key,
+                                      .this_update_ms = PKI_NOW_MS - HOUR_MS,
+                                      .next_update_ms = next_ms,
+                                      .revoked = &revoked,
+                                      .n_revoked = revoked ? 1 : 0};
+        struct err err = ERR_INIT;
+        struct buf der = {0};
+
+        make_crl(&spec, &der);
+        buf_str(&der, also);
+        (void)remove(path);
+        assert_ok(file_create(path, VIEW_BUF(&der), 0600, &err), &err);
+        buf_free(&der);
+}
+
+/* Once there is a list, the leaf's issuer must have one that holds; above that, one that is there counts. */
+static void test_revocation(void **state)
+{
+        struct pki_cert root, sub, leaf, gone, other;
+        struct cert_list via = {0};
+        struct err err = ERR_INIT;
+        struct trust *trust;
+        char dir[TMPDIR_BYTES], path[64], above[64];
+
+        (void)state;
+        tmpdir_make(dir);
+        (void)snprintf(path, sizeof(path), "%s/sub.crl", dir);
+        (void)snprintf(above, sizeof(above), "%s/root.crl", dir);
+        pki_issue(&root, CERT_KIND_CA, "root", NULL, NULL);
+        pki_issue(&other, CERT_KIND_CA, "other", NULL, NULL);
+        pki_issue(&sub, CERT_KIND_CA, "sub", &root, NULL);
+        pki_issue(&leaf, CERT_KIND_SELF, "leaf", &sub, NULL);
+        pki_issue(&gone, CERT_KIND_SELF, "gone", &sub, NULL);
+        add_copy(&via, sub.cert);
+
+        write_crl(path, &sub, PKI_NOW_MS + HOUR_MS, gone.cert, "");
+        trust = anchors(root.cert);
+        check(trust, gone.cert, &via, PKI_NOW_MS, false, NULL); /* no list, no question */
+        assert_ok(trust_add_crl_path(trust, path, &err), &err);
+        check(trust, leaf.cert, &via, PKI_NOW_MS, false, NULL);
+        check(trust, gone.cert, &via, PKI_NOW_MS, false, "revoked");
+        check(trust, leaf.cert, &via, PKI_NOW_MS + 2 * HOUR_MS, false, "CRL has expired");
+        write_crl(above, &root, PKI_NOW_MS + HOUR_MS, sub.cert, "");
+        assert_ok(trust_add_crl_path(trust, dir, &err), &err);
+        check(trust, leaf.cert, &via, PKI_NOW_MS, false, "revoked");
+        trust_free(trust);
+
+        trust = anchors(root.cert);
+        assert_ok(trust_add_crl_path(trust, above, &err), &err);
+        check(trust, leaf.cert, &via, PKI_NOW_MS, false, "unable to get certificate CRL");
+        trust_free(trust);
+
+        write_crl(path, &other, PKI_NOW_MS + HOUR_MS, gone.cert, "");
+        trust = anchors(root.cert);
+        assert_ok(trust_add_crl_path(trust, path, &err), &err);
+        check(trust, leaf.cert, &via, PKI_NOW_MS, false, "unable to get certificate CRL");
+        write_crl(path, &sub, PKI_NOW_MS + HOUR_MS, NULL, "x");
+        assert_err(trust_add_crl_path(trust, path, &err), ERR_FORMAT, &err, "sub.crl");
+        trust_free(trust);
+        cert_list_done(&via);
+        pki_done(&root);
+        pki_done(&other);
+        pki_done(&sub);
+        pki_done(&leaf);
+        pki_done(&gone);
+        tmpdir_remove(dir);
+}
+
 /* ---- folders ---- */
 
 static void test_paths(void **state)
@@ -224,9 +301,9 @@ static void test_paths(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_swtpm), cmocka_unit_test(test_chain_rules),
-                cmocka_unit_test(test_dates), cmocka_unit_test(test_ek_purpose),
-                cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_swtpm),      cmocka_unit_test(test_chain_rules),
+                cmocka_unit_test(test_dates),      cmocka_unit_test(test_ek_purpose),
+                cmocka_unit_test(test_revocation), cmocka_unit_test(test_paths),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
