@@ -64,19 +64,34 @@ static const struct allow_table *table_of(const struct allow *a, enum digest_alg
         return NULL;
 }
 
-/* The record of a digest; ALLOW_INDEX_NONE. */
-static uint32_t find_record(const struct allow *a, const struct allow_table *t, struct view digest)
-{
+/* A look-up on its way. */
+struct search {
+        const struct allow_table *table; /* NULL: the digest cannot be there */
         uint64_t hash;
-        uint32_t at, i;
+        uint32_t at; /* the first slot */
+};
 
-        if (!t || t->n == 0 || digest.len != t->digest_size)
+static struct search search_begin(const struct allow *a, enum digest_alg alg, struct view digest)
+{
+        struct search s = {.table = table_of(a, alg)};
+
+        if (!s.table || s.table->n == 0 || digest.len != s.table->digest_size)
+                return (struct search){.table = NULL};
+        s.hash = sip_hash(a->seed, digest);
+        s.at = allow_index_at(&s.table->index, s.hash);
+        return s;
+}
+
+/* The record of a digest; ALLOW_INDEX_NONE. */
+static uint32_t search_end(struct search s, struct view digest)
+{
+        uint32_t i;
+
+        if (!s.table)
                 return ALLOW_INDEX_NONE;
-        hash = sip_hash(a->seed, digest);
-        at = allow_index_at(&t->index, hash);
         do
-                i = allow_index_next(&t->index, hash, &at);
-        while (i != ALLOW_INDEX_NONE && !view_equal(VIEW(allow_record(t, i), t->digest_size), digest));
+                i = allow_index_next(&s.table->index, s.hash, &s.at);
+        while (i != ALLOW_INDEX_NONE && !view_equal(VIEW(allow_record(s.table, i), digest.len), digest));
         return i;
 }
 
@@ -134,11 +149,11 @@ static const struct allow_use *choose(const struct allow *a, const struct allow_
         return until(a, here) >= until(a, any) ? here : any;
 }
 
-enum allow_answer allow_find(const struct allow *a, enum digest_alg alg, struct view digest, struct view path,
-                             int64_t now_ms, struct allow_entry *ret)
+static enum allow_answer find(const struct allow *a, struct search s, struct view digest, struct view path,
+                              int64_t now_ms, struct allow_entry *ret)
 {
-        const struct allow_table *t = table_of(a, alg);
-        uint32_t i = find_record(a, t, digest);
+        const struct allow_table *t = s.table;
+        uint32_t i = search_end(s, digest);
         const struct allow_use *found;
         struct allow_use use;
 
@@ -156,19 +171,88 @@ enum allow_answer allow_find(const struct allow *a, enum digest_alg alg, struct 
         return answer(a, t, i, &use, ALLOW_ALLOWED, now_ms, ret);
 }
 
+enum allow_answer allow_find(const struct allow *a, enum digest_alg alg, struct view digest, struct view path,
+                             int64_t now_ms, struct allow_entry *ret)
+{
+        return find(a, search_begin(a, alg, digest), digest, path, now_ms, ret);
+}
+
+/* Begins to read N bytes that will be wanted. */
+static void fetch(const void *p, size_t n)
+{
+        __builtin_prefetch(p);
+        __builtin_prefetch((const uint8_t *)p + n - 1);
+}
+
+/* The record that S comes to first is nearly always the one. */
+static void fetch_record(struct search s)
+{
+        uint32_t i = s.table ? allow_index_next(&s.table->index, s.hash, &s.at) : ALLOW_INDEX_NONE;
+
+        if (i != ALLOW_INDEX_NONE)
+                fetch(allow_record(s.table, i), s.table->stride);
+}
+
+static void fetch_path(const struct allow *a, struct search s, struct view path)
+{
+        uint32_t i = s.table ? allow_index_next(&s.table->index, s.hash, &s.at) : ALLOW_INDEX_NONE, place;
+
+        if (i == ALLOW_INDEX_NONE)
+                return;
+        place = allow_record_use(s.table, i).path;
+        if (place != ALLOW_PATH_ANY && place != ALLOW_PATH_MANY)
+                fetch(a->paths.bytes.p + place, ALLOW_PATH_HEAD + path.len);
+}
+
+static void find_some(const struct allow *a, struct allow_ask **asks, size_t n, int64_t now_ms)
+{
+        struct search searches[ALLOW_MANY];
+
+        for (size_t i = 0; i < n; i++) {
+                searches[i] = search_begin(a, asks[i]->alg, asks[i]->digest);
+                if (searches[i].table)
+                        fetch(&searches[i].table->index.slots[searches[i].at], sizeof(uint64_t));
+        }
+        for (size_t i = 0; i < n; i++)
+                fetch_record(searches[i]);
+        for (size_t i = 0; i < n; i++)
+                fetch_path(a, searches[i], asks[i]->path);
+        for (size_t i = 0; i < n; i++) {
+                enum allow_answer answer = find(a, searches[i], asks[i]->digest, asks[i]->path, now_ms, NULL);
+
+                if (answer > asks[i]->answer)
+                        asks[i]->answer = answer;
+        }
+}
+
+void allow_find_many(const struct allow *a, struct allow_ask *asks, size_t n, int64_t now_ms)
+{
+        struct allow_ask *open[ALLOW_MANY];
+        size_t n_open = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (asks[i].answer != ALLOW_ALLOWED)
+                        open[n_open++] = &asks[i];
+                if (n_open == ALLOW_MANY || i + 1 == n) {
+                        find_some(a, open, n_open, now_ms);
+                        n_open = 0;
+                }
+        }
+}
+
 enum allow_answer allow_find_digest(const struct allow *a, enum digest_alg alg, struct view digest,
                                     int64_t now_ms, struct allow_entry *ret)
 {
-        const struct allow_table *t = table_of(a, alg);
-        uint32_t i = find_record(a, t, digest);
+        const struct search s = search_begin(a, alg, digest);
+        uint32_t i = search_end(s, digest);
         struct allow_use use;
 
         if (i == ALLOW_INDEX_NONE)
                 return ALLOW_UNKNOWN;
-        use = allow_record_use(t, i);
+        use = allow_record_use(s.table, i);
         if (use.path == ALLOW_PATH_MANY)
                 use = a->uses[use.label];
-        return answer(a, t, i, &use, ALLOW_ALLOWED, now_ms, ret);
+        return answer(a, s.table, i, &use, ALLOW_ALLOWED, now_ms, ret);
 }
 
 static uint32_t path_first(const struct allow *a, uint32_t place)

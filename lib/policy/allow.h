@@ -86,7 +86,20 @@ struct allow_entry {
 enum allow_answer allow_find(const struct allow *a, enum digest_alg alg, struct view digest, struct view path,
                              int64_t now_ms, struct allow_entry *ret);
 
-/* The same without a look at paths: never ALLOW_ELSEWHERE. */
+/*
+ * The same for many at once. A look-up waits for memory three times, one read after another; those of
+ * different look-ups wait together. Asks that are ALLOW_ALLOWED already are left alone, the others get the
+ * better of the answer that they had and this set's.
+ */
+#define ALLOW_MANY 16u
+struct allow_ask {
+        enum digest_alg alg;
+        struct view digest, path;
+        enum allow_answer answer; /* begins as ALLOW_UNKNOWN */
+};
+void allow_find_many(const struct allow *a, struct allow_ask *asks, size_t n, int64_t now_ms);
+
+/* The same as allow_find() without a look at paths: never ALLOW_ELSEWHERE. */
 enum allow_answer allow_find_digest(const struct allow *a, enum digest_alg alg, struct view digest,
                                     int64_t now_ms, struct allow_entry *ret);
 

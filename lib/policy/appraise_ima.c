@@ -227,18 +227,43 @@ static int begin_judging(struct ima_work *iw, struct err *err)
         return iw->replay.covered ? ima_watch_make(iw, err) : 0;
 }
 
+/* As many as can be judged together; text has to be judged entry by entry, as the reader's room for it is
+ * one. What was read before an error counts. Return: as ima_next(), ima_subject_make(). */
+static int read_subjects(struct ima_work *iw, struct ima_reader *reader, struct ima_subject *subjects,
+                         size_t *ret_n, struct err *err)
+{
+        const size_t most = iw->list.form == IMA_BINARY ? IMA_SUBJECTS_MAX : 1;
+        struct ima_entry e;
+        int r = 1;
+
+        for (*ret_n = 0; r > 0 && *ret_n<most; *ret_n += r> 0) {
+                r = ima_next(reader, &e, err);
+                if (r > 0 && ima_subject_make(iw, &e, &subjects[*ret_n], err) < 0)
+                        r = -ERR_FORMAT;
+        }
+        return r;
+}
+
 static int judge_entries(struct ima_work *iw, struct err *err)
 {
         AUTO(ima_reader_free_p) struct ima_reader *reader = NULL;
+        struct ima_subject subjects[IMA_SUBJECTS_MAX];
         struct ima_list covered = iw->list;
-        struct ima_entry e;
-        int r;
+        struct err inner = ERR_INIT;
+        size_t n;
+        int r, read = 1;
 
         covered.bytes.len = iw->replay.covered_bytes;
         covered.checked = true;
         r = ima_reader_new(&covered, &reader, err);
-        while (r >= 0 && (r = ima_next(reader, &e, err)) > 0)
-                r = ima_judge_entry(iw, &e, err);
+        while (r >= 0 && read > 0) {
+                read = read_subjects(iw, reader, subjects, &n, &inner);
+                r = ima_judge_subjects(iw, subjects, n, err);
+        }
+        if (r >= 0 && read < 0) {
+                *err = inner;
+                return read;
+        }
         return r;
 }
 

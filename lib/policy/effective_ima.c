@@ -74,6 +74,13 @@ enum allow_answer policy_effective_file(const struct policy_effective *e, enum d
         return best;
 }
 
+void policy_effective_files(const struct policy_effective *e, struct allow_ask *asks, size_t n)
+{
+        for (size_t i = 0; i < e->n_layers; i++)
+                if (ima_of(e, i))
+                        allow_find_many(ima_of(e, i)->files, asks, n, e->at_ms);
+}
+
 bool policy_effective_file_denied(const struct policy_effective *e, enum digest_alg alg, struct view digest,
                                   const char **ret_comment, uint32_t *ret_line)
 {

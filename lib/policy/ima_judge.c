@@ -167,14 +167,7 @@ void ima_watch_done(struct ima_watch *watch)
         map_done(&watch->paths);
 }
 
-/* What is known of an entry before it is judged. */
-struct subject {
-        const struct ima_event *ev;
-        uint64_t entry;
-        const struct ima_watched *by_digest, *by_path;
-};
-
-static bool watched(const struct subject *s, bool (*is)(const struct ima_watched *))
+static bool watched(const struct ima_subject *s, bool (*is)(const struct ima_watched *))
 {
         for (const struct ima_watched *w = s->by_digest; w; w = w->next)
                 if (is(w))
@@ -264,7 +257,7 @@ static int64_t seen_at(const struct ima_work *iw, uint64_t entry)
 }
 
 /* Makes a row of what is not allowed, or is a runtime's. */
-static int take_row(struct ima_work *iw, const struct subject *s, enum ima_kept_kind kind,
+static int take_row(struct ima_work *iw, const struct ima_subject *s, enum ima_kept_kind kind,
                     const struct ima_row *about, struct err *err)
 {
         struct ima_row row = *about, *added;
@@ -277,15 +270,15 @@ static int take_row(struct ima_work *iw, const struct subject *s, enum ima_kept_
         row.k.runtime = kind == IMA_KEPT_FILE && watched(s, is_runtime);
         if (row.answer == IMA_ALLOWED && !row.k.runtime)
                 return 0;
-        if (s->ev->alg_known && digest_set(s->ev->alg, s->ev->digest, &row.k.digest, err) < 0)
+        if (s->ev.alg_known && digest_set(s->ev.alg, s->ev.digest, &row.k.digest, err) < 0)
                 row.k.digest.len = 0;
         row.k.refused = row.answer == IMA_DENIED ||
                         (unknown && (s->entry >= iw->n_judged_before || was_refused(iw, s->entry)));
         row.k.seen_at_ms = seen_at(iw, s->entry);
-        r = add_row(iw, &row, s->ev->name, &added, err);
+        r = add_row(iw, &row, s->ev.name, &added, err);
         if (r < 0 || !added || kind != IMA_KEPT_FILE)
                 return r;
-        return take_name(iw, added, s->ev->name, err);
+        return take_name(iw, added, s->ev.name, err);
 }
 
 /* ---- files ---- */
@@ -347,7 +340,7 @@ static bool is_next_kernel(const struct ima_work *iw, const struct ima_event *ev
 }
 
 /* Allowed as a file of a runtime, as measuring rules, as what has to be executed? */
-static void ask_other_parts(struct ima_work *iw, const struct subject *s, struct ima_row *row)
+static void ask_other_parts(struct ima_work *iw, const struct ima_subject *s, struct ima_row *row)
 {
         const struct policy *p = policy_effective_policy(iw->policy);
         const struct policy_version *version;
@@ -355,12 +348,11 @@ static void ask_other_parts(struct ima_work *iw, const struct subject *s, struct
         struct policy_source source;
 
         if (watched(s, is_required_digest) ||
-            (watched(s, is_rules) &&
-             policy_effective_rules(iw->policy, s->ev->alg, s->ev->digest, &source)) ||
-            (s->ev->alg == p->bank &&
-             policy_effective_ask(iw->policy, s->ev->digest.p, &version, &digest) == POLICY_ALLOWED &&
+            (watched(s, is_rules) && policy_effective_rules(iw->policy, s->ev.alg, s->ev.digest, &source)) ||
+            (s->ev.alg == p->bank &&
+             policy_effective_ask(iw->policy, s->ev.digest.p, &version, &digest) == POLICY_ALLOWED &&
              digest->file != POLICY_NO_FILE) ||
-            is_next_kernel(iw, s->ev))
+            is_next_kernel(iw, &s->ev))
                 row->answer = IMA_ALLOWED;
 }
 
@@ -385,9 +377,9 @@ static void ask_digest(struct ima_work *iw, bool alg_known, enum digest_alg alg,
                 row->answer = answer_of(policy_effective_file(iw->policy, alg, digest, name, &row->match));
 }
 
-static int ask_file(struct ima_work *iw, const struct subject *s, struct ima_row *row, struct err *err)
+static int ask_file(struct ima_work *iw, const struct ima_subject *s, struct ima_row *row, struct err *err)
 {
-        const struct ima_event *ev = s->ev;
+        const struct ima_event *ev = &s->ev;
         struct policy_source source;
 
         ask_digest(iw, ev->alg_known, ev->alg, ev->digest, ev->name, row);
@@ -419,7 +411,7 @@ unsigned ima_covers(const struct ima_work *iw)
  * An allowed file that somebody looks out for. Required ones count where an entry shows that they were
  * executed: measured by rules that measure what is executed and nothing that is only read. Spec: SR-15.
  */
-static int take_watched(struct ima_work *iw, const struct subject *s, struct err *err)
+static int take_watched(struct ima_work *iw, const struct ima_subject *s, struct err *err)
 {
         const bool executed =
                 (ima_covers(iw) & POLICY_COVERS_EXEC) && !(ima_covers(iw) & POLICY_COVERS_READS);
@@ -433,7 +425,7 @@ static int take_watched(struct ima_work *iw, const struct subject *s, struct err
                                 r = ima_memory_see(iw->next, w->number, err);
         if (r == 0 && watched(s, is_rules)) {
                 const struct policy_rules *rules =
-                        policy_effective_rules(iw->policy, s->ev->alg, s->ev->digest, &source);
+                        policy_effective_rules(iw->policy, s->ev.alg, s->ev.digest, &source);
 
                 if (rules) /* what is loaded later is added to it */
                         iw->next->facts |= IMA_FACT_RULES | (rules->covers & IMA_FACT_COVERS);
@@ -441,9 +433,9 @@ static int take_watched(struct ima_work *iw, const struct subject *s, struct err
         return r;
 }
 
-static void look_up_watched(const struct ima_work *iw, struct subject *s)
+static void look_up_watched(const struct ima_work *iw, struct ima_subject *s)
 {
-        const struct ima_event *ev = s->ev;
+        const struct ima_event *ev = &s->ev;
 
         if (ev->alg_known && filter_has(iw->watch.digest_filter, digest_bit(ev->digest)))
                 s->by_digest = map_get_bytes(&iw->watch.digests, ev->digest);
@@ -451,23 +443,34 @@ static void look_up_watched(const struct ima_work *iw, struct subject *s)
                 s->by_path = map_get_bytes(&iw->watch.paths, ev->name);
 }
 
-static int judge_file(struct ima_work *iw, struct subject *s, struct err *err)
+/* Nearly all files: allowed, denied by nobody, looked out for by nobody. */
+static bool passes_at_once(const struct ima_work *iw, const struct ima_subject *s)
+{
+        const char *comment;
+        uint32_t line;
+
+        return s->answer == ALLOW_ALLOWED && !s->by_digest && !s->by_path &&
+               !policy_effective_file_denied(iw->policy, s->ev.alg, s->ev.digest, &comment, &line);
+}
+
+/* The others: who allows it, or why nobody. */
+static int judge_closely(struct ima_work *iw, const struct ima_subject *s, struct err *err)
 {
         struct ima_row row = {.answer = IMA_UNKNOWN};
-        int r;
+        int r = ask_file(iw, s, &row, err);
 
-        if (s->ev->alg_known && s->ev->alg == iw->next->value.alg)
+        if (r >= 0 && row.answer == IMA_ALLOWED)
+                r = take_watched(iw, s, err);
+        return r < 0 ? r : take_row(iw, s, IMA_KEPT_FILE, &row, err);
+}
+
+static int judge_file(struct ima_work *iw, struct ima_subject *s, struct err *err)
+{
+        if (s->ev.alg_known && s->ev.alg == iw->next->value.alg)
                 iw->next->facts |= IMA_FACT_BANK_HASH;
         look_up_watched(iw, s);
-        r = ask_file(iw, s, &row, err);
-        if (r < 0)
-                return r;
-        supersede(iw, s->ev->name);
-        if (row.answer == IMA_ALLOWED && !s->by_digest && !s->by_path)
-                return 0;
-        if (row.answer == IMA_ALLOWED && (r = take_watched(iw, s, err)) < 0)
-                return r;
-        return take_row(iw, s, IMA_KEPT_FILE, &row, err);
+        supersede(iw, s->ev.name);
+        return passes_at_once(iw, s) ? 0 : judge_closely(iw, s, err);
 }
 
 /* ---- buffers: keys, devices, everything else ---- */
@@ -614,9 +617,9 @@ static void ask_buffer(struct ima_work *iw, const struct ima_event *ev, enum ima
                 row->answer = IMA_ALLOWED;
 }
 
-static int judge_buffer(struct ima_work *iw, const struct subject *s, struct err *err)
+static int judge_buffer(struct ima_work *iw, const struct ima_subject *s, struct err *err)
 {
-        const struct ima_event *ev = s->ev;
+        const struct ima_event *ev = &s->ev;
         struct ima_row row = {.answer = IMA_UNKNOWN};
         enum ima_kept_kind kind = dm_table_is(ev->name) ? IMA_KEPT_DEVICE
                                   : is_key(ev->buf)     ? IMA_KEPT_KEY
@@ -640,26 +643,60 @@ static int judge_violation(struct ima_work *iw, uint64_t entry)
         return 0;
 }
 
-int ima_judge_entry(struct ima_work *iw, const struct ima_entry *e, struct err *err)
+int ima_subject_make(struct ima_work *iw, const struct ima_entry *e, struct ima_subject *ret, struct err *err)
 {
-        struct ima_event ev;
-        struct subject s = {.ev = &ev, .entry = e->number};
-        int r;
+        ret->entry = e->number;
+        ret->covered = e->pcr == iw->next->pcr;
+        ret->violation = e->violation;
+        ret->answer = ALLOW_UNKNOWN;
+        ret->by_digest = ret->by_path = NULL;
+        return ret->covered && !ret->violation ? ima_event_decode(e, &ret->ev, err) : 0;
+}
 
-        if (e->pcr != iw->next->pcr) { /* nothing covers it: it decides nothing */
+static int judge_subject(struct ima_work *iw, struct ima_subject *s, struct err *err)
+{
+        if (!s->covered) {
                 iw->next->facts |= IMA_FACT_OTHER_PCR;
                 return 0;
         }
-        if (e->violation)
-                return judge_violation(iw, e->number);
-        r = ima_event_decode(e, &ev, err);
-        if (r < 0)
-                return r;
-        if (ev.has_buf)
-                return judge_buffer(iw, &s, err);
-        if (view_equal(ev.name, view_str("boot_aggregate")))
-                return ima_take_aggregate(iw, &ev, err);
-        return judge_file(iw, &s, err);
+        if (s->violation)
+                return judge_violation(iw, s->entry);
+        if (s->ev.has_buf)
+                return judge_buffer(iw, s, err);
+        if (view_equal(s->ev.name, view_str("boot_aggregate")))
+                return ima_take_aggregate(iw, &s->ev, err);
+        return judge_file(iw, s, err);
+}
+
+/* What is allowed depends on nothing that the list says: it is asked for all at once. */
+static void ask_all(const struct ima_work *iw, struct ima_subject *subjects, size_t n)
+{
+        struct allow_ask asks[IMA_SUBJECTS_MAX];
+        struct ima_subject *of[IMA_SUBJECTS_MAX];
+        size_t n_asks = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct ima_subject *s = &subjects[i];
+
+                if (!s->covered || s->violation || !s->ev.alg_known)
+                        continue;
+                of[n_asks] = s;
+                asks[n_asks++] =
+                        (struct allow_ask){.alg = s->ev.alg, .digest = s->ev.digest, .path = s->ev.name};
+        }
+        policy_effective_files(iw->policy, asks, n_asks);
+        for (size_t i = 0; i < n_asks; i++)
+                of[i]->answer = asks[i].answer;
+}
+
+int ima_judge_subjects(struct ima_work *iw, struct ima_subject *subjects, size_t n, struct err *err)
+{
+        int r = 0;
+
+        ask_all(iw, subjects, n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = judge_subject(iw, &subjects[i], err);
+        return r;
 }
 
 int ima_judge_remembered(struct ima_work *iw, struct err *err)

@@ -47,6 +47,17 @@ struct ima_watched {
         size_t number;
         struct ima_watched *next; /* for the same path or digest */
 };
+/* An entry that is being judged. */
+struct ima_subject {
+        uint64_t entry;
+        bool covered; /* by the register; others decide nothing */
+        bool violation;
+        struct ima_event ev;      /* covered, and no violation */
+        enum allow_answer answer; /* to digest and path alone, by what is allowed */
+        const struct ima_watched *by_digest, *by_path;
+};
+#define IMA_SUBJECTS_MAX ALLOW_MANY
+
 #define IMA_FILTER_BITS 4096u
 struct ima_watch {
         uint64_t digest_filter[IMA_FILTER_BITS / 64], path_filter[IMA_FILTER_BITS / 64];
@@ -93,7 +104,11 @@ int ima_watch_make(struct ima_work *iw, struct err *err) MUST_USE;
 void ima_watch_done(struct ima_watch *watch);
 /* What was remembered becomes rows and keys; before any entry. */
 int ima_judge_remembered(struct ima_work *iw, struct err *err) MUST_USE;
-int ima_judge_entry(struct ima_work *iw, const struct ima_entry *e, struct err *err) MUST_USE;
+/* Decodes an entry into a subject, which borrows what the entry borrows. Return: 0; -ERR_FORMAT. */
+int ima_subject_make(struct ima_work *iw, const struct ima_entry *e, struct ima_subject *ret,
+                     struct err *err) MUST_USE;
+/* Judges N subjects (at most IMA_SUBJECTS_MAX), which follow one another in the list. */
+int ima_judge_subjects(struct ima_work *iw, struct ima_subject *subjects, size_t n, struct err *err) MUST_USE;
 /* Which rows count, and what is remembered of them. After the last entry. */
 int ima_judge_end(struct ima_work *iw, struct err *err) MUST_USE;
 

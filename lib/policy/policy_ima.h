@@ -141,6 +141,8 @@ struct policy_file_match {
  */
 enum allow_answer policy_effective_file(const struct policy_effective *e, enum digest_alg alg,
                                         struct view digest, struct view path, struct policy_file_match *ret);
+/* The answers alone, for many files at once. */
+void policy_effective_files(const struct policy_effective *e, struct allow_ask *asks, size_t n);
 /* Denied by name, by `deny:` or `ima.deny:` of the newest version's layers? RET_COMMENT may be ""; RET_LINE.
  */
 bool policy_effective_file_denied(const struct policy_effective *e, enum digest_alg alg, struct view digest,

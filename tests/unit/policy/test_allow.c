@@ -305,14 +305,11 @@ static enum allow_answer model(const struct row *rows, uint32_t digest, uint32_t
 }
 
 /* Few digests, few paths: every kind of record, and all of their neighbours. */
-static void like_a_list(void **state)
+static struct allow *make_rows(struct row rows[ROWS])
 {
-        static struct row rows[ROWS];
         struct allow_builder *b = builder();
         char path[16];
-        struct allow *a;
 
-        (void)state;
         srandom(11);
         for (size_t i = 0; i < ROWS; i++) {
                 rows[i] = (struct row){.digest = (uint32_t)random() % 3000,
@@ -324,7 +321,16 @@ static void like_a_list(void **state)
                 rows[i].label = label(b, "", rows[i].until_ms);
                 add(b, rows[i].digest, rows[i].path ? path : "", rows[i].label, (uint32_t)i);
         }
-        a = freeze(b);
+        return freeze(b);
+}
+
+static void like_a_list(void **state)
+{
+        static struct row rows[ROWS];
+        struct allow *a = make_rows(rows);
+        char path[16];
+
+        (void)state;
         for (size_t i = 0; i < 60000; i++) {
                 uint32_t digest = (uint32_t)random() % 3000, p = (uint32_t)random() % 70 + 1;
                 int64_t now = random() % 600;
@@ -339,6 +345,49 @@ static void like_a_list(void **state)
                         continue;
                 assert_int_equal(rows[e.line].digest, digest);
                 assert_int_equal(rows[e.line].until_ms, e.until_ms);
+        }
+        allow_unref(a);
+}
+
+#define MANY (3 * ALLOW_MANY)
+
+/* Any number of asks, also such as have an answer, which only a better one replaces, or no algorithm. */
+static void many_at_once(void **state)
+{
+        static struct row rows[ROWS];
+        struct allow *a = make_rows(rows);
+        struct allow_ask asks[MANY];
+        enum allow_answer expected[MANY];
+        uint8_t digests[MANY][DIGEST_BYTES_MAX];
+        char paths[MANY][16];
+
+        (void)state;
+        for (size_t round = 0; round < 1000; round++) {
+                size_t n = (size_t)random() % (MANY + 1);
+                int64_t now = random() % 600;
+
+                for (size_t i = 0; i < n; i++) {
+                        uint32_t digest = i % 4 == 0 ? 7 : (uint32_t)random() % 3000,
+                                 p = (uint32_t)random() % 70 + 1;
+                        enum allow_answer had = random() % 3
+                                                        ? ALLOW_UNKNOWN
+                                                        : (enum allow_answer)(random() % (ALLOW_ALLOWED + 1));
+
+                        (void)snprintf(paths[i], sizeof(paths[i]), "/p/%u", p);
+                        asks[i] = (struct allow_ask){.alg = DIGEST_SHA256,
+                                                     .digest = number(digest, DIGEST_SHA256, digests[i]),
+                                                     .path = view_str(paths[i]),
+                                                     .answer = had};
+                        expected[i] = model(rows, digest, p, now);
+                        if (random() % 8 == 0) {
+                                asks[i].alg = random() % 2 ? (enum digest_alg)1 : DIGEST_SHA1;
+                                expected[i] = ALLOW_UNKNOWN;
+                        }
+                        expected[i] = had > expected[i] ? had : expected[i];
+                }
+                allow_find_many(a, asks, n, now);
+                for (size_t i = 0; i < n; i++)
+                        assert_int_equal(asks[i].answer, expected[i]);
         }
         allow_unref(a);
 }
@@ -406,6 +455,7 @@ int main(void)
                 cmocka_unit_test(refused),
                 cmocka_unit_test(shared),
                 cmocka_unit_test(like_a_list),
+                cmocka_unit_test(many_at_once),
                 cmocka_unit_test(chosen_keys),
                 cmocka_unit_test(out_of_memory),
         };
