@@ -213,7 +213,7 @@ static int add_waiting(struct receipts *r, uint64_t number, const struct receipt
                 return err_nomem(err);
         r->waiting = grown;
         grown[r->n_waiting] = (struct waiting){.number = number, .digest = *digest};
-        memcpy(grown[r->n_waiting].launch_id, what->launch_id, sizeof(what->launch_id));
+        memcpy(grown[r->n_waiting].launch_id, what->launch.id, sizeof(what->launch.id));
         r->n_waiting++;
         return 0;
 }
@@ -262,7 +262,7 @@ static int add_open(struct receipts *r, struct receipt *what, bool ended, struct
 static struct launch_open *find_open(const struct receipts *r, const char *launch_id)
 {
         for (size_t i = 0; i < r->n_open; i++)
-                if (str_equal(r->open[i].r.launch_id, launch_id))
+                if (str_equal(r->open[i].r.launch.id, launch_id))
                         return &r->open[i];
         return NULL;
 }
@@ -292,9 +292,9 @@ static int take_open(struct receipts *r, const char *name, bool ended, struct er
         }
         if (n < 0)
                 return n;
-        if (find_waiting(r, what.launch_id)) /* its receipt is there: that is all that was left to do */
+        if (find_waiting(r, what.launch.id)) /* its receipt is there: that is all that was left to do */
                 return file_remove(path, err);
-        other = find_open(r, what.launch_id);
+        other = find_open(r, what.launch.id);
         if (other) /* "ended" was read first: it knows more */
                 return file_remove(path, err);
         return add_open(r, &what, ended, err);
@@ -403,21 +403,69 @@ static int set_text(char **text, const char *value, struct err *err)
 static int write_open(const struct receipts *r, const char *prefix, const struct receipt *what,
                       struct err *err)
 {
-        AUTO(mem_free_p) char *path = path_of(r, prefix, what->launch_id);
+        AUTO(mem_free_p) char *path = path_of(r, prefix, what->launch.id);
         AUTO(buf_free) struct buf text = {0};
         int n = path ? receipt_payload_encode(what, &text, err) : err_nomem(err);
 
         return n < 0 ? n : file_write(path, VIEW_BUF(&text), 0600, err);
 }
 
-int receipts_begin(struct receipts *r, const struct receipts_tpm *t, const struct receipt *what,
+static char *lent(const char *s)
+{
+        return *s ? (char *)(uintptr_t)s : NULL;
+}
+
+/* What is known of it by now, with an end that holds until somebody says another. Its texts are lent. */
+static int plan(const struct receipts_tpm *t, const struct receipts_start *start, struct receipt *ret,
+                struct err *err)
+{
+        const struct permit *p = start->permit;
+        const struct permit_policy *const policies[] = {&p->policy,
+                                                        p->has_host_policy ? &p->host_policy : NULL};
+        struct view ak = tpm_ak_name(t->ak);
+        struct tpm_counters clock;
+        int n = tpm_clock_read(t->tpm, &clock, err);
+
+        if (n >= 0)
+                n = launch_digest(start->launch, &ret->launch_digest, err);
+        if (n >= 0 && start->n_secrets > RECEIPT_SECRETS_MAX)
+                n = err_set(err, ERR_BUG, 0, "%zu secrets for one launch", start->n_secrets);
+        if (n < 0)
+                return n;
+        ret->launch = *start->launch;
+        ret->tenant = lent(p->tenant);
+        ret->permit = lent(p->id);
+        for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+                if (policies[i])
+                        ret->policies[ret->n_policies++] = (struct receipt_policy){
+                                lent(policies[i]->name), policies[i]->version, policies[i]->sha256};
+        ret->has_claims = p->has_claims;
+        ret->claims =
+                (struct receipt_claims){lent(p->claims.issuer), lent(p->claims.subject), lent(p->claims.name),
+                                        lent(p->claims.version), p->claims.revision};
+        if (start->n_secrets)
+                memcpy(ret->secrets, start->secrets, start->n_secrets * sizeof(*start->secrets));
+        ret->n_secrets = start->n_secrets;
+        ret->log_pcr = start->log_pcr;
+        ret->log_entry = start->log_entry;
+        ret->ak.len = (uint8_t)ak.len;
+        memcpy(ret->ak.b, ak.p, ak.len);
+        ret->started_at_ms = ret->ended_at_ms = start->started_at_ms;
+        ret->clock_ms = clock.clock_ms;
+        ret->reset = clock.reset;
+        ret->restart = clock.restart;
+        ret->exit = RECEIPT_LOST;
+        ret->why = lent(UNSEEN);
+        ret->sequence = 1; /* it gets its place when it is signed */
+        return 0;
+}
+
+int receipts_begin(struct receipts *r, const struct receipts_tpm *t, const struct receipts_start *start,
                    struct err *err)
 {
         AUTO(receipt_done) struct receipt copy = {.sequence = 0};
         AUTO(buf_free) struct buf text = {0};
-        struct view ak = tpm_ak_name(t->ak);
-        struct receipt plan = *what; /* borrowed texts */
-        struct tpm_counters clock;
+        struct receipt planned = {.sequence = 0};
         int n;
 
         if (r->n_open + r->n_waiting >= RECEIPTS_KEPT_MAX)
@@ -426,24 +474,11 @@ int receipts_begin(struct receipts *r, const struct receipts_tpm *t, const struc
                         "%d receipts wait for the verifier's countersignature: nothing is run before it "
                         "is back",
                         RECEIPTS_KEPT_MAX);
-        if (find_open(r, what->launch_id) || find_waiting(r, what->launch_id))
-                return err_set(err, ERR_BUG, 0, "launch %s was begun before", SHOW(what->launch_id));
-        n = tpm_clock_read(t->tpm, &clock, err);
-        if (n < 0)
-                return n;
-        plan.ak.len = (uint8_t)ak.len;
-        memcpy(plan.ak.b, ak.p, ak.len);
-        plan.clock_ms = clock.clock_ms;
-        plan.reset = clock.reset;
-        plan.restart = clock.restart;
-        plan.exit = RECEIPT_LOST; /* until somebody says another end */
-        plan.why = (char *)(uintptr_t)UNSEEN;
-        plan.ended_at_ms = plan.started_at_ms;
-        plan.has_output = plan.has_previous = false;
-        plan.sequence = 1; /* it gets its place when it is signed */
-        plan.broken = NULL;
-        memset(plan.chain, 0, sizeof(plan.chain));
-        n = receipt_payload_encode(&plan, &text, err);
+        if (find_open(r, start->launch->id) || find_waiting(r, start->launch->id))
+                return err_set(err, ERR_BUG, 0, "launch %s was begun before", SHOW(start->launch->id));
+        n = plan(t, start, &planned, err);
+        if (n >= 0)
+                n = receipt_payload_encode(&planned, &text, err);
         if (n >= 0)
                 n = receipt_payload_decode(VIEW_BUF(&text), &copy, err);
         if (n >= 0)
@@ -464,7 +499,7 @@ static int say_lost(struct receipt *r, const char *why, struct err *err)
 static int end_open(struct receipts *r, struct launch_open *o, const struct receipts_end *end,
                     struct err *err)
 {
-        AUTO(mem_free_p) char *open = path_of(r, OPEN, o->r.launch_id);
+        AUTO(mem_free_p) char *open = path_of(r, OPEN, o->r.launch.id);
         int n = open ? set_text(&o->r.why, end->exit == RECEIPT_LOST ? end->why : NULL, err) : err_nomem(err);
 
         if (n < 0)
@@ -565,7 +600,7 @@ static int make(struct receipts *r, const struct receipts_tpm *t, struct launch_
 {
         AUTO(receipt_file_done) struct receipt_file f = {.countersignature = NULL};
         AUTO(mem_free_p) char *path = receipt_path(r, r->last + 1);
-        AUTO(mem_free_p) char *ended = path_of(r, ENDED, o->r.launch_id);
+        AUTO(mem_free_p) char *ended = path_of(r, ENDED, o->r.launch.id);
         AUTO(buf_free) struct buf text = {0};
         struct digest digest;
         int n = path && ended ? look_around(t, &o->r, err) : err_nomem(err);
@@ -646,7 +681,7 @@ int receipts_lost(struct receipts *r, const struct receipts_tpm *t, const char *
                 const struct receipts_end end = {
                         .exit = RECEIPT_LOST, .why = why, .ended_at_ms = clock_now_ms()};
 
-                if (!o->ended && !is_among(running, n, o->r.launch_id))
+                if (!o->ended && !is_among(running, n, o->r.launch.id))
                         result = end_open(r, o, &end, err);
         }
         return result < 0 ? result : receipts_turn(r, t, err);

@@ -9,6 +9,7 @@
 #include "evidence/receipt.h"
 #include "tpm/ak.h"
 #include "tpm/context.h"
+#include "wire/permit.h"
 
 /*
  * Receipts of launches, in the TPM half: written ahead, signed when a launch ended, kept in STATE/receipts
@@ -42,13 +43,21 @@ struct receipts_tpm {
         uint32_t mask; /* PCRs that the verifier asks for; the launch PCR is added */
 };
 
+/* A launch that is about to be executed. All borrowed for the call. */
+struct receipts_start {
+        const struct launch *launch;
+        const struct permit *permit; /* that allows it; of another launch, if it came from the cache */
+        unsigned log_pcr;            /* where its record is */
+        uint32_t log_entry;
+        const struct receipt_secret *secrets; /* that it is given */
+        size_t n_secrets;
+        int64_t started_at_ms;
+};
 /*
- * A launch is about to be executed: WHAT says all of it that is known by now (host, tenant, the launch, the
- * permit, secrets, input, log_pcr, log_entry; started_at_ms). AK, boot, TPM clock and chain are filled in
- * here. Return: 0: it is on the disk; -ERR_LIMIT: too many wait for the verifier; -ERR_TPM, -ERR_IO,
- * -ERR_NOMEM; -ERR_BUG for members that are none.
+ * Return: 0: it is on the disk; -ERR_LIMIT: too many wait for the verifier; -ERR_TPM, -ERR_IO, -ERR_NOMEM;
+ * -ERR_BUG for members that are none.
  */
-int receipts_begin(struct receipts *r, const struct receipts_tpm *t, const struct receipt *what,
+int receipts_begin(struct receipts *r, const struct receipts_tpm *t, const struct receipts_start *start,
                    struct err *err) MUST_USE;
 
 /* How a launch ended. */

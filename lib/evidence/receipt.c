@@ -30,13 +30,11 @@ int receipt_digest(struct view payload, struct digest *ret, struct err *err)
 
 void receipt_done(struct receipt *r)
 {
-        free(r->host);
         free(r->tenant);
         free(r->claims.issuer);
         free(r->claims.subject);
         free(r->claims.name);
         free(r->claims.version);
-        free(r->runtime);
         free(r->permit);
         for (size_t i = 0; i < RECEIPT_POLICIES_MAX; i++)
                 free(r->policies[i].name);
@@ -77,26 +75,21 @@ static void put_exit(struct json_out *o, const struct receipt *r)
         json_out_object_end(o);
 }
 
-static void put_module(struct json_out *o, const struct receipt *r)
+static void put_claims(struct json_out *o, const struct receipt *r)
 {
-        json_out_object(o, "module");
-        if (r->has_claims) {
-                json_out_object(o, "claims");
-                json_out_str(o, "issuer", r->claims.issuer);
-                json_out_str(o, "name", r->claims.name);
-                if (r->claims.revision < 0)
-                        json_out_null(o, "revision");
-                else
-                        json_out_int(o, "revision", r->claims.revision);
-                json_out_str(o, "subject", r->claims.subject);
-                json_out_str(o, "version", r->claims.version);
-                json_out_object_end(o);
-        } else {
+        if (!r->has_claims) {
                 json_out_null(o, "claims");
+                return;
         }
-        json_out_hex(o, "sha256", digest_view(&r->module_sha256));
-        json_out_hex(o, "sha384", digest_view(&r->module_sha384));
-        json_out_int(o, "size", (int64_t)r->module_size);
+        json_out_object(o, "claims");
+        json_out_str(o, "issuer", r->claims.issuer);
+        json_out_str(o, "name", r->claims.name);
+        if (r->claims.revision < 0)
+                json_out_null(o, "revision");
+        else
+                json_out_int(o, "revision", r->claims.revision);
+        json_out_str(o, "subject", r->claims.subject);
+        json_out_str(o, "version", r->claims.version);
         json_out_object_end(o);
 }
 
@@ -132,26 +125,18 @@ static void put_payload(struct json_out *o, const struct receipt *r)
 {
         json_out_object(o, NULL);
         json_out_hex(o, "ak", tpm_name_view(&r->ak));
-        json_out_hex(o, "arguments", digest_view(&r->arguments));
         put_chain(o, r);
+        put_claims(o, r);
         json_out_time(o, "ended_at", r->ended_at_ms);
         put_exit(o, r);
-        json_out_str(o, "host", r->host);
-        put_digest(o, "input", r->has_input, &r->input);
-        json_out_hex(o, "launch", digest_view(&r->launch));
-        json_out_str(o, "launch_id", r->launch_id);
+        launch_put(o, "launch", &r->launch);
+        json_out_hex(o, "launch_digest", digest_view(&r->launch_digest));
         json_out_object(o, "log");
         json_out_int(o, "entry", r->log_entry);
         json_out_int(o, "pcr", r->log_pcr);
         json_out_object_end(o);
-        put_module(o, r);
-        json_out_hex(o, "nonce", VIEW(r->nonce, r->nonce_len));
         put_digest(o, "output", r->has_output, &r->output);
         put_permit(o, r);
-        json_out_object(o, "runtime");
-        json_out_hex(o, "closure", digest_view(&r->closure));
-        json_out_str(o, "name", r->runtime);
-        json_out_object_end(o);
         json_out_str(o, "schema", RECEIPT_PAYLOAD_SCHEMA);
         put_secrets(o, r);
         json_out_time(o, "started_at", r->started_at_ms);
@@ -242,19 +227,6 @@ static int get_ak(const json_t *j, struct tpm_name *ret, struct err *err)
         return 0;
 }
 
-static int get_nonce(const json_t *j, struct receipt *ret, struct err *err)
-{
-        AUTO(buf_free) struct buf nonce = {0};
-        int r = json_get_hex(j, "nonce", sizeof(ret->nonce), &nonce, err);
-
-        if (r < 0)
-                return r;
-        ret->nonce_len = nonce.len;
-        if (nonce.len)
-                memcpy(ret->nonce, nonce.p, nonce.len);
-        return 0;
-}
-
 static int get_chain(const json_t *doc, struct receipt *ret, struct err *err)
 {
         const json_t *j = NULL;
@@ -297,17 +269,17 @@ static int get_exit(const json_t *doc, struct receipt *ret, struct err *err)
         return r < 0 ? err_wrap(err, "exit") : 0;
 }
 
-static int get_claims(const json_t *module, struct receipt *ret, struct err *err)
+static int get_claims(const json_t *doc, struct receipt *ret, struct err *err)
 {
         struct receipt_claims *c = &ret->claims;
-        const json_t *j = json_object_get(module, "claims");
+        const json_t *j = json_object_get(doc, "claims");
         int r;
 
         ret->has_claims = !json_is_null(j);
         if (!ret->has_claims)
                 return 0;
         c->revision = -1;
-        r = json_get_object(module, "claims", &j, err);
+        r = json_get_object(doc, "claims", &j, err);
         if (r >= 0)
                 r = get_text_or_null(j, "issuer", &c->issuer, err);
         if (r >= 0)
@@ -319,22 +291,6 @@ static int get_claims(const json_t *module, struct receipt *ret, struct err *err
         if (r >= 0)
                 r = get_text_or_null(j, "version", &c->version, err);
         return r < 0 ? err_wrap(err, "claims") : 0;
-}
-
-static int get_module(const json_t *doc, struct receipt *ret, struct err *err)
-{
-        const json_t *j = NULL;
-        int r = json_get_object(doc, "module", &j, err);
-
-        if (r >= 0)
-                r = get_claims(j, ret, err);
-        if (r >= 0)
-                r = get_digest(j, "sha256", DIGEST_SHA256, &ret->module_sha256, err);
-        if (r >= 0)
-                r = get_digest(j, "sha384", DIGEST_SHA384, &ret->module_sha384, err);
-        if (r >= 0)
-                r = get_u64(j, "size", &ret->module_size, err);
-        return r < 0 ? err_wrap(err, "module") : 0;
 }
 
 static int get_policy(const json_t *j, struct receipt_policy *ret, struct err *err)
@@ -385,17 +341,20 @@ static int get_secrets(const json_t *doc, struct receipt *ret, struct err *err)
 
 static int get_launch(const json_t *doc, struct receipt *ret, struct err *err)
 {
+        struct digest digest;
         const json_t *j = NULL;
-        const char *id = NULL;
         int64_t pcr = 0;
-        int r = json_get_str(doc, "launch_id", &id, err);
+        int r = json_get_object(doc, "launch", &j, err);
 
-        if (r >= 0 && !uuid_valid(id))
-                r = err_set(err, ERR_FORMAT, 0, "member 'launch_id': no UUID");
-        if (r >= 0) {
-                memcpy(ret->launch_id, id, sizeof(ret->launch_id));
-                r = get_digest(doc, "launch", DIGEST_SHA256, &ret->launch, err);
-        }
+        if (r >= 0)
+                r = launch_from_json(j, &ret->launch, err);
+        if (r < 0)
+                return err_wrap(err, "launch");
+        r = get_digest(doc, "launch_digest", DIGEST_SHA256, &ret->launch_digest, err);
+        if (r >= 0)
+                r = launch_digest(&ret->launch, &digest, err);
+        if (r >= 0 && !digest_equal(&digest, &ret->launch_digest))
+                r = err_set(err, ERR_FORMAT, 0, "member 'launch_digest': of another launch");
         if (r >= 0)
                 r = json_get_object(doc, "log", &j, err);
         if (r >= 0)
@@ -403,13 +362,7 @@ static int get_launch(const json_t *doc, struct receipt *ret, struct err *err)
         if (r >= 0)
                 r = json_get_int(j, "pcr", 0, PCR_COUNT - 1, &pcr, err);
         ret->log_pcr = (unsigned)pcr;
-        if (r >= 0)
-                r = json_get_object(doc, "runtime", &j, err);
-        if (r >= 0)
-                r = get_digest(j, "closure", DIGEST_SHA256, &ret->closure, err);
-        if (r >= 0)
-                r = get_text(j, "name", &ret->runtime, err);
-        return r < 0 ? r : get_digest(doc, "arguments", DIGEST_SHA256, &ret->arguments, err);
+        return r;
 }
 
 static int get_times(const json_t *doc, struct receipt *ret, struct err *err)
@@ -437,25 +390,17 @@ static int read_payload(const json_t *doc, struct receipt *ret, struct err *err)
                 r = err_set(err, ERR_FORMAT, 0, "member 'schema': %s is not " RECEIPT_PAYLOAD_SCHEMA,
                             SHOW(schema));
         if (r >= 0)
-                r = get_text(doc, "host", &ret->host, err);
-        if (r >= 0 && !str_valid_host_id(ret->host))
-                r = err_set(err, ERR_FORMAT, 0, "member 'host': no name of a host");
-        if (r >= 0)
                 r = get_text(doc, "tenant", &ret->tenant, err);
         if (r >= 0)
                 r = get_ak(doc, &ret->ak, err);
         if (r >= 0)
                 r = get_launch(doc, ret, err);
         if (r >= 0)
-                r = get_module(doc, ret, err);
-        if (r >= 0)
-                r = get_nonce(doc, ret, err);
+                r = get_claims(doc, ret, err);
         if (r >= 0)
                 r = get_permit(doc, ret, err);
         if (r >= 0)
                 r = get_secrets(doc, ret, err);
-        if (r >= 0)
-                r = get_digest_or_null(doc, "input", &ret->has_input, &ret->input, err);
         if (r >= 0)
                 r = get_digest_or_null(doc, "output", &ret->has_output, &ret->output, err);
         if (r >= 0)

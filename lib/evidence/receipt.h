@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/macro.h"
-#include "base/uuid.h"
 #include "crypto/digest.h"
+#include "evidence/launch.h"
 #include "evidence/pcr.h"
 #include "evidence/tpm_attest.h"
 #include "evidence/tpm_public.h"
@@ -30,8 +30,7 @@
 #define RECEIPT_MEDIA_TYPE     "application/vnd.avow.receipt+json"
 #define RECEIPT_PAYLOAD_MAX    (32u << 10)
 #define RECEIPT_BYTES_MAX      (128u << 10)
-#define RECEIPT_NONCE_MAX      64
-#define RECEIPT_SECRETS_MAX    16
+#define RECEIPT_SECRETS_MAX    LAUNCH_SECRETS_MAX
 #define RECEIPT_POLICIES_MAX   8
 #define RECEIPT_TEXT_MAX       256 /* bytes of a text of somebody else's */
 #define RECEIPT_CHAIN_BYTES    16
@@ -63,29 +62,22 @@ struct receipt_claims {
 
 /* The payload. Everything is owned: receipt_done(). Digests are SHA-256 where nothing else is said. */
 struct receipt {
-        char *host, *tenant;
+        struct launch launch; /* what was to run, as the permit was given for it */
+        struct digest launch_digest;
+        char *tenant; /* as the verifier knows the host's */
         struct tpm_name ak;
-        /* What was to run: the launch as the permit was given for it. */
-        char launch_id[UUID_TEXT_BYTES];
-        struct digest launch; /* of the launch descriptor */
-        unsigned log_pcr;     /* the launch PCR */
-        uint32_t log_entry;   /* of the launch's record in its log, from 0 */
-        struct digest module_sha256, module_sha384;
-        uint64_t module_size;
+        unsigned log_pcr;   /* the launch PCR */
+        uint32_t log_entry; /* of the launch's record in its log, from 0 */
         bool has_claims;
         struct receipt_claims claims;
-        char *runtime;
-        struct digest closure, arguments;
-        uint8_t nonce[RECEIPT_NONCE_MAX]; /* the client's */
-        size_t nonce_len;
         char *permit; /* its id */
         struct receipt_policy policies[RECEIPT_POLICIES_MAX];
         size_t n_policies;
         struct receipt_secret secrets[RECEIPT_SECRETS_MAX];
         size_t n_secrets;
-        /* What happened: the launcher's statement. */
-        bool has_input, has_output; /* false: it was not digested */
-        struct digest input, output;
+        /* What happened: the launcher's statement, as is the descriptor's input. */
+        bool has_output; /* false: it was not digested */
+        struct digest output;
         enum receipt_exit exit;
         int code;
         char *why;                          /* RECEIPT_LOST */

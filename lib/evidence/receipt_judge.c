@@ -75,7 +75,7 @@ static int is_certificate(struct judging *j, const char **ret_why, struct err *e
 {
         const char *why = NULL;
         bool fits = false;
-        int r = ak_certificate_fits(j->f->ak_certificate, j->v->r.host, &j->ak, &fits, &why, err);
+        int r = ak_certificate_fits(j->f->ak_certificate, j->v->r.launch.host, &j->ak, &fits, &why, err);
 
         if (r >= 0 && !fits)
                 *ret_why = why;

@@ -43,21 +43,27 @@ static void fill(struct digest *d, enum digest_alg alg, uint8_t with)
 static void launch(struct receipts *r, const struct half *h, char id[UUID_TEXT_BYTES])
 {
         const struct receipts_tpm t = tpm_of(h);
-        struct receipt what = {.host = (char *)(uintptr_t)HOST,
-                               .tenant = (char *)(uintptr_t) "default",
-                               .log_pcr = PCR,
-                               .runtime = (char *)(uintptr_t) "node",
-                               .permit = (char *)(uintptr_t) "permit-1",
-                               .started_at_ms = clock_now_ms()};
+        struct launch l = {.host = HOST, .runtime = "node"};
+        const struct permit permit = {.id = "permit-1",
+                                      .tenant = "default",
+                                      .has_claims = true,
+                                      .claims = {.issuer = "ACCOUNT", .revision = 3},
+                                      .policy = {"modules", 4, {.alg = DIGEST_SHA256, .len = 32}}};
+        const struct receipt_secret secret = {(char *)(uintptr_t) "db", false};
+        const struct receipts_start what = {.launch = &l,
+                                            .permit = &permit,
+                                            .log_pcr = PCR,
+                                            .secrets = &secret,
+                                            .n_secrets = 1,
+                                            .started_at_ms = clock_now_ms()};
         struct err err = ERR_INIT;
 
         assert_ok(uuid_random(id, &err), &err);
-        memcpy(what.launch_id, id, sizeof(what.launch_id));
-        fill(&what.launch, DIGEST_SHA256, 1);
-        fill(&what.module_sha256, DIGEST_SHA256, 2);
-        fill(&what.module_sha384, DIGEST_SHA384, 3);
-        fill(&what.closure, DIGEST_SHA256, 4);
-        fill(&what.arguments, DIGEST_SHA256, 5);
+        memcpy(l.id, id, sizeof(l.id));
+        fill(&l.sha256, DIGEST_SHA256, 2);
+        fill(&l.sha384, DIGEST_SHA384, 3);
+        fill(&l.closure, DIGEST_SHA256, 4);
+        fill(&l.arguments, DIGEST_SHA256, 5);
         assert_ok(receipts_begin(r, &t, &what, &err), &err);
 }
 
@@ -101,7 +107,7 @@ static size_t judge_all(struct receipts *r, const struct half *h, struct receipt
                 assert_ok(receipt_judge(&m.file[i], &ak, &ret[i], &err), &err);
                 if (ret[i].why)
                         fail_msg("receipt %zu: %s", i, ret[i].why);
-                assert_string_equal(ret[i].r.host, HOST);
+                assert_string_equal(ret[i].r.launch.host, HOST);
                 assert_int_equal(m.file[i].pcrs.mask, 1u << 7 | 1u << PCR | 1u << 15);
         }
         count = m.n;
@@ -192,10 +198,15 @@ static void the_chain_goes_on(void **state)
         assert_int_equal(v[0].r.sequence, 1);
         assert_false(v[0].r.has_previous);
         assert_null(v[0].r.broken);
-        assert_string_equal(v[0].r.launch_id, id[1]);
+        assert_string_equal(v[0].r.launch.id, id[1]);
         assert_int_equal(v[0].r.exit, RECEIPT_EXITED);
         assert_int_equal(v[0].r.code, 7);
         assert_true(v[0].r.has_output);
+        assert_string_equal(v[0].r.policies[0].name, "modules");
+        assert_int_equal(v[0].r.n_policies, 1);
+        assert_string_equal(v[0].r.claims.issuer, "ACCOUNT");
+        assert_null(v[0].r.claims.name);
+        assert_string_equal(v[0].r.secrets[0].name, "db");
         assert_int_equal(v[2].r.exit, RECEIPT_LOST);
         assert_string_equal(v[2].r.why, "the agent was ended");
         assert_false(v[2].r.has_output);

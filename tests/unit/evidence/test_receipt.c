@@ -43,23 +43,24 @@ static void tell(struct receipt *r, const struct play_tpm *tpm)
         struct err err = ERR_INIT;
 
         *r = (struct receipt){
-                .host = text(HOST),
+                .launch = {.id = "5f0c2b3e-8a51-4a53-9d1c-6f6e2f1f3a77",
+                           .host = HOST,
+                           .tenant = "default",
+                           .runtime = "wasmtime",
+                           .size = 77000,
+                           .has_input = true,
+                           .nonce = {1, 2, 3},
+                           .nonce_len = 3},
                 .tenant = text("default"),
-                .launch_id = "5f0c2b3e-8a51-4a53-9d1c-6f6e2f1f3a77",
                 .log_pcr = 13,
                 .log_entry = 4,
-                .module_size = 77000,
                 .has_claims = true,
                 .claims = {.issuer = text("ACCOUNT"), .name = text("m\xc3\xa4h"), .revision = -1},
-                .runtime = text("wasmtime"),
-                .nonce = {1, 2, 3},
-                .nonce_len = 3,
                 .permit = text("permit-1"),
                 .n_policies = 2,
                 .policies = {{.name = text("modules"), .version = 3}, {.name = text("hosts"), .version = 9}},
                 .n_secrets = 1,
                 .secrets = {{.name = text("db"), .local = true}},
-                .has_input = true,
                 .exit = RECEIPT_EXITED,
                 .code = 3,
                 .started_at_ms = NOW,
@@ -69,15 +70,15 @@ static void tell(struct receipt *r, const struct play_tpm *tpm)
                 .restart = tpm->clock.restart_count,
                 .sequence = 2,
                 .has_previous = true};
-        set_digest(&r->launch, DIGEST_SHA256, 1);
-        set_digest(&r->module_sha256, DIGEST_SHA256, 2);
-        set_digest(&r->module_sha384, DIGEST_SHA384, 3);
-        set_digest(&r->closure, DIGEST_SHA256, 4);
-        set_digest(&r->arguments, DIGEST_SHA256, 5);
-        set_digest(&r->input, DIGEST_SHA256, 6);
+        set_digest(&r->launch.sha256, DIGEST_SHA256, 2);
+        set_digest(&r->launch.sha384, DIGEST_SHA384, 3);
+        set_digest(&r->launch.closure, DIGEST_SHA256, 4);
+        set_digest(&r->launch.arguments, DIGEST_SHA256, 5);
+        set_digest(&r->launch.input, DIGEST_SHA256, 6);
         set_digest(&r->previous, DIGEST_SHA256, 7);
         set_digest(&r->policies[0].sha256, DIGEST_SHA256, 8);
         set_digest(&r->policies[1].sha256, DIGEST_SHA256, 9);
+        assert_ok(launch_digest(&r->launch, &r->launch_digest, &err), &err);
         memset(r->chain, 0x77, sizeof(r->chain));
         assert_ok(tpm_public_name(&tpm->ak, &r->ak, &err), &err);
 }
@@ -231,7 +232,7 @@ static void what_is_written_is_read(void **state)
         assert_null(r.claims.version);
         assert_int_equal(r.claims.revision, -1);
         assert_string_equal(r.policies[1].name, "hosts");
-        assert_true(r.secrets[0].local && r.has_input && !r.has_output && !r.broken && !r.why);
+        assert_true(r.secrets[0].local && r.launch.has_input && !r.has_output && !r.broken && !r.why);
         assert_int_equal(r.code, 3);
         assert_int_equal(r.clock_ms, 5000);
         assert_ok(receipt_payload_encode(&r, &again, &err), &err);
@@ -262,6 +263,7 @@ static void the_digest_is_what_the_format_says(void **state)
 static void every_end_is_said(void **state)
 {
         struct world w;
+        struct err err = ERR_INIT;
 
         (void)state;
         begin(&w);
@@ -272,8 +274,9 @@ static void every_end_is_said(void **state)
         w.r.sequence = 1;
         w.r.has_previous = false;
         w.r.broken = text("the folder was empty");
-        w.r.nonce_len = w.r.n_secrets = w.r.n_policies = 0;
-        w.r.has_claims = w.r.has_input = false;
+        w.r.launch.nonce_len = w.r.n_secrets = w.r.n_policies = 0;
+        w.r.has_claims = w.r.launch.has_input = false;
+        assert_ok(launch_digest(&w.r.launch, &w.r.launch_digest, &err), &err);
         sign(&w);
         good(&w);
         w.r.exit = RECEIPT_LOST;
@@ -304,8 +307,8 @@ static void what_the_encoder_refuses(void **state)
         w.r.code = 256;
         assert_err(receipt_payload_encode(&w.r, &out, &err), ERR_BUG, &err, "code");
         w.r.code = 0;
-        memset(w.r.launch_id, 'x', 36);
-        assert_err(receipt_payload_encode(&w.r, &out, &err), ERR_BUG, &err, "launch_id");
+        w.r.launch.size++;
+        assert_err(receipt_payload_encode(&w.r, &out, &err), ERR_BUG, &err, "of another launch");
         assert_int_equal(out.len, 0);
         end(&w);
 }
