@@ -6,6 +6,7 @@
 #include "crypto/ed25519.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include "crypto/ossl.h"
 
@@ -50,6 +51,21 @@ int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGN
             EVP_DigestSign(ctx, ret, &len, message.p, message.len) != 1)
                 return ossl_err(err, ERR_CRYPTO, "Ed25519 signature");
         return 0;
+}
+
+int ed25519_from_pem(struct view pem, uint8_t ret[ED25519_KEY_BYTES], struct err *err)
+{
+        AUTO(BIO_free_all_p) BIO *bio = ossl_bio(pem);
+        AUTO(EVP_PKEY_free_p) EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+        size_t len = ED25519_KEY_BYTES;
+
+        if (!pkey)
+                return ossl_err(err, ERR_FORMAT, "the text holds no public key in PEM form");
+        if (EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519)
+                return err_set(err, ERR_FORMAT, 0, "the public key is not an Ed25519 key");
+        return EVP_PKEY_get_raw_public_key(pkey, ret, &len) == 1
+                       ? 0
+                       : ossl_err(err, ERR_CRYPTO, "Ed25519 public key");
 }
 
 int ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct view message, struct view signature,

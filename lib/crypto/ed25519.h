@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/macro.h"
 
-/* Ed25519 over raw keys: Standard Webhooks' `v1a` signatures, and NKEYs. Spec: RFC 8032. */
+/* Ed25519 over raw keys: Standard Webhooks' `v1a` signatures, NKEYs, signatures of modules. Spec: RFC 8032.
+ */
 #define ED25519_KEY_BYTES       32
 #define ED25519_SIGNATURE_BYTES 64
 
@@ -19,6 +20,9 @@ int ed25519_public(struct view seed, uint8_t ret[ED25519_KEY_BYTES], struct err 
 /* Signs with a seed of 32 bytes. Return: as above. */
 int ed25519_sign(struct view seed, struct view message, uint8_t ret[ED25519_SIGNATURE_BYTES],
                  struct err *err) MUST_USE;
+
+/* The public key in a PEM text. Return: 0; -ERR_FORMAT for what holds none, or one of another kind. */
+int ed25519_from_pem(struct view pem, uint8_t ret[ED25519_KEY_BYTES], struct err *err) MUST_USE;
 
 /* Did the public KEY sign? Return: 0 with the answer (a signature of another length, or a key that is no
  * point, is no); -ERR_NOMEM. */

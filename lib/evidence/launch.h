@@ -27,14 +27,16 @@
  *    "nonce": "0 to 128 digits", "runtime": "…", "schema": "avow.launch/1", "secrets": ["…"],
  *    "tenant": "…"?}
  */
-#define LAUNCH_NAME_MAX    64 /* characters of a runtime's, a tenant's, a secret's name */
-#define LAUNCH_HOST_MAX    80
-#define LAUNCH_NONCE_MAX   64
-#define LAUNCH_SECRETS_MAX 16
-#define LAUNCH_TOKEN_MAX   (32u * 1024) /* bytes of a module's claims */
-#define LAUNCH_TEXT_MAX    (8u * 1024)  /* bytes of a descriptor's text */
-#define LAUNCH_MODULE_MAX  ((uint64_t)256 << 20)
-#define LAUNCH_PCR_DEFAULT 13u /* SR-23: never 15, 16, 23, and none that a sealing policy selects */
+#define LAUNCH_NAME_MAX     64 /* characters of a runtime's, a tenant's, a secret's name */
+#define LAUNCH_HOST_MAX     80
+#define LAUNCH_NONCE_MAX    64
+#define LAUNCH_SECRETS_MAX  16
+#define LAUNCH_TOKEN_MAX    (32u * 1024) /* bytes of a module's claims */
+#define LAUNCH_TEXT_MAX     (8u * 1024)  /* bytes of a descriptor's text */
+#define LAUNCH_MODULE_MAX   ((uint64_t)256 << 20)
+#define LAUNCH_PERMIT_MAX_S 600         /* no permit is good for longer, */
+#define LAUNCH_CACHE_MAX_S  (7 * 86400) /* nor from a cache */
+#define LAUNCH_PCR_DEFAULT  13u         /* SR-23: never 15, 16, 23, and none that a sealing policy selects */
 
 struct launch {
         char id[UUID_TEXT_BYTES]; /* drawn by the agent, for this launch alone */

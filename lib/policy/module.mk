@@ -19,7 +19,10 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/ima_words.c \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
-	lib/policy/module_policy.h \
+	lib/policy/module_judge.c lib/policy/module_impl.h \
+	lib/policy/module_parse.c \
+	lib/policy/module_policy.c lib/policy/module_policy.h \
+	lib/policy/module_signed.c \
 	lib/policy/parse.c lib/policy/parse_impl.h \
 	lib/policy/parse_boot.c lib/policy/parse_ima.c lib/policy/parse_ima_keys.c \
 	lib/policy/parse_layers.c lib/policy/parse_list.c \

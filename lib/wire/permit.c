@@ -191,11 +191,11 @@ static int read_times(const json_t *j, struct permit *p, struct err *err)
         if (r >= 0)
                 r = json_get_int(j, "exp", 0, SECONDS_MAX, &p->expires_at_s, err);
         if (r >= 0)
-                r = json_get_int(j, "cache", 0, PERMIT_CACHE_MAX_S, &p->cache_s, err);
+                r = json_get_int(j, "cache", 0, LAUNCH_CACHE_MAX_S, &p->cache_s, err);
         if (r >= 0 &&
-            (p->expires_at_s <= p->issued_at_s || p->expires_at_s - p->issued_at_s > PERMIT_LIFETIME_MAX_S))
+            (p->expires_at_s <= p->issued_at_s || p->expires_at_s - p->issued_at_s > LAUNCH_PERMIT_MAX_S))
                 r = err_set(err, ERR_FORMAT, 0, "member 'exp': expected 1 to %d seconds after 'iat'",
-                            PERMIT_LIFETIME_MAX_S);
+                            LAUNCH_PERMIT_MAX_S);
         return r;
 }
 

@@ -20,11 +20,9 @@
  * 0, launches without secrets of the same module, runtime and closure until iat + cache, while no verifier
  * answers. Spec: SR-20, SR-23.
  */
-#define WIRE_PERMIT_MAX       (32 * 1024) /* characters */
-#define PERMIT_TYP            "avow-permit+jwt"
-#define PERMIT_LIFETIME_MAX_S 600
-#define PERMIT_SKEW_MS        30000 /* between its clock and ours */
-#define PERMIT_CACHE_MAX_S    (7 * 86400)
+#define WIRE_PERMIT_MAX (32 * 1024) /* characters */
+#define PERMIT_TYP      "avow-permit+jwt"
+#define PERMIT_SKEW_MS  30000 /* between its clock and ours */
 
 #define PERMIT_TEXT_MAX 128 /* bytes */
 

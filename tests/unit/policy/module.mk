@@ -11,6 +11,7 @@ policy_tests = \
 	tests/unit/policy/test_effective \
 	tests/unit/policy/test_examples \
 	tests/unit/policy/test_keylime_policy \
+	tests/unit/policy/test_module_policy \
 	tests/unit/policy/test_pattern \
 	tests/unit/policy/test_policy \
 	tests/unit/policy/test_policy_boot \
@@ -25,6 +26,7 @@ TESTS += $(policy_tests)
 tests_unit_policy_test_allow_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_effective_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_keylime_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
+tests_unit_policy_test_module_policy_LDADD = lib/policy/libpolicy.la $(TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_policy_test_pattern_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)
 tests_unit_policy_test_policy_LDADD = $(TEXTS_LIBS)
 tests_unit_policy_test_policy_boot_LDADD = $(TEXTS_LIBS)
