@@ -108,6 +108,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
         if (r >= 0)
                 r = half_secrets_new(h, err);
         if (r >= 0)
+                r = half_launch_new(h, err);
+        if (r >= 0)
                 r = half_trust_new(h, err);
         if (r < 0)
                 return r;
@@ -122,6 +124,7 @@ static void close_tpm(struct half *h)
                 handout_lose_tpm(h->handout);
         counters_done(&h->counters);
         identity_done(&h->id);
+        half_launch_close(h);
         pcr_log_free(TAKE(h->log));
         inventory_free(TAKE(h->inventory));
         tpm_free(TAKE(h->tpm));
@@ -134,6 +137,7 @@ void half_free(struct half *h)
                 return;
         close_tpm(h);
         half_trust_free(h);
+        half_launch_free(h);
         half_secrets_free(h);
         watch_free(h->watch);
         kernel_list_free(h->ima);
@@ -274,6 +278,8 @@ static int start(struct half *h, struct err *err)
         if (r >= 0)
                 r = pcr_log_open(h->log, h->tpm, err);
         if (r >= 0)
+                r = half_launch_start(h, err);
+        if (r >= 0)
                 r = half_trust_start(h, err); /* a wipe that was cut short comes before everything else */
         if (r >= 0)
                 r = inventory_new(h->config, &h->used, &h->inventory, err);
@@ -401,8 +407,9 @@ static int64_t turn(struct half *h, int64_t mono_ms)
 int64_t half_turn(struct half *h, int64_t mono_ms)
 {
         int64_t due_ms = turn(h, mono_ms), trust_ms = half_trust_turn(h, mono_ms);
-        int64_t secrets_ms = half_secrets_turn(h, mono_ms);
+        int64_t launch_ms = half_launch_turn(h, mono_ms), secrets_ms = half_secrets_turn(h, mono_ms);
 
+        due_ms = launch_ms < due_ms ? launch_ms : due_ms;
         due_ms = trust_ms < due_ms ? trust_ms : due_ms;
         return secrets_ms < due_ms ? secrets_ms : due_ms;
 }
@@ -436,6 +443,7 @@ int half_reload(struct half *h, struct agent_config *new, struct err *err)
                         log_err(&other_err, "secrets as files");
                 return r;
         }
+        half_launch_configure(h, config);
         old = h->config;
         other = h->inventory;
         h->config = TAKE(config);

@@ -42,6 +42,15 @@ struct handout *half_handout(struct half *h);
 /* The number of the release that is wanted; 0: none. */
 uint32_t half_wanted(const struct half *h);
 
+/* The launcher's end: what it says, what is to be said to it (NULL: this host launches nothing). See
+ * agent/launch_permit.h; frames that are refused as no launcher's end it. */
+struct frame;
+struct launches *half_launches(struct half *h);
+void half_launcher_attach(struct half *h);
+int half_launcher_take(struct half *h, const struct frame *frame, struct err *err) MUST_USE;
+/* The network half ended: until it is back, no verifier answers. */
+void half_network_lost(struct half *h);
+
 /* To poll for notices of changed files. */
 int half_watch_fd(const struct half *h);
 /*

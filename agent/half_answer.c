@@ -46,7 +46,9 @@ static int answer_identity(struct half *h, struct view body, struct buf *out, st
                                      .boot_time_ms = h->boot_time_ms,
                                      .log_entries = half_log_entries(h),
                                      .quote_bank = (uint16_t)tpm_banks_quoted(&h->used),
-                                     .pcr = (uint8_t)h->config->tpm.pcr};
+                                     .pcr = (uint8_t)h->config->tpm.pcr,
+                                     .has_launch = h->launch_log != NULL,
+                                     .launch_pcr = (uint8_t)h->config->launch.pcr};
 
         if (body.len)
                 return err_set(err, ERR_FORMAT, 0, "identity: takes no arguments");
@@ -55,6 +57,8 @@ static int answer_identity(struct half *h, struct view body, struct buf *out, st
                         m.banks[m.n_banks].alg = h->banks.v[i].alg;
                         m.banks[m.n_banks++].mask = h->banks.v[i].mask;
                 }
+        if (h->launch_log)
+                m.launch_entries = (uint32_t)pcr_log_count(h->launch_log);
         half_logs_offer(h, &m);
         privsep_identity_put(out, &m);
         return 0;
@@ -132,7 +136,7 @@ static int answer_session(struct half *h, struct view body, struct buf *out, str
 struct collected {
         struct tpm_signed quote, time, epoch, floor;
         struct tpm_pcr_values values;
-        struct buf log, uefi, ima;
+        struct buf log, uefi, ima, launch;
 };
 
 static void collected_done(struct collected *c)
@@ -144,6 +148,7 @@ static void collected_done(struct collected *c)
         buf_free(&c->log);
         buf_free(&c->uefi);
         buf_free(&c->ima);
+        buf_free(&c->launch);
 }
 
 static int qualifying_of(struct half *h, const struct privsep_collect *m, struct digest *digest,
@@ -169,6 +174,9 @@ static int quote(struct half *h, const struct privsep_collect *m, struct view qu
 {
         unsigned pcr = h->config->tpm.pcr;
 
+        /* Nobody else writes that one: once is enough. */
+        if (h->launch_log && pcr_log_check(h->launch_log, h->tpm, err) < 0)
+                return -(int)err->kind;
         for (int i = 0;; i++) {
                 int r = pcr_log_check(h->log, h->tpm, err);
 
@@ -235,8 +243,21 @@ static int put_collected(struct half *h, const struct privsep_collect *m, struct
                 e.floor = counter_of(SEAL_NV_FLOOR, &c->floor);
         }
         memcpy(e.pcrs, c->values.value, sizeof(e.pcrs));
+        if (h->launch_log && m->launch_max) {
+                int r;
+
+                e.launch_total = (uint32_t)pcr_log_count(h->launch_log);
+                e.launch_offset = m->launch_offset <= e.launch_total ? m->launch_offset : 0;
+                r = pcr_log_slice(h->launch_log, e.launch_offset, m->launch_max, PRIVSEP_LOG_MAX - c->log.len,
+                                  &c->launch, err);
+                if (r < 0)
+                        return r;
+                e.launch_count = (uint32_t)r;
+                e.launch = VIEW_BUF(&c->launch);
+        }
         /* after the quote, so that the list is not behind it */
-        if (half_logs_collect(h, m, PRIVSEP_LOG_MAX - c->log.len, &c->uefi, &c->ima, &e, err) < 0)
+        if (half_logs_collect(h, m, PRIVSEP_LOG_MAX - c->log.len - c->launch.len, &c->uefi, &c->ima, &e,
+                              err) < 0)
                 return -ERR_NOMEM;
         privsep_evidence_put(out, &e);
         return 0;
@@ -299,6 +320,7 @@ static const struct {
         {PRIVSEP_WANTED, half_answer_wanted},   {PRIVSEP_SHOW, half_answer_show},
         {PRIVSEP_RELEASE, half_answer_release}, {PRIVSEP_REVOKE, half_answer_revoke},
         {PRIVSEP_KEYS, half_answer_keys},       {PRIVSEP_ALIVE, half_answer_alive},
+        {PRIVSEP_PERMIT, half_answer_permit},   {PRIVSEP_REACH, half_answer_reach},
 };
 
 static enum privsep_result result_of(struct half *h, const struct err *err)

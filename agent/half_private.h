@@ -7,12 +7,13 @@
 #include "agent/identity.h"
 #include "agent/inventory.h"
 #include "agent/kernel_list.h"
+#include "agent/launch_permit.h"
 #include "agent/pcr_log.h"
 #include "agent/secret_files.h"
 #include "agent/secrets.h"
+#include "agent/verifier_keys.h"
 #include "agent/watch.h"
 #include "agent/wipe.h"
-#include "crypto/jwks.h"
 #include "evidence/qualify.h"
 
 struct half {
@@ -35,7 +36,10 @@ struct half {
         struct secret_files *files;
         struct local_hooks *hooks;
         struct wipe *wipe;
-        struct jwks verifier_keys;              /* for revocations; none: none is believed */
+        struct verifier_keys verifier_keys;     /* none: nothing that it signed is believed */
+        struct launches *launches;              /* NULL: this host launches nothing */
+        struct pcr_log *launch_log;             /* of the launch register; NULL: as above, or no TPM */
+        bool launch_turn;                       /* the next question for the verifier may be a launch's */
         uint64_t alive_clock_ms, alive_kept_ms; /* TPM's clock: the verifier took evidence; so in the file */
         int64_t alive_look_ms, wipe_retry_ms;
         bool silent; /* for longer than fail_closed_after */
@@ -81,6 +85,20 @@ void half_logs_offer(struct half *h, struct privsep_identity *ret);
  * -ERR_NOMEM. */
 int half_logs_collect(struct half *h, const struct privsep_collect *m, size_t left, struct buf *uefi,
                       struct buf *ima, struct privsep_evidence *ret, struct err *err) MUST_USE;
+
+/* half_launch.c: launches. _start opens the launch log; _turn asks and ends what is late. */
+int half_launch_new(struct half *h, struct err *err) MUST_USE;
+void half_launch_free(struct half *h);
+void half_launch_configure(struct half *h, const struct agent_config *config);
+int half_launch_start(struct half *h, struct err *err) MUST_USE;
+void half_launch_close(struct half *h);
+int64_t half_launch_turn(struct half *h, int64_t mono_ms);
+/* For the wipe: CTX is the half. */
+void half_launch_stop(void *ctx, const char *why);
+/* The launch that is wanted of the verifier now, or false. */
+bool half_launch_wanted(const struct half *h, struct launches_wanted *ret);
+int half_answer_permit(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_reach(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 
 /* half_answer.c: evidence for M, qualified with QUALIFYING. */
 int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,

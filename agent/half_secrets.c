@@ -19,6 +19,8 @@ static void on_refuse(void *ctx)
         struct half *h = ctx;
         const char *reason = secrets_refused(h->secrets);
 
+        if (h->launches)
+                launches_refuse_all(h->launches, reason ? reason : "the secrets of this host were deleted");
         handout_refuse_all(h->handout, reason ? reason : "the secrets of this host were deleted");
         secret_files_drop(h->files);
 }
@@ -66,10 +68,21 @@ int64_t half_secrets_turn(struct half *h, int64_t mono_ms)
         return files_ms < due_ms ? files_ms : due_ms;
 }
 
+/* A launch's question and a release's take turns: neither keeps the other waiting. */
+static bool launch_is_next(const struct half *h, struct launches_wanted *ret)
+{
+        struct handout_wanted secret;
+
+        return half_launch_wanted(h, ret) && (h->launch_turn || !handout_wanted(h->handout, &secret));
+}
+
 uint32_t half_wanted(const struct half *h)
 {
         struct handout_wanted wanted;
+        struct launches_wanted launch;
 
+        if (launch_is_next(h, &launch))
+                return launch.number;
         return handout_wanted(h->handout, &wanted) ? wanted.number : 0;
 }
 
@@ -113,37 +126,58 @@ static int request_of(const struct half *h, uint32_t *ret_number, struct buf *re
 int half_answer_wanted(struct half *h, struct view body, struct buf *out, struct err *err)
 {
         AUTO(buf_free) struct buf request = {0};
+        struct launches_wanted launch;
         uint32_t number = 0;
         int r;
 
         if (body.len)
                 return err_set(err, ERR_FORMAT, 0, "wanted: takes no arguments");
+        if (launch_is_next(h, &launch)) {
+                h->launch_turn = false;
+                privsep_wanted_put(out, &(struct privsep_wanted){launch.number, launch.body});
+                return 0;
+        }
+        h->launch_turn = true;
         r = request_of(h, &number, &request, err);
         if (r >= 0)
                 privsep_wanted_put(out, &(struct privsep_wanted){number, VIEW_BUF(&request)});
         return r;
 }
 
+/* What the number stands for, if that is still wanted: the digest of its request. */
+static int wanted_digest(const struct half *h, uint32_t number, struct digest *ret, struct err *err)
+{
+        AUTO(buf_free) struct buf request = {0};
+        struct launches_wanted launch;
+        uint32_t other = 0;
+        int r;
+
+        if (number & LAUNCHES_NUMBER_BIT) {
+                if (half_launch_wanted(h, &launch) && launch.number == number)
+                        return digest_bytes(DIGEST_SHA256, launch.body, ret, err);
+                return err_set(err, ERR_CONFIG, 0, "no permit is wanted, or another one");
+        }
+        r = request_of(h, &other, &request, err);
+        if (r >= 0 && (other == 0 || other != number))
+                r = err_set(err, ERR_CONFIG, 0, "no release is wanted, or another one");
+        return r < 0 ? r : digest_bytes(DIGEST_SHA256, VIEW_BUF(&request), ret, err);
+}
+
 int half_answer_show(struct half *h, struct view body, struct buf *out, struct err *err)
 {
         char verifier_id[QUALIFY_VERIFIER_ID_CHARS + 1];
-        AUTO(buf_free) struct buf request = {0};
         struct digest hash, qualifying;
         struct privsep_show m;
-        uint32_t number = 0;
         int r = privsep_show_get(body, &m, err);
 
         if (r >= 0)
-                r = request_of(h, &number, &request, err);
-        if (r >= 0 && (number == 0 || number != m.number))
-                r = err_set(err, ERR_CONFIG, 0, "no release is wanted, or another one");
+                r = wanted_digest(h, m.number, &hash, err);
         if (r >= 0)
                 r = half_verifier_id(m.collect.verifier_id, verifier_id, err);
         if (r >= 0)
-                r = digest_bytes(DIGEST_SHA256, VIEW_BUF(&request), &hash, err);
-        if (r >= 0)
-                r = qualify_release(verifier_id, h->id.host_id, m.collect.challenge, digest_view(&hash),
-                                    &qualifying, err);
+                r = (m.number & LAUNCHES_NUMBER_BIT ? qualify_permit : qualify_release)(
+                        verifier_id, h->id.host_id, m.collect.challenge, digest_view(&hash), &qualifying,
+                        err);
         return r < 0 ? r : half_collect(h, &m.collect, digest_view(&qualifying), out, err);
 }
 

@@ -12,7 +12,6 @@
 
 #include "agent/half_private.h"
 #include "agent/unit_stop.h"
-#include "agent/verifier_keys.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -46,8 +45,11 @@ static int load_keys(struct half *h, const struct agent_config *config, struct e
 
 int half_trust_new(struct half *h, struct err *err)
 {
-        struct wipe_options options = {
-                .state_dir = h->config->state_dir, .secrets = h->secrets, .stop = unit_stop};
+        struct wipe_options options = {.state_dir = h->config->state_dir,
+                                       .secrets = h->secrets,
+                                       .stop = unit_stop,
+                                       .stop_modules = half_launch_stop,
+                                       .stop_ctx = h};
         int r = local_hooks_new(h->config->hooks_dir, h->config->hook_timeout_ms, &h->hooks, err);
 
         options.hooks = h->hooks;
@@ -60,7 +62,7 @@ void half_trust_free(struct half *h)
 {
         wipe_free(h->wipe);
         local_hooks_free(h->hooks);
-        jwks_done(&h->verifier_keys);
+        verifier_keys_done(&h->verifier_keys);
 }
 
 int half_trust_configure(struct half *h, const struct agent_config *config, struct err *err)
@@ -239,7 +241,8 @@ int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct
 
         if (r < 0)
                 return r;
-        r = wipe_take(h->wipe, &t, h->verifier_keys.keys, h->verifier_keys.n, h->id.host_id, m.jws, err);
+        r = wipe_take(h->wipe, &t, h->verifier_keys.revocation.keys, h->verifier_keys.revocation.n,
+                      h->id.host_id, m.jws, err);
         if (r < 0) {
                 if (!str_equal(h->order_said, err->text)) /* once: it may be a stranger who goes on sending */
                         log_err(err, "what came as a revocation is not carried out");

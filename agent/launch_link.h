@@ -15,7 +15,7 @@
  * different launches come in any order.
  *
  *   launcher                                  TPM half
- *                                             READY           once, and again if the host's name changes
+ *                                             READY           first, and once
  *   BEGIN                                     GRANTED | REFUSED: the end of this launch
  *   RECORD        before the exec             RECORDED: in the log and in the register | REFUSED: no exec
  *   MAPPED        after the start, and at     RECORDED | REFUSED: the process is to be killed

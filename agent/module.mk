@@ -16,12 +16,17 @@ agent_libagent_la_SOURCES = \
 	agent/counters.c agent/counters.h \
 	agent/half.c agent/half.h agent/half_private.h \
 	agent/half_answer.c \
+	agent/half_launch.c \
 	agent/half_logs.c \
 	agent/half_secrets.c \
 	agent/half_trust.c \
 	agent/identity.c agent/identity.h \
 	agent/inventory.c agent/inventory.h \
 	agent/kernel_list.c agent/kernel_list.h \
+	agent/launch_ledger.c agent/launch_ledger.h \
+	agent/launch_serve.c agent/launch_serve.h \
+	agent/launch_permit.c agent/launch_permit.h agent/launch_permit_private.h \
+	agent/launch_running.c \
 	agent/local_hooks.c agent/local_hooks.h \
 	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \

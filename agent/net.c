@@ -177,18 +177,24 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
         net->call = NULL;
         if (res == NULL) {
                 say_away(net, peer, err);
+                if (peer == NET_VERIFIER)
+                        net_wait_reach(net->wait, err->text);
                 net_finish(net, NET_AWAY);
                 return;
         }
         if (*away != 0) {
                 log_info("%s %s answers again", peer_name(peer), peer_url(net, peer));
                 if (res->status < 500)
-                        net->backoff.failures = 0; /* a restarted verifier asks for a new session: that waits for nothing */
+                        net->backoff.failures =
+                                0; /* a restarted verifier asks for a new session: that waits for nothing */
         }
         *away = 0;
         net->retry_after_ms = res->retry_after_ms;
         enum net_result result = net_flow_status(net->state, res->status, "");
         result = result == NET_DONE ? net_handlers[net->state].reply(net, res) : refusal(net, res);
+        if (peer == NET_VERIFIER && (res->status >= 500 || result == NET_UNKNOWN))
+                net_wait_reach(net->wait, res->status >= 500 ? "it answers with an error of its own"
+                                                             : "this host is not enrolled there");
         net_finish(net, result);
 }
 

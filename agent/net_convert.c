@@ -165,6 +165,16 @@ int net_capabilities(const struct privsep_identity *id, bool native, struct wire
                         .entry_count = id->ima_entries,
                         .binary = true,
                 };
+        if (native && id->has_launch)
+                m.log[WIRE_LAUNCH_LOG] = (struct wire_log_offer){
+                        .offered = true,
+                        .partial = true,
+                        .appendable = true,
+                        .has_count = true,
+                        .entry_count = id->launch_entries,
+                        .own_format = true,
+                        .pcr = id->launch_pcr,
+                };
         int r = offer_key(id, &m.quote, err);
         if (r < 0) {
                 wire_capabilities_done(&m);
@@ -188,6 +198,20 @@ static int choose_bank(const struct wire_ask *quote, struct wire_bank *ret, stru
                 }
         return err_set(err, ERR_PEER, 0, "it asks for a quote of %s",
                        quote->banks.n == 0 ? "no register" : "several banks");
+}
+
+/* Which entries of a log of ours ASK wants; NULL: none. */
+static int log_range(const struct wire_ask *ask, uint32_t *ret_offset, uint32_t *ret_max, struct err *err)
+{
+        if (ask == NULL)
+                return 0;
+        if (ask->starting_offset > UINT32_MAX)
+                return err_set(err, ERR_PEER, 0, "it asks for a log entry that cannot be");
+        *ret_offset = (uint32_t)ask->starting_offset;
+        *ret_max = NET_LOG_ENTRIES_MAX;
+        if (ask->has_count && ask->entry_count < *ret_max)
+                *ret_max = (uint32_t)ask->entry_count;
+        return 0;
 }
 
 int net_collect(const struct wire_asks *asks, const char *verifier_id, struct privsep_collect *ret,
@@ -219,14 +243,11 @@ int net_collect(const struct wire_asks *asks, const char *verifier_id, struct pr
                 if (ima->has_count && ima->entry_count < m.ima_max)
                         m.ima_max = (uint32_t)ima->entry_count;
         }
-        if (log != NULL) {
-                if (log->starting_offset > UINT32_MAX)
-                        return err_set(err, ERR_PEER, 0, "it asks for a log entry that cannot be");
-                m.log_offset = (uint32_t)log->starting_offset;
-                m.log_max = NET_LOG_ENTRIES_MAX;
-                if (log->has_count && log->entry_count < m.log_max)
-                        m.log_max = (uint32_t)log->entry_count;
-        }
+        r = log_range(log, &m.log_offset, &m.log_max, err);
+        if (r == 0)
+                r = log_range(wire_asks_find(asks, WIRE_LAUNCH_LOG), &m.launch_offset, &m.launch_max, err);
+        if (r < 0)
+                return r;
         *ret = m;
         return 0;
 }
@@ -276,6 +297,10 @@ static int put_log(const struct wire_ask *ask, const struct privsep_evidence *fr
                 item->binary = item->has_total = true;
                 item->entry_total = from->ima_total;
                 buf_put_view(&item->entries, from->ima);
+        } else if (ask->type == WIRE_LAUNCH_LOG) {
+                first = from->launch_offset;
+                item->entry_count = from->launch_count;
+                buf_put_view(&item->entries, from->launch);
         } else {
                 first = from->log_offset;
                 item->entry_count = from->log_count;

@@ -60,19 +60,19 @@ static const struct row {
         [NET_IDLE] = {NET_NOBODY, "waiting for the next attestation",
                 {NET_COLLECT, NET_NOW}, {NET_REFRESH, NET_NOW}, /* skip: no challenge in hand */
                 NET_REFRESH, NET_REFRESH, NET_REFRESH, NET_REFRESH},
-        [NET_WANTED] = {NET_TPM_HALF, "asking which release is wanted",
+        [NET_WANTED] = {NET_TPM_HALF, "asking which release or permit is wanted",
                 {NET_CLAIM, NET_NOW}, {NET_IDLE, NET_NOW}, /* skip: none any more */
                 NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
-        [NET_CLAIM] = {NET_VERIFIER, "asking for a release",
+        [NET_CLAIM] = {NET_VERIFIER, "asking for a release or permit",
                 {NET_SHOW, NET_NOW}, {NET_RELEASE, NET_NOW},
                 NET_WANTED, NET_SESSION, NET_RELEASE, NET_WANTED},
-        [NET_SHOW] = {NET_TPM_HALF, "collecting evidence for a release",
+        [NET_SHOW] = {NET_TPM_HALF, "collecting evidence for a release or permit",
                 {NET_EARN, NET_NOW}, {NET_WANTED, NET_BACKOFF}, /* skip: the log began anew meanwhile */
                 NET_WANTED, NET_WANTED, NET_WANTED, NET_WANTED},
-        [NET_EARN] = {NET_VERIFIER, "earning a release",
+        [NET_EARN] = {NET_VERIFIER, "earning a release or permit",
                 {NET_RELEASE, NET_NOW}, {NET_IDLE, NET_NOW}, /* skip: the whole log is wanted first */
                 NET_WANTED, NET_SESSION, NET_WANTED, NET_WANTED},
-        [NET_RELEASE] = {NET_TPM_HALF, "handing a release over",
+        [NET_RELEASE] = {NET_TPM_HALF, "handing a release or permit over",
                 {NET_IDLE, NET_NOW}, {NET_IDLE, NET_NOW},
                 NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
         [NET_SECRETS] = {NET_VERIFIER, "fetching this host's secrets",

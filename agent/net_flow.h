@@ -22,10 +22,10 @@ enum net_state {
         NET_COLLECT,    /* TPM half: quote and log */
         NET_SEND,       /* verifier: PATCH /v3.0/agents/:id/attestations/:index */
         NET_IDLE,       /* until the next attestation is due */
-        NET_WANTED,     /* TPM half: which release is wanted? */
-        NET_CLAIM,      /* verifier: POST /avow/v1/agents/:id/releases */
+        NET_WANTED,     /* TPM half: which release or permit is wanted? */
+        NET_CLAIM,      /* verifier: POST /avow/v1/agents/:id/releases, or launches */
         NET_SHOW,       /* TPM half: evidence for it */
-        NET_EARN,       /* verifier: PATCH /avow/v1/agents/:id/releases/:rid */
+        NET_EARN,       /* verifier: PATCH /avow/v1/agents/:id/releases/:rid, or launches/:lid */
         NET_RELEASE,    /* TPM half: here it is, or here is why not */
         NET_SECRETS,    /* verifier: GET /avow/v1/agents/:id/secrets */
         NET_KEEP,       /* TPM half: this host's set of secrets */
@@ -40,7 +40,7 @@ enum net_result {
         NET_UNKNOWN, /* the verifier does not know this host: it is to be enrolled */
         NET_STALE,   /* the challenge or the session's challenge is gone: ask for another */
         NET_REFUSED, /* any other no */
-        NET_WANT,    /* while idle: a release is wanted */
+        NET_WANT,    /* while idle: a release or permit is wanted */
         NET_NEWS,    /* while idle: the set of secrets changed */
         NET_N_RESULTS,
 };

@@ -11,9 +11,12 @@
 #include "agent/net_wait.h"
 #include "http/client.h"
 #include "wire/attestation.h"
+#include "wire/launch.h"
 #include "wire/release.h"
 #include "wire/session.h"
 #include "wire/version.h"
+
+#define NET_LAUNCH_TEXT 160 /* bytes of what a refusal of a launch is about, and of what to do */
 
 /*
  * The network half's one value: where the machine of net_flow.h stands and what it carries. net.c turns it,
@@ -59,17 +62,17 @@ struct net {
         bool part;          /* what was sent last is a part of a list: the rest is asked for at once */
         uint32_t log_total; /* entries of the log when evidence was collected last */
         int64_t collected_at_ms;
-        /* A release that the TPM half wants (net_release.c). */
+        /* A release or permit that the TPM half wants (net_release.c). */
         uint32_t wanted;     /* its number, as the TPM half said last; 0: none */
-        int64_t claim_at_ms; /* monotonic: not before */
+        int64_t claim_at_ms; /* monotonic: a release not before */
         struct {
                 uint32_t number;
                 char id[WIRE_UUID_LEN + 1]; /* at the verifier */
                 struct wire_asks asks;
                 bool granted, final;
                 uint32_t lease_s;
-                struct buf signature;
-                char text[256];
+                struct buf signature; /* or permit */
+                char text[512], where[NET_LAUNCH_TEXT], next[NET_LAUNCH_TEXT];
         } release;
         /* The set of secrets: what the verifier says it should be, what the TPM half has. */
         bool has_offered, has_kept;

@@ -11,6 +11,7 @@
  */
 #include "agent/net_wait.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@
 #define ETAG_MAX        80
 
 /* What may be asked of the TPM half, in the order of its importance. */
-enum question { KEYS, ORDER, ALIVE, N_QUESTIONS };
+enum question { KEYS, ORDER, REACH, ALIVE, N_QUESTIONS };
 
 struct net_waiter {
         struct net *net;
@@ -51,6 +52,8 @@ struct net_waiter {
         enum question asking;
         struct net_backoff ask_backoff;
         char *keys;
+        bool reach_known, reachable;
+        char reach_text[NET_LAUNCH_TEXT];
 
         /* the newest word about this host's trust */
         char *jws;
@@ -200,13 +203,17 @@ static void question_body(const struct net_waiter *w, enum question q, struct bu
                 privsep_revoke_put(ret, &order);
         else if (q == KEYS)
                 buf_str(ret, w->keys);
+        else if (q == REACH)
+                privsep_reach_put(ret, &(struct privsep_reach){w->reachable, view_str(w->reach_text)});
 }
 
 /* The next question that is due, if none is out. */
 static void ask(struct net_waiter *w)
 {
-        static const enum privsep_type types[N_QUESTIONS] = {
-                [KEYS] = PRIVSEP_KEYS, [ORDER] = PRIVSEP_REVOKE, [ALIVE] = PRIVSEP_ALIVE};
+        static const enum privsep_type types[N_QUESTIONS] = {[KEYS] = PRIVSEP_KEYS,
+                                                             [ORDER] = PRIVSEP_REVOKE,
+                                                             [REACH] = PRIVSEP_REACH,
+                                                             [ALIVE] = PRIVSEP_ALIVE};
         AUTO(buf_free) struct buf body = {0};
         struct err err = ERR_INIT;
         int q;
@@ -273,7 +280,8 @@ void net_wait_answer(struct net_waiter *w, const struct privsep_frame *frame)
                 ask(w); /* something newer came meanwhile: this answer is about the past */
                 return;
         }
-        done = frame->result == PRIVSEP_REFUSED || q == ALIVE; /* the same again would say the same */
+        done = frame->result == PRIVSEP_REFUSED || q == ALIVE ||
+               q == REACH; /* the same again would say the same */
         if (frame->result == PRIVSEP_OK)
                 done = q != ORDER || took_order(w, frame->body);
         else
@@ -292,10 +300,22 @@ void net_wait_ready(struct net_waiter *w)
                 ask(w);
 }
 
+void net_wait_reach(struct net_waiter *w, const char *text)
+{
+        if (!w || (w->reach_known && w->reachable == (text == NULL)))
+                return;
+        w->reach_known = true;
+        w->reachable = text == NULL;
+        (void)snprintf(w->reach_text, sizeof(w->reach_text), "%s", text ? text : ""); /* cut if too long */
+        w->due[REACH] = true;
+        ask(w);
+}
+
 void net_wait_alive(struct net_waiter *w)
 {
         if (!w)
                 return;
+        net_wait_reach(w, NULL);
         w->due[ALIVE] = true;
         ask(w);
 }
@@ -402,6 +422,7 @@ static void on_polled(void *ctx, const struct http_response *res, const struct e
         w->poll = NULL;
         if (!res)
                 log_debug("the verifier's long poll: %s", err->text);
+        net_wait_reach(w, !res ? err->text : status >= 500 ? "it answers with an error of its own" : NULL);
         if (status == 304 || (status == 200 && take_news(w, res))) {
                 poll_on(w, res->retry_after_ms);
                 return;
@@ -438,6 +459,7 @@ void net_wait_session(struct net_waiter *w, const char *keys)
         }
         w->session = true;
         w->n_sessions++;
+        net_wait_reach(w, NULL);
         /* with other keys it may be good now; and a verifier whose database was put back lost its proof */
         w->due[ORDER] = w->jws != NULL;
         ask(w);

@@ -26,6 +26,9 @@ void net_wait_told(struct net_waiter *w, const struct wire_meta *meta);
 void net_wait_heard(struct net_waiter *w, const struct wire_meta *meta);
 /* The verifier took evidence. */
 void net_wait_alive(struct net_waiter *w);
+/* Does the verifier answer? TEXT: why not; NULL: it does. The TPM half is told when that changes, so that no
+ * launch waits for a server that is not there. */
+void net_wait_reach(struct net_waiter *w, const char *text);
 /* The TPM half's answer to NET_TPM_WAIT; it became ready. */
 void net_wait_answer(struct net_waiter *w, const struct privsep_frame *frame);
 void net_wait_ready(struct net_waiter *w);

@@ -609,6 +609,11 @@ size_t pcr_log_count(const struct pcr_log *log)
         return log->list ? log->list->n : 0;
 }
 
+const struct tpm_bank_set *pcr_log_banks(const struct pcr_log *log)
+{
+        return &log->o.banks;
+}
+
 int pcr_log_slice(const struct pcr_log *log, size_t offset, size_t max, size_t max_bytes, struct buf *ret,
                   struct err *err)
 {

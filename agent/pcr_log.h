@@ -78,6 +78,8 @@ bool pcr_log_explains(const struct pcr_log *log);
 /* Did the last pcr_log_open() begin a new log? */
 bool pcr_log_began(const struct pcr_log *log);
 size_t pcr_log_count(const struct pcr_log *log);
+/* The banks that it extends in. */
+const struct tpm_bank_set *pcr_log_banks(const struct pcr_log *log);
 /* Appends up to MAX records from OFFSET, but no more than MAX_BYTES. Return: how many; -ERR_NOMEM. */
 int pcr_log_slice(const struct pcr_log *log, size_t offset, size_t max, size_t max_bytes, struct buf *ret,
                   struct err *err) MUST_USE;

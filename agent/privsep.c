@@ -37,6 +37,8 @@ static const struct {
         {PRIVSEP_RELEASE, "release", READY, 0},
         {PRIVSEP_KEYS, "keys", READY, PRIVSEP_KEYS_MAX},
         {PRIVSEP_ALIVE, "alive", READY, 0},
+        {PRIVSEP_PERMIT, "permit", READY, PRIVSEP_PERMIT_MAX},
+        {PRIVSEP_REACH, "reach", ALWAYS, 0},
         {PRIVSEP_EVENT, "event", {0}, 0},
 };
 
@@ -154,6 +156,8 @@ void privsep_collect_put(struct buf *out, const struct privsep_collect *m)
         buf_be64(out, m->ima_offset);
         buf_be64(out, m->ima_at);
         buf_be32(out, m->ima_max);
+        buf_be32(out, m->launch_offset);
+        buf_be32(out, m->launch_max);
 }
 
 static bool get_collect(struct cursor *c, struct privsep_collect *m)
@@ -161,7 +165,8 @@ static bool get_collect(struct cursor *c, struct privsep_collect *m)
         return frame_get_bytes(c, &m->verifier_id) && frame_get_bytes(c, &m->challenge) &&
                cursor_be16(c, &m->bank) && cursor_be32(c, &m->mask) && cursor_be32(c, &m->log_offset) &&
                cursor_be32(c, &m->log_max) && frame_get_bool(c, &m->uefi) && cursor_be64(c, &m->ima_offset) &&
-               cursor_be64(c, &m->ima_at) && cursor_be32(c, &m->ima_max);
+               cursor_be64(c, &m->ima_at) && cursor_be32(c, &m->ima_max) &&
+               cursor_be32(c, &m->launch_offset) && cursor_be32(c, &m->launch_max);
 }
 
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err)
@@ -237,6 +242,50 @@ int privsep_release_get(struct view in, struct privsep_release *ret, struct err 
         return r;
 }
 
+void privsep_permit_put(struct buf *out, const struct privsep_permit *m)
+{
+        buf_be32(out, m->number);
+        buf_u8(out, m->final);
+        frame_put_bytes(out, m->permit);
+        frame_put_bytes(out, m->text);
+        frame_put_bytes(out, m->where);
+        frame_put_bytes(out, m->next);
+}
+
+int privsep_permit_get(struct view in, struct privsep_permit *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_permit m;
+        bool ok = cursor_be32(&c, &m.number) && frame_get_bool(&c, &m.final) &&
+                  frame_get_bytes(&c, &m.permit) && frame_get_bytes(&c, &m.text) &&
+                  frame_get_bytes(&c, &m.where) && frame_get_bytes(&c, &m.next) &&
+                  (m.permit.len == 0) == (m.text.len > 0);
+        int r = frame_done(ok, &c, "permit", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
+void privsep_reach_put(struct buf *out, const struct privsep_reach *m)
+{
+        buf_u8(out, m->reachable);
+        frame_put_bytes(out, m->text);
+}
+
+int privsep_reach_get(struct view in, struct privsep_reach *ret, struct err *err)
+{
+        struct cursor c = cursor_of(in);
+        struct privsep_reach m;
+        bool ok = frame_get_bool(&c, &m.reachable) && frame_get_bytes(&c, &m.text) &&
+                  m.reachable == (m.text.len == 0);
+        int r = frame_done(ok, &c, "reach", err);
+
+        if (r >= 0)
+                *ret = m;
+        return r;
+}
+
 void privsep_wanted_put(struct buf *out, const struct privsep_wanted *m)
 {
         buf_be32(out, m->number);
@@ -299,6 +348,9 @@ void privsep_identity_put(struct buf *out, const struct privsep_identity *m)
         buf_u8(out, m->has_uefi);
         buf_u8(out, m->has_ima);
         buf_be64(out, m->ima_entries);
+        buf_u8(out, m->has_launch);
+        buf_u8(out, m->launch_pcr);
+        buf_be32(out, m->launch_entries);
 }
 
 int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err)
@@ -317,6 +369,8 @@ int privsep_identity_get(struct view in, struct privsep_identity *ret, struct er
                 ok = cursor_be16(&c, &m.banks[i].alg) && cursor_be32(&c, &m.banks[i].mask);
         ok = ok && frame_get_bool(&c, &m.has_uefi) && frame_get_bool(&c, &m.has_ima) &&
              cursor_be64(&c, &m.ima_entries);
+        ok = ok && frame_get_bool(&c, &m.has_launch) && cursor_u8(&c, &m.launch_pcr) &&
+             cursor_be32(&c, &m.launch_entries);
         r = frame_done(ok, &c, "identity", err);
         if (r >= 0)
                 *ret = m;
@@ -378,6 +432,10 @@ void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m)
         buf_be64(out, m->ima_count);
         buf_be64(out, m->ima_total);
         frame_put_bytes(out, m->ima);
+        buf_be32(out, m->launch_offset);
+        buf_be32(out, m->launch_count);
+        buf_be32(out, m->launch_total);
+        frame_put_bytes(out, m->launch);
 }
 
 static bool get_pcrs(struct cursor *c, struct privsep_evidence *m)
@@ -406,7 +464,9 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
                   cursor_be32(&c, &m.log_total) && frame_get_bytes(&c, &m.log) &&
                   frame_get_bytes(&c, &m.uefi) && cursor_be64(&c, &m.ima_offset) &&
                   cursor_be64(&c, &m.ima_count) && cursor_be64(&c, &m.ima_total) &&
-                  frame_get_bytes(&c, &m.ima);
+                  frame_get_bytes(&c, &m.ima) && cursor_be32(&c, &m.launch_offset) &&
+                  cursor_be32(&c, &m.launch_count) && cursor_be32(&c, &m.launch_total) &&
+                  frame_get_bytes(&c, &m.launch);
         int r = frame_done(ok, &c, "evidence", err);
 
         if (r >= 0)

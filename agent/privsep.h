@@ -25,6 +25,7 @@
 #define PRIVSEP_NONCE_BYTES 16
 #define PRIVSEP_KEYS_MAX    (64u << 10)
 #define PRIVSEP_SECRETS_MAX (4u << 20)
+#define PRIVSEP_PERMIT_MAX  (48u << 10)
 #define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
 enum privsep_type {
@@ -35,11 +36,13 @@ enum privsep_type {
         PRIVSEP_COLLECT,    /* privsep_collect -> privsep_evidence */
         PRIVSEP_REVOKE,     /* privsep_revoke -> bytes: the proof's JSON; empty: there is nothing to prove */
         PRIVSEP_SECRETS,    /* bytes: the verifier's set of secrets -> {} */
-        PRIVSEP_WANTED,     /* {} -> privsep_wanted: which releases are wanted now */
-        PRIVSEP_SHOW,       /* privsep_show -> privsep_evidence, for the release that is wanted */
+        PRIVSEP_WANTED,     /* {} -> privsep_wanted: which release or permit is wanted now */
+        PRIVSEP_SHOW,       /* privsep_show -> privsep_evidence, for what is wanted */
         PRIVSEP_RELEASE,    /* privsep_release -> {} */
         PRIVSEP_KEYS,       /* bytes: the verifier's public keys, as a login says them -> {} */
         PRIVSEP_ALIVE,      /* {} -> {}: the verifier took evidence */
+        PRIVSEP_PERMIT,     /* privsep_permit -> {} */
+        PRIVSEP_REACH,      /* privsep_reach -> {}; in every state */
         PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
 };
 
@@ -106,6 +109,8 @@ struct privsep_collect {
         uint64_t ima_offset;     /* first entry of the kernel's list that is wanted */
         uint64_t ima_at;         /* where it begins, in bytes; 0: not known */
         uint32_t ima_max;        /* how many at most; 0: no list */
+        uint32_t launch_offset;  /* first record of the launch log wanted */
+        uint32_t launch_max;     /* how many at most; 0: no launch log */
 };
 void privsep_collect_put(struct buf *out, const struct privsep_collect *m);
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err) MUST_USE;
@@ -123,8 +128,9 @@ void privsep_revoke_put(struct buf *out, const struct privsep_revoke *m);
 int privsep_revoke_get(struct view in, struct privsep_revoke *ret, struct err *err) MUST_USE;
 
 /*
- * Evidence for releases. The TPM half made the request's body itself (privsep_wanted), and signs over its
- * digest: evidence for the release that NUMBER stands for opens no other session.
+ * Evidence for releases and permits. The TPM half made the request's body itself (privsep_wanted), and signs
+ * over its digest: evidence for the release that NUMBER stands for opens no other session, and that for a
+ * launch permits no other one.
  */
 struct privsep_show {
         uint32_t number;
@@ -145,11 +151,30 @@ struct privsep_release {
 void privsep_release_put(struct buf *out, const struct privsep_release *m);
 int privsep_release_get(struct view in, struct privsep_release *ret, struct err *err) MUST_USE;
 
+/* What the verifier said to the launch of NUMBER. */
+struct privsep_permit {
+        uint32_t number;
+        bool final;                    /* no permit: refused; else not now */
+        struct view permit;            /* JWS; empty: none */
+        struct view text, where, next; /* no permit: why, for people; from the verifier */
+};
+void privsep_permit_put(struct buf *out, const struct privsep_permit *m);
+int privsep_permit_get(struct view in, struct privsep_permit *ret, struct err *err) MUST_USE;
+
+/* Whether the verifier answers. */
+struct privsep_reach {
+        bool reachable;
+        struct view text; /* not: why */
+};
+void privsep_reach_put(struct buf *out, const struct privsep_reach *m);
+int privsep_reach_get(struct view in, struct privsep_reach *ret, struct err *err) MUST_USE;
+
 /* Answers. */
 struct privsep_wanted {
-        uint32_t number;  /* 0: none, and no body */
-        struct view body; /* avow.release-request/1, to be posted as it is */
+        uint32_t number;  /* 0: none, and no body; with PRIVSEP_WANTED_LAUNCH: a permit */
+        struct view body; /* avow.release-request/1 or avow.launch-request/1, to be posted as it is */
 };
+#define PRIVSEP_WANTED_LAUNCH 0x80000000u
 void privsep_wanted_put(struct buf *out, const struct privsep_wanted *m);
 int privsep_wanted_get(struct view in, struct privsep_wanted *ret, struct err *err) MUST_USE;
 
@@ -182,6 +207,9 @@ struct privsep_identity {
         } banks[PRIVSEP_MAX_BANKS]; /* active ones */
         bool has_uefi, has_ima;     /* logs that can be shown */
         uint64_t ima_entries;       /* UINT64_MAX: not known */
+        bool has_launch;            /* launches are on: */
+        uint8_t launch_pcr;
+        uint32_t launch_entries;
 };
 void privsep_identity_put(struct buf *out, const struct privsep_identity *m);
 int privsep_identity_get(struct view in, struct privsep_identity *ret, struct err *err) MUST_USE;
@@ -214,7 +242,9 @@ struct privsep_evidence {
         struct view uefi;       /* if it was wanted: whole; empty: there is none (any more) */
         uint64_t ima_offset;    /* as log_offset, of the kernel's list */
         uint64_t ima_count, ima_total;
-        struct view ima; /* in its binary form */
+        struct view ima;                                    /* in its binary form */
+        uint32_t launch_offset, launch_count, launch_total; /* as of LOG, of the launch log */
+        struct view launch;                                 /* JSON-seq */
 };
 void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m);
 int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct err *err) MUST_USE;
@@ -223,7 +253,7 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
 struct privsep_event {
         enum privsep_state state;
         uint32_t log_entries; /* grew: something was measured; worth an attestation at once */
-        uint32_t wanted;      /* a release is wanted: its number; 0: none */
+        uint32_t wanted;      /* a release or permit is wanted: its number; 0: none */
 };
 void privsep_event_put(struct buf *out, const struct privsep_event *m);
 int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err) MUST_USE;

@@ -100,7 +100,8 @@ int secrets_forget(struct secrets *s, struct err *err) MUST_USE;
 int secrets_not_revocable(const struct secrets *s, struct strv *ret, struct err *err) MUST_USE;
 
 /* A copy that left: to whom, of what, for how long it was good. One row for each unit and secret, the last
- * hand-out; UNIT is empty where an ACL named a uid alone. */
+ * hand-out; UNIT is empty where an ACL named a uid alone, and "module SHA256" for what the launcher runs. */
+#define SECRETS_HOLDER_MODULE "module "
 struct secrets_copy {
         char unit[SECRETS_UNIT_BYTES];
         char secret[SECRETS_NAME_BYTES];

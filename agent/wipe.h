@@ -24,7 +24,7 @@
  *   extend PCR 15 with the revocation's record     a policy session that was validated before is dead now
  *   increment the epoch counter                    no blob opens again, wherever it was copied to
  *   delete blobs and approvals
- *   stop the units that received copies
+ *   stop the modules that the agent launched, and the units that received copies
  *   local hooks
  *
  * A step that fails does not keep the later ones from being done; it is tried again. With `suspend` and
@@ -37,6 +37,10 @@ struct wipe_options {
         struct secrets *secrets;                        /* borrowed; refuses and admits as this says */
         struct local_hooks *hooks;                      /* borrowed */
         int (*stop)(const char *unit, struct err *err); /* unit_stop() */
+        /* Ends the modules that the agent launched, before the units: at once, and cannot fail. May be NULL.
+         */
+        void (*stop_modules)(void *ctx, const char *why);
+        void *stop_ctx;
 };
 
 /* Reads the journal; refuses hand-outs if it says so, also if it cannot be read. Return: 0; -ERR_NOMEM. */

@@ -94,13 +94,15 @@ static int stop(struct wipe *w, const struct wipe_tpm *t, struct err *err)
         int64_t until_ms = clock_mono_ms() + STOP_MS;
 
         (void)t;
+        if (w->o.stop_modules)
+                w->o.stop_modules(w->o.stop_ctx, w->reason ? w->reason : "revoked");
         for (size_t i = 0; i < copies->n; i++) {
                 const char *unit = copies->v[i].what;
                 bool before = false;
 
                 for (size_t k = 0; k < i && !before; k++)
                         before = str_equal(copies->v[k].what, unit);
-                if (before || str_starts(unit, "uid "))
+                if (before || str_starts(unit, "uid ") || str_starts(unit, SECRETS_HOLDER_MODULE))
                         continue;
                 if (clock_mono_ms() > until_ms) {
                         log_error(

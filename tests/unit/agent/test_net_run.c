@@ -100,7 +100,8 @@ struct world {
         /* What came as a revocation, and what the TPM half says to it. */
         char revoked[512];     /* "JWS/NONCE JWS/NONCE", nonces in hex */
         unsigned revoke_fails; /* so many are "failed" first */
-        unsigned alive;
+        unsigned alive, reached, away;
+        bool reachable;
         int64_t last_ms;
         int listener, tpm, connection[16];
         struct buf in[16], tpm_in;
@@ -154,9 +155,10 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
         struct privsep_evidence e;
         struct privsep_collect c;
         struct privsep_session s;
+        struct privsep_reach reach;
         struct privsep_signed proof = {view_str("proof"), view_str("signature")};
         struct privsep_frame a = {.type = q->type, .id = q->id};
-        if (w->not_now > 0 || (q->type == PRIVSEP_COLLECT && w->refusals > 0)) {
+        if (q->type != PRIVSEP_REACH && (w->not_now > 0 || (q->type == PRIVSEP_COLLECT && w->refusals > 0))) {
                 a.result = w->not_now > 0 ? PRIVSEP_NOT_NOW : PRIVSEP_FAILED;
                 *(w->not_now > 0 ? &w->not_now : &w->refusals) -= 1;
                 a.body = view_str("TPM \x1b[31m in a bad mood");
@@ -190,6 +192,12 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
                 break;
         case PRIVSEP_ALIVE:
                 w->alive++;
+                break;
+        case PRIVSEP_REACH:
+                assert_ok(privsep_reach_get(q->body, &reach, &err), &err);
+                w->reachable = reach.reachable;
+                w->reached += reach.reachable;
+                w->away += !reach.reachable;
                 break;
         case PRIVSEP_REVOKE:
                 take_revocation(w, q->body, &body);
@@ -491,6 +499,7 @@ static void not_enrolled(void **state)
         PLAY(w, script);
         assert_int_equal(times_said(w, "is not enrolled there (or"), 1);
         assert_int_equal(times_said(w, "is not enrolled there; waiting"), 1);
+        assert_true(w->away >= 1); /* launches are not kept waiting for such a verifier */
 }
 
 /* Away, and back: tried on, said once each. */
@@ -509,6 +518,8 @@ static void server_away(void **state)
         PLAY(w, script);
         assert_int_equal(times_said(w, "trying on"), 1);
         assert_int_equal(times_said(w, "answers again"), 1);
+        /* by the session, and again by what was answered after the 503 */
+        assert_true(w->away == 1 && w->reached >= 1);
 }
 
 /* A server that answers anything at all: no crash, no trust, no end. */

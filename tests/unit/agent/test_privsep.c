@@ -45,7 +45,9 @@ static void put_collect(struct buf *b)
                                                          .uefi = true,
                                                          .ima_offset = 1ull << 33,
                                                          .ima_at = 1ull << 40,
-                                                         .ima_max = 7});
+                                                         .ima_max = 7,
+                                                         .launch_offset = 4,
+                                                         .launch_max = 5});
 }
 
 static int get_collect(struct view v, struct err *err)
@@ -109,6 +111,34 @@ static int get_wanted(struct view v, struct err *err)
         return privsep_wanted_get(v, &m, err);
 }
 
+static void put_permit(struct buf *b)
+{
+        privsep_permit_put(b, &(struct privsep_permit){.number = 9,
+                                                       .final = true,
+                                                       .text = view_str("no"),
+                                                       .where = view_str("module"),
+                                                       .next = view_str("avow")});
+}
+
+static int get_permit(struct view v, struct err *err)
+{
+        struct privsep_permit m;
+
+        return privsep_permit_get(v, &m, err);
+}
+
+static void put_reach(struct buf *b)
+{
+        privsep_reach_put(b, &(struct privsep_reach){false, view_str("gone")});
+}
+
+static int get_reach(struct view v, struct err *err)
+{
+        struct privsep_reach m;
+
+        return privsep_reach_get(v, &m, err);
+}
+
 static void put_status(struct buf *b)
 {
         privsep_status_put(b, &(struct privsep_status){PRIVSEP_STATE_READY, true, false, 7, view_str("bad")});
@@ -169,7 +199,11 @@ static void put_evidence(struct buf *b)
                                      .ima_offset = 1ull << 33,
                                      .ima_count = 1,
                                      .ima_total = 1ull << 34,
-                                     .ima = VIEW(bytes, 3)};
+                                     .ima = VIEW(bytes, 3),
+                                     .launch_offset = 5,
+                                     .launch_count = 6,
+                                     .launch_total = 7,
+                                     .launch = VIEW(bytes, 2)};
 
         digest_zero(DIGEST_SHA256, &m.pcrs[0]);
         digest_zero(DIGEST_SHA256, &m.pcrs[15]);
@@ -203,6 +237,7 @@ static const struct {
         {put_status, get_status},     {put_identity, get_identity}, {put_signed, get_signed},
         {put_evidence, get_evidence}, {put_event, get_event},       {put_revoke, get_revoke},
         {put_show, get_show},         {put_release, get_release},   {put_wanted, get_wanted},
+        {put_permit, get_permit},     {put_reach, get_reach},
 };
 
 static void must_fail(struct view v, const char *what, void *ctx)
@@ -258,6 +293,7 @@ static void values_are_kept(void **state)
         assert_int_equal(c.mask, 0x8000);
         assert_int_equal(c.log_max, 20000);
         assert_true(c.uefi && c.ima_offset == 1ull << 33 && c.ima_at == 1ull << 40 && c.ima_max == 7);
+        assert_true(c.launch_offset == 4 && c.launch_max == 5);
         buf_reset(&b);
         put_evidence(&b);
         assert_ok(privsep_evidence_get(VIEW_BUF(&b), &e, &err), &err);
@@ -271,6 +307,7 @@ static void values_are_kept(void **state)
         assert_true(e.ima_offset == 1ull << 33 && e.ima_count == 1 && e.ima_total == 1ull << 34);
         assert_int_equal(e.ima.len, 3);
         assert_int_equal(e.uefi.len, 4);
+        assert_true(e.launch_offset == 5 && e.launch_count == 6 && e.launch_total == 7 && e.launch.len == 2);
 }
 
 static void frames_are_taken_whole(void **state)
@@ -346,7 +383,9 @@ static void each_request_has_its_limit(void **state)
                         assert_int_equal(privsep_request_take(VIEW(b.p, n), &f, &err), 0);
                 if (type != PRIVSEP_REVOKE) {
                         assert_err(privsep_request_take(VIEW(b.p, 12), &f, &err), ERR_LIMIT, &err,
-                                   type == PRIVSEP_KEYS ? "at most 65532" : "at most 8188");
+                                   type == PRIVSEP_KEYS     ? "at most 65532"
+                                   : type == PRIVSEP_PERMIT ? "at most 49148"
+                                                            : "at most 8188");
                         continue;
                 }
                 assert_int_equal(privsep_request_take(VIEW(b.p, 12), &f, &err), 0);
@@ -368,7 +407,8 @@ static void each_request_has_its_limit(void **state)
         assert_err(privsep_revoke_get(VIEW_BUF(&b), &m, &err), ERR_FORMAT, &err, "revoke");
 }
 
-/* A release has a signature and a lease, or neither; a number that is wanted has a body, or neither. */
+/* A release has a signature and a lease, or neither; a number that is wanted has a body, or neither; a permit
+ * or a reason; an unreachable verifier has a reason. */
 static void halves_of_a_release_are_refused(void **state)
 {
         static const struct privsep_release wrong[] = {
@@ -379,6 +419,8 @@ static void halves_of_a_release_are_refused(void **state)
         };
         struct privsep_release m;
         struct privsep_wanted w;
+        struct privsep_permit permit;
+        struct privsep_reach reach;
         struct err err = ERR_INIT;
 
         (void)state;
@@ -394,6 +436,15 @@ static void halves_of_a_release_are_refused(void **state)
                 privsep_wanted_put(&b, &(struct privsep_wanted){number, number ? VIEW_NONE : view_str("{}")});
                 assert_err(privsep_wanted_get(VIEW_BUF(&b), &w, &err), ERR_FORMAT, &err, "wanted");
         }
+        for (int both = 0; both < 2; both++) {
+                AUTO(buf_free) struct buf b = {0}, c = {0};
+                struct view text = both ? view_str("no") : VIEW_NONE;
+
+                privsep_permit_put(&b, &(struct privsep_permit){.permit = text, .text = text});
+                assert_err(privsep_permit_get(VIEW_BUF(&b), &permit, &err), ERR_FORMAT, &err, "permit");
+                privsep_reach_put(&c, &(struct privsep_reach){both, text});
+                assert_err(privsep_reach_get(VIEW_BUF(&c), &reach, &err), ERR_FORMAT, &err, "reach");
+        }
 }
 
 static void the_table_denies_by_default(void **state)
@@ -403,7 +454,7 @@ static void the_table_denies_by_default(void **state)
                 for (int s = 0; s < 4; s++) {
                         bool may = privsep_permitted((enum privsep_type)type, (enum privsep_state)s);
 
-                        if (type == PRIVSEP_STATUS)
+                        if (type == PRIVSEP_STATUS || type == PRIVSEP_REACH)
                                 assert_int_equal(may, s < PRIVSEP_N_STATES);
                         else if (type >= PRIVSEP_IDENTITY && type < PRIVSEP_EVENT &&
                                  !str_equal(privsep_type_name((enum privsep_type)type), "unknown"))
