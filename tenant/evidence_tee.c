@@ -181,7 +181,8 @@ struct given {
         struct bundle *bundle;
         struct tpm_public ak; /* the bundle's */
         struct tee_binding binding;
-        struct buf report_data, log, id_auth;
+        struct digest ek;
+        struct buf report_data, log, id_auth, manifest;
 };
 
 static void given_done(struct given *g)
@@ -191,6 +192,7 @@ static void given_done(struct given *g)
         buf_free(&g->report_data);
         buf_free(&g->log);
         buf_free(&g->id_auth);
+        buf_free(&g->manifest);
 }
 
 /* What `avow endorsements` keeps; without a home there is nothing. */
@@ -220,6 +222,8 @@ static int load_given(const struct tee_options *o, struct given *g, json_t *endo
                 r = load_bytes(o->log, BOOTLOG_BYTES_MAX, &g->log, err);
         if (r >= 0 && o->id_auth)
                 r = load_bytes(o->id_auth, BOOTLOG_BYTES_MAX, &g->id_auth, err);
+        if (r >= 0 && o->manifest)
+                r = load_bytes(o->manifest, SVSM_MANIFEST_BYTES_MAX, &g->manifest, err);
         if (r >= 0 && !o->endorsements.n)
                 r = load_cache(g->heap, err);
         for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
@@ -253,6 +257,20 @@ static int take_policy(struct tee_work *w, const char *type, const struct option
         w->snp = &tee->snp;
         w->dcap = kind == POLICY_TEE_SGX ? tee->sgx : tee->tdx;
         return 0;
+}
+
+static int load_ek(const char *path, struct digest *ret, struct err *err)
+{
+        AUTO(buf_free) struct buf pem = {0};
+        AUTO(pubkey_free_p) struct pubkey *key = NULL;
+        int r = load_bytes(path, TPM_PUBLIC_BYTES_MAX * 4, &pem, err);
+
+        if (r < 0)
+                return r;
+        r = pubkey_from_pem(VIEW_BUF(&pem), &key, err);
+        if (r >= 0)
+                r = pubkey_spki_sha256(key, ret, err);
+        return r < 0 ? err_wrap(err, "--ek %s", path) : 0;
 }
 
 /*
@@ -312,11 +330,21 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
         if (o->bundle &&
             (r = load_host(o->bundle, policy ? policy->tee : &policy_tee_default, &given, err)) < 0)
                 return r;
+        if (o->ek) {
+                if (!o->bundle || !o->manifest)
+                        return err_set(err, ERR_CONFIG, 0, "--ek is for --bundle and --manifest");
+                r = load_ek(o->ek, &given.ek, err);
+                if (r < 0)
+                        return r;
+                given.binding.ek = &given.ek;
+        }
         w.heap = given.heap;
         w.binding = o->bundle ? &given.binding : NULL;
         w.report_data = VIEW_BUF(&given.report_data);
         w.has_log = o->log != NULL;
         w.log = VIEW_BUF(&given.log);
+        w.has_manifest = o->manifest != NULL;
+        w.manifest = VIEW_BUF(&given.manifest);
         w.has_id_auth = o->id_auth != NULL;
         w.id_auth = VIEW_BUF(&given.id_auth);
         w.dcap.ignore_dates = o->ignore_dates;

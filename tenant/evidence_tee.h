@@ -13,7 +13,7 @@
 struct tee_options {
         const char *type; /* NULL: a bundle */
         struct option_list endorsements;
-        const char *log, *id_auth, *report_data, *bundle;
+        const char *log, *id_auth, *manifest, *report_data, *bundle, *ek;
         bool ignore_dates;
 };
 
@@ -35,6 +35,11 @@ struct tee_options {
                  OPTION_TEXT, offsetof(VALUES, MEMBER.bundle)},                                              \
                 {"log", "FILE", "with --type tdx: the event log to replay to the TD's registers",            \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.log)},                                                 \
+                {"ek", "FILE",                                                                               \
+                 "with --bundle and --manifest: the public endorsement key of the host's TPM, PEM",          \
+                 OPTION_TEXT, offsetof(VALUES, MEMBER.ek)},                                                  \
+                {"manifest", "FILE", "with --type snp: the SVSM's manifest that came with the report",       \
+                 OPTION_TEXT, offsetof(VALUES, MEMBER.manifest)},                                            \
                 {"id-auth", "FILE", "with --type snp-id-block: the ID authentication information",           \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.id_auth)},                                             \
         {                                                                                                    \

@@ -64,6 +64,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/snp_id.c lib/evidence/snp_id.h \
 	lib/evidence/snp_policy.c \
 	lib/evidence/snp_verify.c lib/evidence/snp_verify.h lib/evidence/snp_work.h \
+	lib/evidence/svsm.c lib/evidence/svsm.h \
 	lib/evidence/tee.c lib/evidence/tee.h \
 	lib/evidence/tee_binding.c lib/evidence/tee_binding.h \
 	lib/evidence/tee_json.c lib/evidence/tee_json.h \

@@ -65,6 +65,12 @@ static struct view out_of_response(struct view bytes)
         return bytes;
 }
 
+/* What a report came in, or with; either or none. */
+struct snp_around {
+        const struct azure_hcl *hcl;
+        const struct svsm_manifest *svsm;
+};
+
 /* Is the text with the virtual TPM's keys the one that the report was made over? */
 static int check_hcl(struct tee_work *w, const struct azure_hcl *hcl, const struct snp_result *res,
                      struct err *err)
@@ -90,19 +96,27 @@ static int check_hcl(struct tee_work *w, const struct azure_hcl *hcl, const stru
 }
 
 /* Whose is it? What is not authentic is nobody's. */
-static int check_binding(struct tee_work *w, bool authentic, const struct azure_hcl *hcl,
+static int check_binding(struct tee_work *w, bool authentic, const struct snp_around *around,
                          struct view report_data, struct view image, struct err *err)
 {
+        const struct tee_binding *b = w->binding;
+        bool known; /* the policy allows the launch, as was checked */
         int r;
 
-        if (!w->binding)
+        if (!b)
                 return 0;
         if (!authentic) {
                 tee_skip(&w->result, "binding", "the evidence is not authentic, and binds nothing");
                 return 0;
         }
-        r = hcl ? tee_binding_check_hcl(w->binding, hcl, &w->result, err)
-                : tee_binding_check(w->binding, report_data, image, &w->result, err);
+        known = (b->images && tee_set_has(b->images, image)) || w->snp->measurements.set ||
+                w->snp->id_keys.set || w->snp->author_keys.set;
+        if (around && around->hcl)
+                r = tee_binding_check_hcl(b, around->hcl, known, &w->result, err);
+        else if (around && around->svsm)
+                r = tee_binding_check_svsm(b, around->svsm, report_data, known, &w->result, err);
+        else
+                r = tee_binding_check(b, report_data, image, &w->result, err);
         if (r >= 0 && tee_failed(&w->result))
                 w->result.verdict = TEE_REJECT;
         return r;
@@ -121,8 +135,62 @@ static int show_snp(struct tee_work *w, const struct snp_result *res, struct err
         return made(w->content, err);
 }
 
-static int verify_snp(struct tee_work *w, struct view report, const struct azure_hcl *hcl, struct err *err)
+static int show_svsm(struct tee_work *w, const struct svsm_manifest *m, struct err *err)
 {
+        AUTO(json_free_p) json_t *j = json_object();
+        AUTO(pubkey_free_p) struct pubkey *key = NULL;
+        struct err unused = ERR_INIT;
+        struct digest spki;
+
+        if (!j || json_set_int(j, "services", (int64_t)m->n_services) < 0 ||
+            (m->has_ek && json_set_str(j, "endorsement_key", tpm_public_describe(&m->ek)) < 0))
+                return err_nomem(err);
+        if (m->has_ek && tpm_public_key(&m->ek, &key, &unused) == 0 &&
+            pubkey_spki_sha256(key, &spki, &unused) == 0 &&
+            json_set_hex(j, "endorsement_key_sha256", digest_view(&spki)) < 0)
+                return err_nomem(err);
+        return json_object_set(w->content, "svsm", j) < 0 ? err_nomem(err) : 0;
+}
+
+/* The nonce that the SVSM was asked with, and what its report then has to say. Without one nothing is asked.
+ */
+static int expect_svsm(struct tee_work *w, const struct svsm_manifest *svsm, struct digest *ret,
+                       struct view *ret_want, struct err *err)
+{
+        uint8_t own[TEE_BINDING_BYTES];
+        struct view nonce = w->report_data;
+        int r = 0;
+
+        if (!nonce.len && w->binding) {
+                r = tee_binding_data(w->binding->challenge, w->binding->ak, own, err);
+                nonce = VIEW_ARRAY(own);
+        }
+        if (r < 0 || !nonce.len)
+                return r;
+        r = svsm_report_data(nonce, svsm, ret, err);
+        if (r >= 0)
+                *ret_want = digest_view(ret);
+        return r;
+}
+
+/* The SVSM alone asks at VMPL 0; whoever asks from above it can write any manifest. */
+static void check_svsm(struct tee_work *w, const struct snp_result *res)
+{
+        if (!res->authentic)
+                tee_skip(&w->result, "svsm-vmpl", "the report is not authentic, and says nothing");
+        else if (res->report.vmpl == 0)
+                tee_pass(&w->result, "svsm-vmpl");
+        else
+                tee_fail(&w->result, "svsm-vmpl", "svsm-vmpl-nonzero",
+                         "VMPL %u asked for the report, and an SVSM runs at 0", res->report.vmpl);
+        if (tee_failed(&w->result))
+                w->result.verdict = TEE_REJECT;
+}
+
+static int verify_snp(struct tee_work *w, struct view report, const struct snp_around *around,
+                      struct err *err)
+{
+        const struct azure_hcl *hcl = around->hcl;
         struct snp_bag bag = {0};
         struct snp_input in = {.report = report,
                                .bag = &bag,
@@ -132,34 +200,49 @@ static int verify_snp(struct tee_work *w, struct view report, const struct azure
         struct err unused = ERR_INIT;
         struct snp_result res = {0};
         struct snp_report parsed;
-        int r = 0;
+        struct digest want;
+        int r = around->svsm ? expect_svsm(w, around->svsm, &want, &in.report_data, err) : 0;
 
         in.roots = snp_amd_roots(&in.n_roots);
-        if (w->heap && snp_report_parse(report, &parsed, &unused) == 0)
+        if (r >= 0 && w->heap && snp_report_parse(report, &parsed, &unused) == 0)
                 r = endorsements_for_snp(w->heap, &parsed, &bag, err);
         if (r >= 0)
                 r = snp_verify(&in, &res, err);
         w->result = res.tee;
         if (r >= 0 && hcl)
                 r = check_hcl(w, hcl, &res, err);
+        if (r >= 0 && around->svsm)
+                check_svsm(w, &res);
         if (r >= 0)
-                r = check_binding(w, res.authentic && (!hcl || !tee_failed(&w->result)), hcl,
-                                  res.report.report_data, res.report.measurement, err);
+                r = check_binding(w, res.authentic && ((!hcl && !around->svsm) || !tee_failed(&w->result)),
+                                  around, res.report.report_data, res.report.measurement, err);
         if (r >= 0)
                 r = show_snp(w, &res, err);
+        if (r >= 0 && around->svsm && w->content)
+                r = show_svsm(w, around->svsm, err);
         snp_bag_done(&bag);
         return r;
 }
 
 static int run_snp(struct tee_work *w, struct err *err)
 {
+        struct svsm_manifest svsm;
         struct azure_hcl hcl;
         int r;
 
         if (is_text(w))
                 return 0;
+        if (w->has_manifest) {
+                r = svsm_manifest_parse(w->manifest, &svsm, err);
+                if (r != -ERR_FORMAT && r != -ERR_LIMIT)
+                        return r < 0 ? r
+                                     : verify_snp(w, out_of_response(w->bytes),
+                                                  &(struct snp_around){.svsm = &svsm}, err);
+                malformed(w, "svsm-manifest", err);
+                return 0;
+        }
         if (w->bytes.len < 4 || !view_equal(VIEW(w->bytes.p, 4), view_str("HCLA")))
-                return verify_snp(w, out_of_response(w->bytes), NULL, err);
+                return verify_snp(w, out_of_response(w->bytes), &(struct snp_around){0}, err);
         r = azure_hcl_parse(w->bytes, &hcl, err);
         if (r == -ERR_FORMAT) {
                 malformed(w, "hcl-format", err);
@@ -170,7 +253,7 @@ static int run_snp(struct tee_work *w, struct err *err)
         if (hcl.type != AZURE_HCL_SNP)
                 return err_set(err, ERR_CONFIG, 0,
                                "an HCL report of a TDX guest holds no quote: verify the quote itself");
-        return verify_snp(w, hcl.hardware, &hcl, err);
+        return verify_snp(w, hcl.hardware, &(struct snp_around){.hcl = &hcl}, err);
 }
 
 /* A leaf certificate alone; it shows nothing of a machine. */

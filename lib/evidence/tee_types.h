@@ -29,6 +29,8 @@ struct tee_work {
         const struct tee_binding *binding; /* to a host's attestation key; NULL: not asked */
         bool has_log;                      /* tdx: the event log to replay to the registers */
         struct view log;
+        bool has_manifest; /* snp: an SVSM's manifest; REPORT_DATA then is the nonce that it was asked with */
+        struct view manifest;
         bool has_id_auth; /* snp-id-block: the ID authentication information */
         struct view id_auth;
         const struct snp_policy *snp;

@@ -20,6 +20,7 @@ evidence_tests = \
 	tests/unit/evidence/test_snp \
 	tests/unit/evidence/test_snp_form \
 	tests/unit/evidence/test_snp_vectors \
+	tests/unit/evidence/test_svsm \
 	tests/unit/evidence/test_tee_binding \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
@@ -57,6 +58,7 @@ tests_unit_evidence_test_sealed_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_form_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_vectors_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
+tests_unit_evidence_test_svsm_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tee_binding_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)
