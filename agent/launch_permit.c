@@ -184,7 +184,7 @@ static void grant(struct launches *l, struct launch_one *one, const struct permi
         AUTO(buf_free) struct buf body = {0};
         int64_t left_ms = cached ? LAUNCHES_WAIT_MS : permit->expires_at_s * 1000 - clock_now_ms();
 
-        left_ms = left_ms > PERMIT_LIFETIME_MAX_S * 1000 ? PERMIT_LIFETIME_MAX_S * 1000 : left_ms;
+        left_ms = left_ms > LAUNCH_PERMIT_MAX_S * 1000 ? LAUNCH_PERMIT_MAX_S * 1000 : left_ms;
         one->permit = *permit;
         one->cached = cached;
         one->until_ms = mono_ms + left_ms;
