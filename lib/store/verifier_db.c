@@ -84,6 +84,7 @@ void vreq_clear(struct vreq *q)
         free(q->sent);
         vreq_set_clear(&q->set);
         vreq_result_keys_clear(&q->result_keys);
+        vreq_workloads_clear(&q->workloads);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
@@ -123,6 +124,7 @@ void vreq_free(struct vreq *q)
                 sent_revocation_free(&q->given[i]);
         free(q->given);
         free(q->object);
+        buf_free(&q->given_bytes);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
         for (size_t i = 0; i < KEPT_N_LOGS; i++)

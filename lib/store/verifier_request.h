@@ -7,6 +7,7 @@
 #include "store/verifier_keys.h"
 #include "store/verifier_outbox.h"
 #include "store/verifier_secrets.h"
+#include "store/verifier_workloads.h"
 
 /* What the files of the verifier's database share; nobody else includes this. */
 
@@ -18,6 +19,7 @@ extern const char verifier_secrets_migration[];
 extern const char verifier_keys_migration[];
 extern const char verifier_policies_migration[];
 extern const char verifier_logs_migration[];
+extern const char verifier_workloads_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -43,6 +45,12 @@ struct vreq_result_keys {
         size_t n;
 };
 void vreq_result_keys_clear(struct vreq_result_keys *k);
+/* The same of the workload service's records. */
+struct vreq_workloads {
+        struct workload_record *v;
+        size_t n;
+};
+void vreq_workloads_clear(struct vreq_workloads *w);
 
 /*
  * A request: the job, copies of what was asked, and what was found. BODY may run again, so it starts by
@@ -65,6 +73,7 @@ struct vreq {
                 verifier_sent_fn sent;
                 verifier_set_fn set;
                 verifier_result_keys_fn result_keys;
+                verifier_workloads_fn workloads;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -80,7 +89,8 @@ struct vreq {
         char *words;
         struct sent_revocation *given;
         size_t n_given;
-        char *object; /* a secret's name, an approval's id */
+        char *object;           /* a secret's name, an approval's id */
+        struct buf given_bytes; /* of a workload record; a use */
         enum wipe last_wipe;
         bool audited;
         struct audit_entry audit;
@@ -93,6 +103,7 @@ struct vreq {
         struct sent_revocation *sent;
         struct vreq_set set;
         struct vreq_result_keys result_keys;
+        struct vreq_workloads workloads;
         size_t n_found;
         struct buf text, found_logs[KEPT_N_LOGS];
         int64_t last;

@@ -52,7 +52,8 @@ static const char *const migrations[] = {first,
                                          verifier_secrets_migration,
                                          verifier_keys_migration,
                                          verifier_policies_migration,
-                                         verifier_logs_migration};
+                                         verifier_logs_migration,
+                                         verifier_workloads_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",

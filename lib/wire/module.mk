@@ -26,5 +26,6 @@ lib_wire_libwire_la_SOURCES = \
 	lib/wire/target.c lib/wire/target.h \
 	lib/wire/v2host.c lib/wire/v2host.h \
 	lib/wire/version.c lib/wire/version.h \
+	lib/wire/workload.c lib/wire/workload.h \
 	lib/wire/wire.c lib/wire/wire.h
 lib_wire_libwire_la_LIBADD = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la

@@ -30,6 +30,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_tpm \
 	tests/fuzz/fuzz_wasm \
 	tests/fuzz/fuzz_wire \
+	tests/fuzz/fuzz_workload \
 	tests/fuzz/fuzz_wipe \
 	tests/fuzz/fuzz_yaml
 EVIDENCE_FUZZ_LIBS = lib/evidence/libevidence.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
@@ -56,6 +57,7 @@ tests_fuzz_fuzz_tpm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wipe_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wasm_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_wire_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_workload_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_elf_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_privsep_LDADD = agent/libboth.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)

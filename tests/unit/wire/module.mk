@@ -8,7 +8,8 @@ wire_tests = \
 	tests/unit/wire/test_registrar \
 	tests/unit/wire/test_secrets \
 	tests/unit/wire/test_small \
-	tests/unit/wire/test_tee_ear
+	tests/unit/wire/test_tee_ear \
+	tests/unit/wire/test_workload
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 EXTRA_DIST += tests/unit/wire/samples.h
@@ -22,3 +23,4 @@ tests_unit_wire_test_secrets_LDADD = $(wire_ldadd)
 tests_unit_wire_test_small_LDADD = $(wire_ldadd)
 tests_unit_wire_test_tee_ear_LDADD = $(wire_ldadd)
 tests_unit_wire_test_ear_LDADD = $(wire_ldadd)
+tests_unit_wire_test_workload_LDADD = $(wire_ldadd) $(JANSSON_LIBS)
