@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += verifier/libverifier.la
 verifier_libverifier_la_SOURCES = \
 	verifier/approvals_routes.c \
+	verifier/adapter.c verifier/adapter.h verifier/adapter_enarx.c verifier/adapter_spiffe.c \
 	verifier/adopt.c verifier/adopt.h \
 	verifier/appraise_away.c verifier/appraise_away.h \
 	verifier/attest.c verifier/attest.h \
@@ -17,6 +18,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/hosts_routes.c \
 	verifier/keys.c verifier/keys.h \
 	verifier/load.c \
+	verifier/monitor_routes.c \
 	verifier/outbox.c verifier/outbox.h verifier/outbox_renumber.c verifier/outbox_renumber.h \
 	verifier/policies_routes.c \
 	verifier/policy_test.c verifier/policy_test.h \
@@ -45,7 +47,10 @@ verifier_libverifier_la_SOURCES = \
 	verifier/verifier.c verifier/verifier.h \
 	verifier/view.c verifier/view.h \
 	verifier/wait.c verifier/wait.h \
-	verifier/watch.c
+	verifier/watch.c \
+	verifier/workload_judge.c verifier/workload_judge.h \
+	verifier/workload_routes.c \
+	verifier/workloads.c verifier/workloads.h
 nodist_verifier_libverifier_la_SOURCES = verifier/openapi.c
 sbin_PROGRAMS += verifier/avow-verifier
 verifier_avow_verifier_SOURCES = verifier/main.c

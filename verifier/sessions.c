@@ -273,7 +273,7 @@ static int keep(struct sessions *s, struct session *session, struct err *err)
 
 /* The id was good once: also when its session has ended since, and when two proofs for it were on their way
  * at the same time. */
-static int spend(struct sessions *s, const char *id, int64_t now_ms, struct err *err)
+int sessions_spend(struct sessions *s, const char *id, int64_t now_ms, struct err *err)
 {
         struct spent *spent;
 
@@ -294,7 +294,7 @@ int sessions_open(struct sessions *s, const char *id, const char *host, bool by_
 {
         struct session *session = NULL;
         struct secret token = {0};
-        int r = spend(s, id, now_ms, err);
+        int r = sessions_spend(s, id, now_ms, err);
 
         if (r < 0)
                 return r;

@@ -51,6 +51,10 @@ int sessions_recall(struct sessions *s, const char *id, const char *host, const 
                     uint8_t ret_challenge[SESSION_CHALLENGE_BYTES], int64_t *ret_created_ms,
                     struct err *err) MUST_USE;
 
+/* The id was good once: from now on sessions_recall() does not know it. Return: 0; -ERR_PEER: it was used
+ * already; -ERR_NOMEM. NOW_MS is monotonic. */
+int sessions_spend(struct sessions *s, const char *id, int64_t now_ms, struct err *err) MUST_USE;
+
 /* Keeps a proven session until UNTIL_MS (monotonic) and gives its token. BY_ADDRESS: a Keylime peer. An id is
  * good once. Return: 0; -ERR_PEER: it was used already; -ERR_NOMEM; -ERR_CRYPTO. */
 int sessions_open(struct sessions *s, const char *id, const char *host, bool by_address,

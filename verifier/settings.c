@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 static const char *const compat_names[] = {"none", "keylime", NULL};
+static const char *const monitor_names[] = {"none", "trust-monitor", NULL};
 
 static const struct conf_key grant_keys[] = {
         {.path = "key_sha256",
@@ -25,6 +26,20 @@ static const struct conf_key grant_keys[] = {
 static const struct conf_key signer_keys[] = {
         {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "what they are called"},
         {.path = "key", .type = CONF_PATH, .flags = CONF_REQUIRED, .help = "their EC public key, PEM"},
+};
+
+static const struct conf_key adapter_keys[] = {
+        {.path = "name", .type = CONF_STR, .flags = CONF_REQUIRED, .help = "enarx or spiffe"},
+        {.path = "roots",
+         .type = CONF_PATHS,
+         .flags = CONF_REQUIRED,
+         .help = "who vouches for its workloads"},
+        {.path = "crls", .type = CONF_PATHS, .help = "what they took back"},
+        {.path = "uses",
+         .type = CONF_LIST,
+         .def = "1.3.6.1.5.5.7.3.2",
+         .help = "extended key usages, one of which a certificate must name"},
+        {.path = "simulated", .type = CONF_BOOL, .def = "false", .help = "take keys outside of any TEE"},
 };
 
 #define DAY (86400 * 1000LL)
@@ -219,6 +234,34 @@ static const struct conf_key keys[] = {
          .min = 0,
          .max = 16,
          .help = "how many of them a policy needs to be pushed; 0: unsigned ones are taken, too"},
+        {.path = "workloads.enabled",
+         .type = CONF_BOOL,
+         .def = "false",
+         .flags = CONF_RESTART,
+         .help = "verify workloads: /avow/v1/workloads"},
+        {.path = "workloads.compat",
+         .type = CONF_STR,
+         .def = "none",
+         .choices = monitor_names,
+         .flags = CONF_RESTART,
+         .help = "trust-monitor: its interface, too (/entity, /whitelist, /attest_entity, …)"},
+        {.path = "workloads.adapters",
+         .type = CONF_MAPS,
+         .item = adapter_keys,
+         .n_item = ARRAY_LEN(adapter_keys),
+         .help = "kinds of attesters, and who vouches for each"},
+        {.path = "workloads.max_age",
+         .type = CONF_DURATION,
+         .def = "0s",
+         .min = 0,
+         .max = 3650 * DAY,
+         .help = "of a workload's certificate; 0s: as long as it lives"},
+        {.path = "workloads.per_minute",
+         .type = CONF_INT,
+         .def = "600",
+         .min = 1,
+         .max = 100000000,
+         .help = "requests of one address"},
         {.path = "log.level",
          .type = CONF_STR,
          .def = "info",
@@ -297,6 +340,9 @@ static int read_settings(struct settings *s, struct err *err)
             (!conf_str(c, "registrar.ca") || !conf_str(c, "registrar.cert") || !conf_str(c, "registrar.key")))
                 return conf_err(c, "registrar.url", err,
                                 "needs registrar.ca, registrar.cert and registrar.key as well");
+        if (conf_bool(c, "workloads.enabled") && conf_n_items(c, "workloads.adapters") == 0)
+                return conf_err(c, "workloads.enabled", err,
+                                "needs workloads.adapters: who vouches for workloads");
         return read_grants(s, err);
 }
 

@@ -17,6 +17,7 @@
 #include "verifier/proofs.h"
 #include "verifier/trust.h"
 #include "verifier/wait.h"
+#include "verifier/workloads.h"
 
 #define KEY_FILE_MAX      65536
 #define WORKERS_MAX       4
@@ -92,6 +93,7 @@ static int add_metrics(struct verifier *v, struct err *err)
 {
         static const char evidence[] = "Evidence received, by what it came to.";
         static const char releases[] = "Requests for releases of secrets that evidence came for, by outcome.";
+        static const char workloads[] = "Evidence of workloads, by what it came to.";
         static const char sessions[] = "Proofs of possession, by outcome.";
         struct counters *c = &v->counters;
         const struct {
@@ -110,6 +112,9 @@ static int add_metrics(struct verifier *v, struct err *err)
                 {"avow_releases", releases, "outcome", "refused", &c->withheld},
                 {"avow_session_proofs", sessions, "outcome", "good", &c->sessions_opened},
                 {"avow_session_proofs", sessions, "outcome", "refused", &c->sessions_refused},
+                {"avow_workloads", workloads, "outcome", "trusted", &c->workloads_trusted},
+                {"avow_workloads", workloads, "outcome", "refused", &c->workloads_refused},
+                {"avow_workloads", workloads, "outcome", "limited", &c->workloads_limited},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -196,9 +201,10 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts, routes_records, routes_policies,
-                routes_releases, routes_results,      routes_trust, routes_wait,    routes_proofs,
-                routes_secrets,  routes_approvals,    routes_v2,    routes_status,
+                routes_sessions, routes_attestations, routes_hosts,     routes_records,
+                routes_policies, routes_releases,     routes_results,   routes_trust,
+                routes_wait,     routes_proofs,       routes_secrets,   routes_approvals,
+                routes_v2,       routes_status,       routes_workloads, routes_monitor,
         };
         int r = 0;
 
@@ -210,6 +216,7 @@ static int add_routes(struct verifier *v, struct err *err)
 int verifier_check(const char *config_file, struct err *err)
 {
         struct verifier v = {.started_at_ms = 0};
+        struct adapters adapters = {.n = 0};
         int r = settings_load(config_file, &v.settings, err);
 
         if (r >= 0)
@@ -224,6 +231,9 @@ int verifier_check(const char *config_file, struct err *err)
                 keys_warn(&v.keys);
         if (r >= 0)
                 r = signers_load(v.settings.conf, &v.signers, err);
+        if (r >= 0)
+                r = adapters_load(v.settings.conf, &adapters, err);
+        adapters_done(&adapters);
         signers_done(&v.signers);
         keys_done(&v.keys);
         tls_server_free(v.tls);
@@ -292,6 +302,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
         if (r >= 0 && conf_str(v->settings.conf, "registrar.url"))
                 r = http_client_new(v->loop, &registrar, &v->registrar, err);
         if (r >= 0)
+                r = workloads_start(v, &v->workloads, err);
+        if (r >= 0)
                 r = add_routes(v, err);
         if (r >= 0)
                 r = watch_start(v, err);
@@ -321,6 +333,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         struct tls_server *tls = NULL;
         struct keys keys = {.ear = NULL};
         struct signers signers = {.n = 0};
+        struct adapters adapters = {.n = 0};
         int r = settings_load(config_file, &fresh, err);
 
         if (r >= 0)
@@ -331,6 +344,8 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 r = keys_load(fresh.conf, &keys, err);
         if (r >= 0)
                 r = signers_load(fresh.conf, &signers, err);
+        if (r >= 0)
+                r = adapters_load(fresh.conf, &adapters, err);
         if (r >= 0 && v->registrar) {
                 registrar = registrar_options(&fresh);
                 r = http_client_reload(v->registrar, &registrar, err);
@@ -341,6 +356,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 tls_server_free(tls);
                 keys_done(&keys);
                 signers_done(&signers);
+                adapters_done(&adapters);
                 settings_done(&fresh);
                 return r;
         }
@@ -350,6 +366,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         v->keys = keys;
         signers_done(&v->signers);
         v->signers = signers;
+        workloads_use(v->workloads, &adapters);
         keys_warn(&v->keys);
         if (results_use_key(v, err) < 0)
                 log_err(err, "the key of results is not on record"); /* all else is taken over */
@@ -370,6 +387,7 @@ void verifier_done(struct verifier *v)
         proofs_stop(v->proofs);
         outbox_stop(v->outbox);
         adopt_stop(v->adopt);
+        workloads_stop(v->workloads);
         workers_free(v->workers); /* what is being judged is answered, while there is a database */
         v->workers = NULL;
         http_client_free(v->registrar);
@@ -382,6 +400,7 @@ void verifier_done(struct verifier *v)
         loop_free(v->loop);
         outbox_free(v->outbox);
         proofs_free(v->proofs);
+        workloads_free(v->workloads);
         hosts_free(v->hosts);
         rules_free(v->rules);
         fuse_free(v->fuse);

@@ -27,6 +27,7 @@ struct counters {
         struct metric_series *released, *withheld;
         struct metric_series *sessions_opened, *sessions_refused;
         struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
+        struct metric_series *workloads_trusted, *workloads_refused, *workloads_limited;
         struct metric_series *reactions[REACTION_N], *trust[TRUST_N], *held;
 };
 
@@ -49,6 +50,7 @@ struct verifier {
         struct fuse *fuse;
         struct adopt *adopt; /* NULL: nothing is to be adopted */
         struct proofs *proofs;
+        struct workloads *workloads;   /* NULL: the service is off */
         struct outbox *outbox;         /* NULL without a registrar */
         struct http_client *registrar; /* NULL: none configured */
         struct loop_timer *sweep, *watchdog;

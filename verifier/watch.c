@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "verifier/trust.h"
+#include "verifier/workloads.h"
 
 #define SWEEP_MS          1000
 #define SESSIONS_SWEEP_MS 30000
@@ -104,6 +105,7 @@ static void on_sweep(void *ctx)
         trust_sweep(v);
         if (now_ms - v->swept_ms > SESSIONS_SWEEP_MS) {
                 sessions_sweep(v->sessions, now_ms);
+                workloads_sweep(v->workloads, now_ms);
                 v->swept_ms = now_ms;
         }
         metric_set(v->counters.gathered, (int64_t)v->gathered);
