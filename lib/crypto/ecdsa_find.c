@@ -22,8 +22,6 @@
 #include "crypto/der.h"
 #include "crypto/ossl.h"
 
-DEFINE_AUTO(BN_CTX, BN_CTX_free)
-
 #define FIELD_BYTES_MAX 48
 #define COMB_DIGITS     48  /* bytes of a scalar of P-384 */
 #define COMB_MIN        256 /* digests from which the table is worth its time */
