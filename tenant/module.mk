@@ -45,6 +45,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/prepare.c tenant/prepare.h tenant/prepare_logs.c \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \
+	tenant/receipt.c \
 	tenant/result.c \
 	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c tenant/secret_read.c \
 	tenant/sealing.c tenant/sealing.h \

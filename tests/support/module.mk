@@ -6,6 +6,7 @@ tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 # A TPM in software, and the EK and the host around it: tests/support/libplaytpm.la before lib/evidence and lib/crypto.
 check_LTLIBRARIES += tests/support/libplaytpm.la
 tests_support_libplaytpm_la_SOURCES = tests/support/play_tpm.c tests/support/play_tpm.h \
+	tests/support/play_receipt.c tests/support/play_receipt.h \
 	tests/support/soft_ek.c tests/support/soft_ek.h tests/support/soft_host.c tests/support/soft_host.h
 tests_support_libplaytpm_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 # Revocation lists, for what a processor's maker signs.
@@ -21,3 +22,7 @@ tests_support_libsoftquote_la_LIBADD = tests/support/libmakecrl.la
 check_LTLIBRARIES += tests/support/libsnpforge.la
 tests_support_libsnpforge_la_SOURCES = tests/support/snp_forge.c tests/support/snp_forge.h
 tests_support_libsnpforge_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+# Receipts as files, for what reads them.
+check_PROGRAMS += tests/support/make_receipts
+tests_support_make_receipts_LDADD = tests/support/libplaytpm.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) \
+	$(OPENSSL_LIBS)

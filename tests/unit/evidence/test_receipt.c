@@ -2,191 +2,9 @@
 /* Receipts: what a good one is, and that no bit of one can be another. */
 #include "support/support.h"
 
-#include "base/clock.h"
-#include "crypto/cert.h"
-#include "crypto/trust.h"
-#include "evidence/receipt.h"
-#include "evidence/receipt_countersign.h"
-#include "support/play_tpm.h"
+#include "support/play_receipt.h"
 
-#define HOST "edge-7"
-#define NOW  1795000000000
-
-/* A host, the registrar that certified its key, the verifier, and a receipt. */
-struct world {
-        struct play_tpm tpm;
-        struct key *ca_key, *verifier;
-        struct pubkey *verifier_public;
-        struct cert *ca;
-        struct trust *trust;
-        struct receipt r;
-        struct receipt_file f;
-};
-
-static char *text(const char *s)
-{
-        char *copy = str_dup(s);
-
-        assert_non_null(copy);
-        return copy;
-}
-
-static void set_digest(struct digest *d, enum digest_alg alg, uint8_t fill)
-{
-        digest_zero(alg, d);
-        memset(d->b, fill, d->len);
-}
-
-/* What a launcher would say. */
-static void tell(struct receipt *r, const struct play_tpm *tpm)
-{
-        struct err err = ERR_INIT;
-
-        *r = (struct receipt){
-                .launch = {.id = "5f0c2b3e-8a51-4a53-9d1c-6f6e2f1f3a77",
-                           .host = HOST,
-                           .tenant = "default",
-                           .runtime = "wasmtime",
-                           .size = 77000,
-                           .has_input = true,
-                           .nonce = {1, 2, 3},
-                           .nonce_len = 3},
-                .tenant = text("default"),
-                .log_pcr = 13,
-                .log_entry = 4,
-                .has_claims = true,
-                .claims = {.issuer = text("ACCOUNT"), .name = text("m\xc3\xa4h"), .revision = -1},
-                .permit = text("permit-1"),
-                .n_policies = 2,
-                .policies = {{.name = text("modules"), .version = 3}, {.name = text("hosts"), .version = 9}},
-                .n_secrets = 1,
-                .secrets = {{.name = text("db"), .local = true}},
-                .exit = RECEIPT_EXITED,
-                .code = 3,
-                .started_at_ms = NOW,
-                .ended_at_ms = NOW + 1500,
-                .clock_ms = tpm->clock.clock_ms,
-                .reset = tpm->clock.reset_count,
-                .restart = tpm->clock.restart_count,
-                .sequence = 2,
-                .has_previous = true};
-        set_digest(&r->launch.sha256, DIGEST_SHA256, 2);
-        set_digest(&r->launch.sha384, DIGEST_SHA384, 3);
-        set_digest(&r->launch.closure, DIGEST_SHA256, 4);
-        set_digest(&r->launch.arguments, DIGEST_SHA256, 5);
-        set_digest(&r->launch.input, DIGEST_SHA256, 6);
-        set_digest(&r->previous, DIGEST_SHA256, 7);
-        set_digest(&r->policies[0].sha256, DIGEST_SHA256, 8);
-        set_digest(&r->policies[1].sha256, DIGEST_SHA256, 9);
-        assert_ok(launch_digest(&r->launch, &r->launch_digest, &err), &err);
-        memset(r->chain, 0x77, sizeof(r->chain));
-        assert_ok(tpm_public_name(&tpm->ak, &r->ak, &err), &err);
-}
-
-/* Signs what W says. */
-static void sign_mask(struct world *w, uint32_t mask)
-{
-        struct pcr_selection sel = {DIGEST_SHA256, mask};
-        struct err err = ERR_INIT;
-        struct digest digest;
-
-        buf_reset(&w->f.payload);
-        assert_ok(receipt_payload_encode(&w->r, &w->f.payload, &err), &err);
-        assert_ok(receipt_digest(VIEW_BUF(&w->f.payload), &digest, &err), &err);
-        play_tpm_quote(&w->tpm, &sel, digest_view(&digest), &w->f.message, &w->f.signature);
-        w->f.pcrs = play_tpm_values(&w->tpm, &sel);
-        buf_reset(&w->f.ak);
-        buf_put_view(&w->f.ak, VIEW_BUF(&w->tpm.ak_pub));
-}
-
-static void sign(struct world *w)
-{
-        sign_mask(w, 1u << 7 | 1u << 13 | 1u << 15);
-}
-
-static void countersign(struct world *w)
-{
-        struct receipt_countersign c = {.host = text(HOST),
-                                        .verifier = text("3f0e7f6e-6c19-4f6c-9a54-0b6a2b9a7c11"),
-                                        .status = RECEIPT_FINAL,
-                                        .link = RECEIPT_CONTINUES,
-                                        .evidence = 12,
-                                        .verdict = text("pass"),
-                                        .enforced = true,
-                                        .policy = text("hosts"),
-                                        .policy_version = 9,
-                                        .received_at_ms = NOW + 2000,
-                                        .challenge_at_ms = NOW + 2010,
-                                        .evidence_at_ms = NOW + 2100,
-                                        .issued_at_ms = NOW + 2110};
-        struct err err = ERR_INIT;
-
-        digest_zero(DIGEST_SHA256, &c.policy_sha256);
-        assert_ok(receipt_digest(VIEW_BUF(&w->f.payload), &c.receipt, &err), &err);
-        free(w->f.countersignature);
-        assert_ok(receipt_countersign_sign(&c, w->verifier, &w->f.countersignature, &err), &err);
-        receipt_countersign_done(&c);
-}
-
-static void certify(struct world *w)
-{
-        AUTO(cert_free_p) struct cert *cert = NULL;
-        AUTO(pubkey_free_p) struct pubkey *ak = NULL, *ca = NULL;
-        char attributes[64];
-        const char *const uris[] = {"urn:avow:host:" HOST, attributes, NULL};
-        const struct cert_spec root = {.kind = CERT_KIND_CA,
-                                       .cn = "AK CA",
-                                       .not_before_ms = NOW - 1000000,
-                                       .not_after_ms = NOW + 100000000};
-        struct cert_spec spec = {.kind = CERT_KIND_AK,
-                                 .cn = HOST,
-                                 .not_before_ms = NOW - 1000000,
-                                 .not_after_ms = NOW + 90000000,
-                                 .uris = uris};
-        struct err err = ERR_INIT;
-
-        (void)snprintf(attributes, sizeof(attributes), "urn:avow:ak-attributes:0x%08x", w->tpm.ak.attributes);
-        assert_ok(key_generate_ec(CURVE_P256, &w->ca_key, &err), &err);
-        assert_ok(key_public(w->ca_key, &ca, &err), &err);
-        assert_ok(cert_issue(&root, ca, NULL, w->ca_key, &w->ca, &err), &err);
-        assert_ok(tpm_public_key(&w->tpm.ak, &ak, &err), &err);
-        assert_ok(cert_issue(&spec, ak, w->ca, w->ca_key, &cert, &err), &err);
-        assert_ok(cert_pem(cert, &w->f.ak_certificate, &err), &err);
-        assert_ok(trust_new(&w->trust, &err), &err);
-        assert_ok(trust_add(w->trust, w->ca, &err), &err);
-}
-
-static void begin(struct world *w)
-{
-        struct err err = ERR_INIT;
-
-        *w = (struct world){.ca = NULL};
-        play_tpm_init(&w->tpm, PLAY_AK_P256, DIGEST_SHA256);
-        w->tpm.clock =
-                (struct tpm_clock){.clock_ms = 5000, .reset_count = 5, .restart_count = 1, .safe = true};
-        play_tpm_extend(&w->tpm, 13, view_str("launch"));
-        assert_ok(key_generate_ec(CURVE_P256, &w->verifier, &err), &err);
-        assert_ok(key_public(w->verifier, &w->verifier_public, &err), &err);
-        certify(w);
-        tell(&w->r, &w->tpm);
-        play_tpm_pass_time(&w->tpm, 1500);
-        sign(w);
-        countersign(w);
-}
-
-static void end(struct world *w)
-{
-        receipt_done(&w->r);
-        receipt_file_done(&w->f);
-        trust_free(w->trust);
-        cert_free(w->ca);
-        key_free(w->ca_key);
-        key_free(w->verifier);
-        pubkey_free(w->verifier_public);
-        play_tpm_done(&w->tpm);
-}
-
-static void good(const struct world *w)
+static void good(const struct play_receipt *w)
 {
         struct receipt_verdict v;
         struct err err = ERR_INIT;
@@ -202,7 +20,7 @@ static void good(const struct world *w)
         receipt_verdict_done(&v);
 }
 
-static void bad(const struct world *w, enum receipt_check check, const char *why)
+static void bad(const struct play_receipt *w, enum receipt_check check, const char *why)
 {
         struct receipt_verdict v;
         struct err err = ERR_INIT;
@@ -221,18 +39,18 @@ static void what_is_written_is_read(void **state)
         AUTO(buf_free) struct buf again = {0}, file = {0}, file2 = {0};
         struct receipt_file f;
         struct receipt r;
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         good(&w);
         assert_ok(receipt_payload_decode(VIEW_BUF(&w.f.payload), &r, &err), &err);
         assert_string_equal(r.claims.name, "m\xc3\xa4h");
         assert_null(r.claims.version);
         assert_int_equal(r.claims.revision, -1);
         assert_string_equal(r.policies[1].name, "hosts");
-        assert_true(r.secrets[0].local && r.launch.has_input && !r.has_output && !r.broken && !r.why);
+        assert_true(r.secrets[0].local && r.launch.has_input && r.has_output && !r.broken && !r.why);
         assert_int_equal(r.code, 3);
         assert_int_equal(r.clock_ms, 5000);
         assert_ok(receipt_payload_encode(&r, &again, &err), &err);
@@ -243,7 +61,7 @@ static void what_is_written_is_read(void **state)
         assert_ok(receipt_file_encode(&f, &file2, &err), &err);
         assert_true(view_equal(VIEW_BUF(&file), VIEW_BUF(&file2)));
         receipt_file_done(&f);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 /* As a reader in another language computes it. */
@@ -262,45 +80,44 @@ static void the_digest_is_what_the_format_says(void **state)
 
 static void every_end_is_said(void **state)
 {
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         w.r.exit = RECEIPT_SIGNALLED;
         w.r.code = 9;
-        w.r.has_output = true;
-        set_digest(&w.r.output, DIGEST_SHA256, 0x11);
+        w.r.has_output = false;
         w.r.sequence = 1;
         w.r.has_previous = false;
-        w.r.broken = text("the folder was empty");
+        w.r.broken = str_dup("the folder was empty");
         w.r.launch.nonce_len = w.r.n_secrets = w.r.n_policies = 0;
         w.r.has_claims = w.r.launch.has_input = false;
         assert_ok(launch_digest(&w.r.launch, &w.r.launch_digest, &err), &err);
-        sign(&w);
+        play_receipt_sign(&w);
         good(&w);
         w.r.exit = RECEIPT_LOST;
         w.r.code = 0;
-        w.r.why = text("the agent was ended");
-        sign(&w);
+        w.r.why = str_dup("the agent was ended");
+        play_receipt_sign(&w);
         good(&w);
         play_tpm_reboot(&w.tpm);
-        sign(&w);
+        play_receipt_sign(&w);
         good(&w); /* of this one the next boot may tell */
         w.r.reset += 2;
-        sign(&w);
+        play_receipt_sign(&w);
         bad(&w, RECEIPT_CHECK_BOOT, "before the boot");
-        end(&w);
+        play_receipt_end(&w);
 }
 
 static void what_the_encoder_refuses(void **state)
 {
         AUTO(buf_free) struct buf out = {0};
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         w.r.sequence = 1; /* and one before it */
         assert_err(receipt_payload_encode(&w.r, &out, &err), ERR_BUG, &err, "first receipt alone");
         w.r.sequence = 2;
@@ -310,17 +127,17 @@ static void what_the_encoder_refuses(void **state)
         w.r.launch.size++;
         assert_err(receipt_payload_encode(&w.r, &out, &err), ERR_BUG, &err, "of another launch");
         assert_int_equal(out.len, 0);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 static void another_spelling_is_no_receipt(void **state)
 {
-        struct world w;
+        struct play_receipt w;
         struct receipt r;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         for (size_t i = 0; i < w.f.payload.len; i++) { /* a blank anywhere */
                 AUTO(buf_free) struct buf wide = {0};
 
@@ -335,27 +152,27 @@ static void another_spelling_is_no_receipt(void **state)
         }
         buf_put(&w.f.payload, "\n", 1);
         assert_err(receipt_payload_decode(VIEW_BUF(&w.f.payload), &r, &err), ERR_FORMAT, &err, "not spelt");
-        end(&w);
+        play_receipt_end(&w);
 }
 
 static void others_cannot_make_one(void **state)
 {
         struct play_tpm other;
-        struct world w;
+        struct play_receipt w;
 
         (void)state;
-        begin(&w);
-        sign_mask(&w, 1u << 7 | 1u << 15);
+        play_receipt_begin(&w);
+        play_receipt_sign_mask(&w, 1u << 7 | 1u << 15);
         bad(&w, RECEIPT_CHECK_QUOTE, "leaves out the launch PCR");
-        sign(&w);
+        play_receipt_sign(&w);
         w.f.pcrs.v[13].b[0] ^= 1;
         bad(&w, RECEIPT_CHECK_QUOTE, "other values");
-        sign(&w);
+        play_receipt_sign(&w);
         w.tpm.clock.clock_ms = 4000;
-        sign(&w);
+        play_receipt_sign(&w);
         bad(&w, RECEIPT_CHECK_BOOT, "before the module was started");
         w.tpm.clock.restart_count++;
-        sign(&w);
+        play_receipt_sign(&w);
         bad(&w, RECEIPT_CHECK_BOOT, "another boot");
 
         play_tpm_init(&other, PLAY_AK_P256, DIGEST_SHA256);
@@ -363,18 +180,18 @@ static void others_cannot_make_one(void **state)
         buf_put_view(&w.f.ak, VIEW_BUF(&other.ak_pub));
         bad(&w, RECEIPT_CHECK_AK, "names another attestation key");
         play_tpm_done(&other);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 static void the_enrolled_key_is_asked_for(void **state)
 {
         struct play_tpm other;
         struct receipt_verdict v;
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         play_tpm_init(&other, PLAY_AK_P256, DIGEST_SHA256);
         assert_ok(receipt_judge(&w.f, &w.tpm.ak, &v, &err), &err);
         assert_null(v.why);
@@ -383,13 +200,13 @@ static void the_enrolled_key_is_asked_for(void **state)
         assert_int_equal(v.answer[RECEIPT_CHECK_AK], RECEIPT_BAD);
         receipt_verdict_done(&v);
         play_tpm_done(&other);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 /* ---- each bit */
 
 /* Is it still a receipt that everything vouches for: TPM, registrar, verifier? */
-static bool holds(const struct world *w, struct view bytes)
+static bool holds(const struct play_receipt *w, struct view bytes)
 {
         AUTO(receipt_file_done) struct receipt_file f = {.countersignature = NULL};
         AUTO(receipt_countersign_done) struct receipt_countersign c = {.host = NULL};
@@ -417,11 +234,11 @@ static bool holds(const struct world *w, struct view bytes)
 static void no_bit_can_be_another(void **state)
 {
         AUTO(buf_free) struct buf file = {0};
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         assert_ok(receipt_file_encode(&w.f, &file, &err), &err);
         assert_true(holds(&w, VIEW_BUF(&file)));
         for (size_t i = 0; i < file.len; i++) {
@@ -447,7 +264,7 @@ static void no_bit_can_be_another(void **state)
                 }
         }
         good(&w);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 /* Who countersigned, with another's words or for another use of the same key. */
@@ -456,12 +273,12 @@ static void countersignatures_are_checked(void **state)
         AUTO(key_free_p) struct key *key = NULL;
         AUTO(pubkey_free_p) struct pubkey *other = NULL;
         struct receipt_countersign c;
-        struct world w;
+        struct play_receipt w;
         struct err err = ERR_INIT;
         bool is_good = true;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         assert_ok(receipt_countersign_open(view_str(w.f.countersignature), w.verifier_public, &c, &is_good,
                                            &err),
                   &err);
@@ -469,21 +286,21 @@ static void countersignatures_are_checked(void **state)
         assert_string_equal(c.verdict, "pass");
         assert_string_equal(c.policy, "hosts");
         assert_int_equal(c.link, RECEIPT_CONTINUES);
-        assert_int_equal(c.challenge_at_ms, NOW + 2010);
+        assert_int_equal(c.challenge_at_ms, PLAY_NOW + 2010);
         assert_null(c.ek_class);
         receipt_countersign_done(&c);
         assert_ok(key_generate_ec(CURVE_P256, &key, &err), &err);
         assert_ok(key_public(key, &other, &err), &err);
         assert_ok(receipt_countersign_open(view_str(w.f.countersignature), other, &c, &is_good, &err), &err);
         assert_false(is_good);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 /* ---- out of memory */
 
 static int read_it(void *ctx, struct err *err)
 {
-        const struct world *w = ctx;
+        const struct play_receipt *w = ctx;
         AUTO(receipt_verdict_done) struct receipt_verdict v = {.why = NULL};
 
         return receipt_judge(&w->f, NULL, &v, err);
@@ -491,7 +308,7 @@ static int read_it(void *ctx, struct err *err)
 
 static int write_it(void *ctx, struct err *err)
 {
-        const struct world *w = ctx;
+        const struct play_receipt *w = ctx;
         AUTO(buf_free) struct buf out = {0};
 
         return receipt_file_encode(&w->f, &out, err);
@@ -499,13 +316,13 @@ static int write_it(void *ctx, struct err *err)
 
 static void memory_may_end_anywhere(void **state)
 {
-        struct world w;
+        struct play_receipt w;
 
         (void)state;
-        begin(&w);
+        play_receipt_begin(&w);
         oom_any(read_it, &w);
         oom_each(write_it, &w);
-        end(&w);
+        play_receipt_end(&w);
 }
 
 int main(void)

@@ -20,3 +20,5 @@ TESTS += tests/unit/tenant/test_policy_layers.sh
 EXTRA_DIST += tests/unit/tenant/test_policy_layers.sh
 TESTS += tests/unit/tenant/test_policy_update.sh
 EXTRA_DIST += tests/unit/tenant/test_policy_update.sh
+TESTS += tests/unit/tenant/test_receipt.sh
+EXTRA_DIST += tests/unit/tenant/test_receipt.sh
