@@ -7,6 +7,7 @@ agent_tests = \
 	tests/unit/agent/test_handout \
 	tests/unit/agent/test_kernel_list \
 	tests/unit/agent/test_launch_link \
+	tests/unit/agent/test_launches \
 	tests/unit/agent/test_pcr_log \
 	tests/unit/agent/test_power_loss \
 	tests/unit/agent/test_privsep \
@@ -35,6 +36,10 @@ tests_unit_agent_test_receipts_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_receipts_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_kernel_list_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_launch_link_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_launches_SOURCES = tests/unit/agent/test_launches.c tests/unit/agent/launch_kit.c \
+	tests/unit/agent/launch_kit.h tests/unit/agent/owner_kit.c tests/unit/agent/owner_kit.h \
+	tests/unit/agent/wipe_host.c tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
+tests_unit_agent_test_launches_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c

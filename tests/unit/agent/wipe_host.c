@@ -20,7 +20,7 @@ static const uint8_t nonce[16] = {0x4e, 1, 2, 3};
 
 void wipe_host_configure(const char *extra)
 {
-        char text[768];
+        char text[1024];
         struct err err = ERR_INIT;
 
         (void)snprintf(text, sizeof(text),
@@ -35,16 +35,19 @@ void wipe_host_configure(const char *extra)
 
 static void write_keys(void)
 {
-        const struct pubkey *list[] = {wipe_host.public};
+        /* One key for both uses: what each is for is decided by the type of what is signed. */
+        const struct pubkey *list[] = {wipe_host.public, wipe_host.public};
+        static const char *const uses[] = {"revocation", "release"};
         AUTO(mem_free_p) char *path = str_fmt("%s/keys.json", wipe_host.dir), *text = NULL;
         AUTO(json_free_p) json_t *set = NULL;
         AUTO(mem_free_p) char *out = NULL;
         struct err err = ERR_INIT;
 
-        assert_ok(jwks_make(list, 1, &text, &err), &err);
+        assert_ok(jwks_make(list, 2, &text, &err), &err);
         assert_ok(json_parse(view_str(text), 65536, &set, &err), &err);
-        assert_int_equal(json_set_str(json_array_get(json_object_get(set, "keys"), 0), "use", "revocation"),
-                         0);
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(
+                        json_set_str(json_array_get(json_object_get(set, "keys"), i), "use", uses[i]), 0);
         out = json_print(set);
         assert_ok(file_write(path, view_str(out), 0600, &err), &err);
 }
