@@ -26,8 +26,8 @@ tests_unit_agent_test_pcr_log_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_pcr_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpm_pcr_extend
 # With fault points (base/fault.h): these files' objects stand in for the library's.
 tests_unit_agent_test_power_loss_SOURCES = tests/unit/agent/test_power_loss.c tests/unit/agent/wipe_host.c \
-	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c \
-	agent/pcr_log.c agent/wipe.c agent/wipe_prove.c agent/wipe_steps.c
+	tests/unit/agent/wipe_host.h tests/unit/agent/launch_kit.c tests/unit/agent/launch_kit.h \
+	tests/unit/tpm/swtpm.c agent/launch_running.c agent/pcr_log.c agent/wipe.c agent/wipe_prove.c agent/wipe_steps.c
 tests_unit_agent_test_power_loss_CPPFLAGS = $(AM_CPPFLAGS) -DAVOW_FAULT_POINTS
 tests_unit_agent_test_power_loss_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_receipts_SOURCES = tests/unit/agent/test_receipts.c tests/unit/agent/wipe_host.c \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The power-loss walk: the agent is killed at every point of a wipe, with and without a power cut of the TPM,
- * and started again. Between start and end nothing is served; the end is the same, and proven. The files with
- * the points are compiled for this test alone (module.mk).
+ * and started again. Between start and end nothing is served; the end is the same, and proven. The same for a
+ * launch, whose record is in log and register before anybody may execute. The files with the points are
+ * compiled for this test alone (module.mk).
  */
 #include "support/support.h"
 
@@ -13,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "unit/agent/wipe_host.h"
+#include "unit/agent/launch_kit.h"
 
 static const struct {
         const char *point;
@@ -36,21 +37,34 @@ static const struct {
         {"wipe-hooked-noted", false},
 };
 
-/* A process of its own starts, is told, and dies at POINT. */
-static void die_at(const char *point, const char *jws)
+static void wipe(const char *jws)
+{
+        struct buf out = {0};
+        struct half *h = wipe_host_start();
+
+        (void)wipe_host_tell(h, jws, true, &out);
+        wipe_host_end_hooks(h);
+}
+
+static void launch(const char *unused)
+{
+        struct half *h = launch_kit_start("1h");
+        struct launch l = launch_kit_launch(1);
+
+        (void)unused;
+        launch_kit_run(h, 1, &l);
+}
+
+/* A process of its own does it, and dies at POINT. */
+static void die_at(const char *point, void (*what)(const char *jws), const char *jws)
 {
         pid_t pid = fork();
         int status = 0;
 
         assert_true(pid >= 0);
         if (pid == 0) {
-                struct buf out = {0};
-                struct half *h;
-
                 (void)setenv("AVOW_FAULT", point, 1);
-                h = wipe_host_start();
-                (void)wipe_host_tell(h, jws, true, &out);
-                wipe_host_end_hooks(h);
+                what(jws);
                 _exit(3); /* it lives: the point is nowhere */
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -114,7 +128,7 @@ static void walk(const char *point, bool unknown, bool power_cut, bool names_boo
                                                 .names_boot = names_boot});
         half_free(h);
 
-        die_at(point, jws);
+        die_at(point, wipe, jws);
         if (power_cut)
                 swtpm_restart(&wipe_host.emulator);
         h = unknown ? wipe_host_start() : start_closed(point);
@@ -163,11 +177,42 @@ static void without_power_at_every_point(void **state)
         every_point(state, true);
 }
 
+/* Whoever dies in a launch has executed nothing, and what the log holds is in the register; after a power cut
+ * both begin anew. */
+static void a_launch_is_in_the_register(void **state)
+{
+        static const char *const launches[] = {"record-logged", "launch-recorded"};
+
+        (void)wipe_host_setup(state);
+        for (size_t i = 0; i < 2 * ARRAY_LEN(launches); i++) {
+                AUTO(buf_free) struct buf text = {0};
+                struct cel_log *log;
+                struct half *h;
+
+                h = launch_kit_start("1h"); /* measures its runtime, which is a record too */
+                half_free(h);
+                die_at(launches[i / 2], launch, NULL);
+                if (i & 1)
+                        swtpm_restart(&wipe_host.emulator);
+                h = launch_kit_start("1h");
+                assert_true(pcr_log_explains(h->launch_log));
+                log = launch_kit_log(h, &text);
+                assert_int_equal(log->n, i & 1 ? 0 : 1);
+                cel_log_free(log);
+                assert_int_equal(launches_running(half_launches(h)), 0);
+                half_free(h);
+                if (!(i & 1))
+                        swtpm_restart(&wipe_host.emulator);
+        }
+        (void)wipe_host_teardown(state);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(killed_at_every_point),
                 cmocka_unit_test(without_power_at_every_point),
+                cmocka_unit_test(a_launch_is_in_the_register),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
