@@ -25,12 +25,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define PROGRAM      "avow-agent-net"
+#define NET_PROGRAM  "avow-agent-net"
 #define READ_BYTES   4096
 #define WAIT_STEP_MS 10
 
 /* The program: beside ours (as built), or where it is installed. NULL: no memory. */
-static char *program_path(void)
+static char *program_path(const char *program)
 {
         char self[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
@@ -38,18 +38,18 @@ static char *program_path(void)
         char *path;
 
         if (slash) {
-                path = str_fmt("%.*s/" PROGRAM, (int)(slash - self), self);
+                path = str_fmt("%.*s/%s", (int)(slash - self), self, program);
                 if (!path || access(path, X_OK) == 0)
                         return path;
                 free(path);
         }
-        return str_dup(AVOW_LIBEXECDIR "/" PROGRAM);
+        return str_fmt(AVOW_LIBEXECDIR "/%s", program);
 }
 
 /* After fork, in the child: only what is allowed there. */
-static void become(const char *path, int fd, const char *config_file)
+static void become(const char *path, const char *program, int fd, const char *config_file)
 {
-        const char *const argv[] = {PROGRAM, "-c", config_file, NULL};
+        const char *const argv[] = {program, "-c", config_file, NULL};
         sigset_t none;
 
         (void)sigemptyset(&none);
@@ -66,9 +66,9 @@ static void become(const char *path, int fd, const char *config_file)
         _exit(126);
 }
 
-int child_start(struct child *c, const char *config_file, struct err *err)
+int child_spawn(const char *program, const char *config_file, pid_t *ret_pid, int *ret_fd, struct err *err)
 {
-        AUTO(mem_free_p) char *path = program_path();
+        AUTO(mem_free_p) char *path = program_path(program);
         int fds[2];
         pid_t pid;
 
@@ -80,14 +80,25 @@ int child_start(struct child *c, const char *config_file, struct err *err)
                 return err_errno(err, errno, "socketpair");
         pid = fork();
         if (pid == 0)
-                become(path, fds[1], config_file);
+                become(path, program, fds[1], config_file);
         (void)close(fds[1]);
         if (pid < 0) {
                 (void)close(fds[0]);
                 return err_errno(err, errno, "fork");
         }
-        *c = (struct child){.pid = pid, .fd = fds[0], .told_state = PRIVSEP_N_STATES};
+        *ret_pid = pid;
+        *ret_fd = fds[0];
         return 0;
+}
+
+int child_start(struct child *c, const char *config_file, struct err *err)
+{
+        pid_t pid;
+        int fd, r = child_spawn(NET_PROGRAM, config_file, &pid, &fd, err);
+
+        if (r >= 0)
+                *c = (struct child){.pid = pid, .fd = fd, .told_state = PRIVSEP_N_STATES};
+        return r;
 }
 
 short child_events(const struct child *c)
@@ -189,16 +200,21 @@ void child_hang_up(struct child *c)
         c->out_at = 0;
 }
 
-void child_end(struct child *c, int timeout_ms)
+void child_wait(pid_t *pid, int timeout_ms)
 {
-        child_hang_up(c);
-        for (int waited = 0; c->pid > 0; waited += WAIT_STEP_MS) {
-                if (waitpid(c->pid, NULL, WNOHANG) == c->pid) {
-                        c->pid = 0;
+        for (int waited = 0; *pid > 0; waited += WAIT_STEP_MS) {
+                if (waitpid(*pid, NULL, WNOHANG) == *pid) {
+                        *pid = 0;
                         return;
                 }
                 if (waited == timeout_ms)
-                        (void)kill(c->pid, SIGKILL);
+                        (void)kill(*pid, SIGKILL);
                 (void)nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
         }
+}
+
+void child_end(struct child *c, int timeout_ms)
+{
+        child_hang_up(c);
+        child_wait(&c->pid, timeout_ms);
 }

@@ -25,6 +25,15 @@ struct child {
                 .fd = -1                                                                                     \
         }
 
+/*
+ * Starts another program of the agent's, which is beside ours or where it is installed, with the same
+ * configuration and the other end of *RET_FD as CHILD_SOCKET_FD; and waits up to TIMEOUT_MS for the end of
+ * one whose socket is closed, then kills it. Return: 0; -ERR_IO, -ERR_NOMEM.
+ */
+int child_spawn(const char *program, const char *config_file, pid_t *ret_pid, int *ret_fd,
+                struct err *err) MUST_USE;
+void child_wait(pid_t *pid, int timeout_ms);
+
 /* Starts avow-agent-net with the same configuration. Return: 0; -ERR_IO, -ERR_NOMEM. */
 int child_start(struct child *c, const char *config_file, struct err *err) MUST_USE;
 

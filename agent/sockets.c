@@ -13,29 +13,26 @@
 #include "agent/sockets.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/acl.h"
 #include "agent/peer.h"
+#include "agent/unix_listen.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 
-#define GROUP          "avow"
 #define LINE_MAX_BYTES 128
 #define HEAD_BYTES     64
 #define READ_MS        5000
 #define WRITE_MS       10000
 #define PER_USER_MAX   16
 #define CREDENTIAL_MAX (1024 * 1024) /* systemd's CREDENTIAL_SIZE_MAX */
-#define LISTEN_BACKLOG 64
 
 enum kind { KIND_AGENT, KIND_CREDENTIALS };
 static const char *const names[] = {"agent.sock", "credentials.sock"};
@@ -105,56 +102,6 @@ void sockets_free(struct sockets *s)
 
 /* ---- opening */
 
-static int own(const char *path, int kind, struct err *err)
-{
-        const struct group *group = kind == KIND_AGENT && geteuid() == 0 ? getgrnam(GROUP) : NULL;
-
-        if (kind == KIND_AGENT && geteuid() == 0 && !group)
-                log_warning("there is no group " GROUP ": only root can ask for secrets at %s", names[kind]);
-        if (group && lchown(path, 0, group->gr_gid) < 0)
-                return err_errno(err, errno, "chown %s", SHOW(path));
-        if (chmod(path, kind == KIND_AGENT ? 0660 : 0600) < 0)
-                return err_errno(err, errno, "chmod %s", SHOW(path));
-        return 0;
-}
-
-/* Under another name first: the socket appears whole, and takes the place of one that a crash left. */
-static int listen_at(const char *path, int kind, int *ret, struct err *err)
-{
-        AUTO(fd_close_p) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        AUTO(mem_free_p) char *first = str_fmt("%s.new", path);
-        struct sockaddr_un sa = {.sun_family = AF_UNIX};
-        mode_t mask;
-        int r, bound;
-
-        if (!first)
-                return err_nomem(err);
-        if (fd < 0)
-                return err_errno(err, errno, "socket");
-        if (strlen(first) >= sizeof(sa.sun_path))
-                return err_set(err, ERR_CONFIG, 0, "%s: a socket's path has at most %zu bytes", SHOW(path),
-                               sizeof(sa.sun_path) - sizeof(".new"));
-        memcpy(sa.sun_path, first, strlen(first) + 1);
-        (void)unlink(first); /* left by a crash, or not there */
-        mask = umask(0177);
-        bound = bind(fd, (const struct sockaddr *)&sa, sizeof(sa));
-        (void)umask(mask);
-        if (bound < 0)
-                return err_errno(err, errno, "bind %s", SHOW(first));
-        r = own(first, kind, err);
-        if (r >= 0 && listen(fd, LISTEN_BACKLOG) < 0)
-                r = err_errno(err, errno, "listen %s", SHOW(path));
-        if (r >= 0 && rename(first, path) < 0)
-                r = err_errno(err, errno, "rename %s", SHOW(first));
-        if (r < 0) {
-                (void)unlink(first);
-                return r;
-        }
-        *ret = fd;
-        fd = -1;
-        return 0;
-}
-
 int sockets_configure(struct sockets *s, const struct agent_config *config, struct err *err)
 {
         int r;
@@ -170,7 +117,7 @@ int sockets_configure(struct sockets *s, const struct agent_config *config, stru
                 path = str_fmt("%s/%s", config->run_dir, names[kind]);
                 r = path ? file_mkdirs(config->run_dir, 0755, err) : err_nomem(err);
                 if (r >= 0)
-                        r = listen_at(path, kind, &s->listener[kind], err);
+                        r = unix_listen(path, SOCK_STREAM, kind == KIND_AGENT, &s->listener[kind], err);
                 if (r < 0)
                         return err_wrap(err, "secrets");
                 s->path[kind] = TAKE(path);
