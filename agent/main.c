@@ -23,6 +23,7 @@
 #include "agent/child.h"
 #include "agent/half.h"
 #include "agent/inventory.h"
+#include "agent/launch_serve.h"
 #include "agent/seal_plain.h"
 #include "agent/sockets.h"
 #include "base/clock.h"
@@ -37,12 +38,16 @@
 #define RESPAWN_MIN_MS 1000
 #define RESPAWN_MAX_MS 60000
 #define TURN_MAX_MS    60000
-#define N_OWN_FDS      3 /* signals, notices, the network half */
+#define N_OWN_FDS      4 /* signals, notices, the network half, the launcher */
+#define LAUNCHER       "avow-agent-launch"
 
 struct agent {
         const char *file;
         struct half *half;
         struct child child;
+        pid_t launcher_pid; /* 0: none */
+        struct launch_serve launcher;
+        int64_t launcher_at_ms; /* when it is started again */
         struct sockets *sockets;
         int signals;
         bool end;
@@ -86,6 +91,7 @@ static void start_child(struct agent *a, int64_t mono_ms)
 static void child_ended(struct agent *a, int64_t mono_ms)
 {
         child_end(&a->child, END_MS);
+        half_network_lost(a->half);
         if (mono_ms - a->child_since_ms > RESPAWN_MAX_MS || !a->respawn_step_ms)
                 a->respawn_step_ms = RESPAWN_MIN_MS;
         else if (a->respawn_step_ms < RESPAWN_MAX_MS)
@@ -93,6 +99,31 @@ static void child_ended(struct agent *a, int64_t mono_ms)
         a->respawn_at_ms = mono_ms + a->respawn_step_ms;
         log_warning("the network half ended; it is started again in %lld s",
                     (long long)a->respawn_step_ms / 1000);
+}
+
+/* ---- the launcher */
+
+static void start_launcher(struct agent *a, int64_t mono_ms)
+{
+        struct err err = ERR_INIT;
+        int fd;
+
+        if (a->launcher_pid || mono_ms < a->launcher_at_ms || !half_config(a->half)->launch.enabled)
+                return;
+        if (child_spawn(LAUNCHER, a->file, &a->launcher_pid, &fd, &err) < 0) {
+                log_err(&err, "launcher");
+                a->launcher_at_ms = mono_ms + RESPAWN_MIN_MS;
+                return;
+        }
+        launch_serve_attach(&a->launcher, a->half, fd);
+}
+
+/* What it started ends with it. */
+static void end_launcher(struct agent *a)
+{
+        launch_serve_hang_up(&a->launcher);
+        child_wait(&a->launcher_pid, END_MS);
+        a->launcher_at_ms = clock_mono_ms() + RESPAWN_MIN_MS;
 }
 
 /* ---- signals */
@@ -116,6 +147,8 @@ static void reload(struct agent *a)
                 log_info("configuration reloaded");
                 child_end(&a->child, END_MS); /* it reads the file anew */
                 a->respawn_at_ms = a->respawn_step_ms = 0;
+                if (a->launcher_pid)
+                        (void)kill(a->launcher_pid, SIGHUP);
         }
         (void)sd_notify(0, "READY=1");
 }
@@ -158,6 +191,8 @@ static int timeout_of(const struct agent *a, int64_t due_ms, int64_t mono_ms)
                 ms = (int64_t)(a->watchdog_us / 3000);
         if (!a->child.pid && a->respawn_at_ms > mono_ms && a->respawn_at_ms - mono_ms < ms)
                 ms = a->respawn_at_ms - mono_ms;
+        if (!a->launcher_pid && a->launcher_at_ms > mono_ms && a->launcher_at_ms - mono_ms < ms)
+                ms = a->launcher_at_ms - mono_ms;
         return (int)ms;
 }
 
@@ -172,17 +207,24 @@ static void serve(struct agent *a)
 
                 due_ms = sockets_ms < due_ms ? sockets_ms : due_ms;
                 start_child(a, mono_ms);
+                start_launcher(a, mono_ms);
+                launch_serve_flush(&a->launcher);
                 child_tell(&a->child, a->half);
                 feed_watchdog(a);
                 fds[0] = (struct pollfd){.fd = a->signals, .events = POLLIN};
                 fds[1] = (struct pollfd){.fd = half_watch_fd(a->half), .events = POLLIN};
                 fds[2] = (struct pollfd){.fd = a->child.fd, .events = child_events(&a->child)};
+                fds[3] = (struct pollfd){.fd = a->launcher.fd, .events = launch_serve_events(&a->launcher)};
                 if (poll(fds, N_OWN_FDS + n, timeout_of(a, due_ms, mono_ms)) < 0 && errno != EINTR) {
                         log_error("poll: %s", strerror(errno));
                         return;
                 }
                 if (fds[2].revents && !child_serve(&a->child, a->half, fds[2].revents))
                         child_ended(a, clock_mono_ms());
+                if (fds[3].revents && !launch_serve(&a->launcher, fds[3].revents)) {
+                        log_warning("the launcher ended, and what it ran; it is started again");
+                        end_launcher(a);
+                }
                 if (fds[0].revents)
                         on_signal(a);
                 sockets_ms = sockets_serve(a->sockets, fds + N_OWN_FDS, n, clock_mono_ms());
@@ -220,6 +262,7 @@ static int run_tpm_half(struct agent *a, struct agent_config *config, bool measu
         serve(a);
         (void)sd_notify(0, "STOPPING=1");
         log_info("ending");
+        end_launcher(a);
         child_end(&a->child, END_MS);
         return 0;
 }
@@ -227,7 +270,7 @@ static int run_tpm_half(struct agent *a, struct agent_config *config, bool measu
 /* The main process. */
 static int tpm_half(const char *file, struct agent_config *config, bool measure_only)
 {
-        struct agent a = {.file = file, .child = CHILD_NONE, .signals = -1};
+        struct agent a = {.file = file, .child = CHILD_NONE, .launcher = LAUNCH_SERVE_NONE, .signals = -1};
         int status;
 
 #ifndef __SANITIZE_ADDRESS__             /* whose leak check traces the process */

@@ -6,6 +6,10 @@ agent_libboth_la_SOURCES = \
 	agent/acl.c agent/acl.h \
 	agent/conf.c agent/conf.h \
 	agent/conf_launch.c agent/conf_launch.h \
+	agent/measure.c agent/measure.h \
+	agent/peer.c agent/peer.h \
+	agent/unix_listen.c agent/unix_listen.h \
+	agent/watch.c agent/watch.h \
 	agent/frame.c agent/frame.h \
 	agent/launch_link.c agent/launch_link.h \
 	agent/privsep.c agent/privsep.h
@@ -28,12 +32,10 @@ agent_libagent_la_SOURCES = \
 	agent/launch_permit.c agent/launch_permit.h agent/launch_permit_private.h \
 	agent/launch_running.c \
 	agent/local_hooks.c agent/local_hooks.h \
-	agent/measure.c agent/measure.h \
 	agent/pcr_log.c agent/pcr_log.h \
 	agent/pcr_merge.c agent/pcr_merge.h \
 	agent/handout.c agent/handout.h \
 	agent/handout_chain.c agent/handout_chain.h \
-	agent/peer.c agent/peer.h \
 	agent/receipts.c agent/receipts.h \
 	agent/seal_plain.c agent/seal_plain.h \
 	agent/secret_files.c agent/secret_files.h \
@@ -42,7 +44,6 @@ agent_libagent_la_SOURCES = \
 	agent/sockets.c agent/sockets.h \
 	agent/unit_stop.c agent/unit_stop.h \
 	agent/verifier_keys.c agent/verifier_keys.h \
-	agent/watch.c agent/watch.h \
 	agent/wipe.c agent/wipe.h agent/wipe_private.h \
 	agent/wipe_journal.c agent/wipe_journal.h \
 	agent/wipe_prove.c \
@@ -62,3 +63,5 @@ agent_avow_agent_net_SOURCES = agent/net_main.c agent/rights.c agent/rights.h
 agent_avow_agent_net_LDADD = agent/libnet.la agent/libboth.la lib/http/libhttp.la lib/wire/libwire.la lib/evidence/libevidence.la \
 	lib/crypto/libcrypto.la lib/base/libbase.la $(SYSTEMD_LIBS)
 AM_CPPFLAGS += -DAVOW_LIBEXECDIR='"$(pkglibexecdir)"'
+
+include agent/launch.mk

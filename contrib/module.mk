@@ -16,7 +16,7 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA = contrib/examples/agent.yaml contrib/examples/avow.yaml contrib/examples/registrar.yaml \
 	contrib/examples/verifier.yaml
 completiondir = $(datadir)/bash-completion/completions
-dist_completion_DATA = contrib/completion/avow
+dist_completion_DATA = contrib/completion/avow contrib/completion/avow-run
 
 if WITH_SYSTEMD_UNITS
 nodist_systemdsystemunit_DATA = $(units)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += docs/architecture.md docs/operations.md docs/policies.md docs/protocol.md docs/receipts.md docs/threat-model.md docs/registrar-api.md docs/revocations.md docs/verifier-api.md
+EXTRA_DIST += docs/architecture.md docs/launching.md docs/operations.md docs/policies.md docs/protocol.md docs/receipts.md docs/threat-model.md docs/registrar-api.md docs/revocations.md docs/verifier-api.md
 openapidir = $(datadir)/avow
 dist_openapi_DATA = docs/openapi-registrar.yaml docs/openapi-verifier.yaml
 # They are also in the servers, which answer with them: a C string each.
@@ -16,6 +16,7 @@ dist_man_MANS += \
 	docs/man/avow-evidence.3 \
 	docs/man/avow-evidence.5 \
 	docs/man/avow-policy.5 \
+	docs/man/avow-run.1 \
 	docs/man/avow-registrar.8 \
 	docs/man/avow-registrar.yaml.5 \
 	docs/man/avow-verifier.8 \

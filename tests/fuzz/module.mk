@@ -17,6 +17,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_keylime_policy \
 	tests/fuzz/fuzz_launch \
+	tests/fuzz/fuzz_launch_wire \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
@@ -61,6 +62,7 @@ tests_fuzz_fuzz_workload_LDADD = lib/wire/libwire.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_http_LDADD = lib/http/libhttp.la lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_elf_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_privsep_LDADD = agent/libboth.la lib/crypto/libcrypto.la lib/base/libbase.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_launch_wire_LDADD = agent/liblaunch.la $(OPENSSL_LIBS) $(FUZZ_LIBS)
 tests_fuzz_fuzz_json_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_text_LDADD = lib/base/libbase.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_LDADD = lib/base/libbase.la $(FUZZ_LIBS)

@@ -6,6 +6,8 @@ agent_tests = \
 	tests/unit/agent/test_half \
 	tests/unit/agent/test_handout \
 	tests/unit/agent/test_kernel_list \
+	tests/unit/agent/test_launcher \
+	tests/unit/agent/test_launch_wire \
 	tests/unit/agent/test_launch_link \
 	tests/unit/agent/test_launches \
 	tests/unit/agent/test_pcr_log \
@@ -40,6 +42,8 @@ tests_unit_agent_test_launches_SOURCES = tests/unit/agent/test_launches.c tests/
 	tests/unit/agent/launch_kit.h tests/unit/agent/owner_kit.c tests/unit/agent/owner_kit.h \
 	tests/unit/agent/wipe_host.c tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
 tests_unit_agent_test_launches_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_launch_wire_LDADD = agent/liblaunch.la $(TEST_LIBS) $(SYSTEMD_LIBS)
+tests_unit_agent_test_launcher_LDADD = agent/liblaunch.la $(TEST_LIBS) $(SYSTEMD_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
