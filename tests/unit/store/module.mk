@@ -12,7 +12,7 @@ store_tests = \
 	tests/unit/store/test_verifier_secrets
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
-EXTRA_DIST += tests/unit/store/pump.h
+EXTRA_DIST += tests/unit/store/pump.h tests/unit/store/verifier_store.h
 tests_unit_store_test_audit_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_hooks_db_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_registrar_db_LDADD = lib/store/libstore.la $(TEST_LIBS)

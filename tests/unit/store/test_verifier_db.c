@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verifier's data: enrolments, policies with overlap, evidence bounded by number and bytes, logs put
  * together. */
-#include "store/verifier_db.h"
-
 #include <stdlib.h>
 
 #include "evidence/verdict.h"
-#include "pump.h"
+#include "verifier_store.h"
 
 struct fixture {
-        char dir[TMPDIR_BYTES], url[64];
-        struct pump pump;
-        struct verifier_db *db;
-        int told;
-        enum store_outcome outcome;
+        struct verifier_store s;
         enum err_kind kind;
         size_t n;
         struct verifier_host host;
@@ -22,21 +16,11 @@ struct fixture {
         enum kept log_kind; /* of the log that is looked at */
 };
 
-static void open_db(struct fixture *f)
-{
-        struct err err = ERR_INIT;
-
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
-}
-
 static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        tmpdir_make(f->dir);
-        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
-        pump_init(&f->pump);
-        open_db(f);
+        verifier_store_begin(&f->s);
         *state = f;
         return 0;
 }
@@ -46,17 +30,15 @@ static int teardown(void **state)
         struct fixture *f = *state;
 
         verifier_host_free(&f->host);
-        verifier_db_close(f->db);
-        pump_done(&f->pump);
-        tmpdir_remove(f->dir);
+        verifier_store_end(&f->s);
         free(f);
         return 0;
 }
 
 static void tell(struct fixture *f, enum store_outcome outcome, const struct err *err)
 {
-        f->told++;
-        f->outcome = outcome;
+        f->s.told++;
+        f->s.outcome = outcome;
         f->kind = err ? err->kind : ERR_NONE;
 }
 
@@ -124,8 +106,8 @@ static enum store_outcome push(struct fixture *f, const char *name, const char *
                                   .text = {(uint8_t *)"text", 4, 4, false},
                                   .created_at_ms = now};
 
-        ASK(f, verifier_db_policy_push(f->db, &p, overlap, NULL, on_policies, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_policy_push(f->s.db, &p, overlap, NULL, on_policies, f, err));
+        return f->s.outcome;
 }
 
 static enum store_outcome add(struct fixture *f, const char *name, const char *policy)
@@ -136,8 +118,8 @@ static enum store_outcome add(struct fixture *f, const char *name, const char *p
                               .labels = (char *)"{}",
                               .enrolled_at_ms = 7};
 
-        ASK(f, verifier_db_add(f->db, &e, NULL, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_add(f->s.db, &e, NULL, on_done, f, err));
+        return f->s.outcome;
 }
 
 static void hosts(void **state)
@@ -146,39 +128,39 @@ static void hosts(void **state)
         char id[VERIFIER_ID_CHARS + 1];
         struct enrolment change = {.name = (char *)"b", .interval_ms = 9, .paused = true};
 
-        memcpy(id, verifier_db_id(f->db), sizeof(id));
+        memcpy(id, verifier_db_id(f->s.db), sizeof(id));
         assert_int_equal(add(f, "a", "p"), STORE_NOT_FOUND); /* no such policy */
         assert_int_equal(push(f, "p", "s1", 1, 1), STORE_OK);
         assert_int_equal(add(f, "a", "p"), STORE_OK);
         assert_int_equal(add(f, "a", "p"), STORE_CONFLICT);
         assert_int_equal(add(f, "b", NULL), STORE_OK);
-        ASK(f, verifier_db_change(f->db, &change, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_change(f->s.db, &change, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
         change.policy = (char *)"none";
-        ASK(f, verifier_db_change(f->db, &change, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_change(f->s.db, &change, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
 
-        verifier_db_close(f->db); /* all of it survives, the id too */
-        open_db(f);
-        assert_string_equal(verifier_db_id(f->db), id);
-        ASK(f, verifier_db_get(f->db, NULL, "b", on_hosts, f, err));
+        verifier_db_close(f->s.db); /* all of it survives, the id too */
+        verifier_store_open(&f->s);
+        assert_string_equal(verifier_db_id(f->s.db), id);
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "b", on_hosts, f, err));
         assert_true(f->host.enrolment.paused);
         assert_int_equal(f->host.enrolment.interval_ms, 9);
         assert_view(VIEW_BUF(&f->host.enrolment.ak), "AK");
         assert_false(f->host.state.judged);
-        ASK(f, verifier_db_page(f->db, NULL, NULL, 1, on_hosts, f, err));
+        ASK(&f->s, verifier_db_page(f->s.db, NULL, NULL, 1, on_hosts, f, err));
         assert_int_equal(f->n, 1);
         assert_string_equal(f->host.enrolment.name, "a");
-        ASK(f, verifier_db_page(f->db, "default", "a", 10, on_hosts, f, err));
+        ASK(&f->s, verifier_db_page(f->s.db, "default", "a", 10, on_hosts, f, err));
         assert_int_equal(f->n, 1);
-        ASK(f, verifier_db_policy_remove(f->db, NULL, "p", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_CONFLICT);
-        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
-        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
-        ASK(f, verifier_db_policy_remove(f->db, NULL, "p", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_policy_remove(f->s.db, NULL, "p", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_CONFLICT);
+        ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_policy_remove(f->s.db, NULL, "p", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
 }
 
 static void overlaps(void **state)
@@ -193,24 +175,24 @@ static void overlaps(void **state)
         push(f, "p", "s2", 200, 1000);
         push(f, "p", "s3", 300, 500); /* comes nearer for the first, too */
         assert_int_equal(f->versions[0], 3);
-        ASK(f, verifier_db_policies_in_force(f->db, NULL, "p", 499, on_policies, f, err));
+        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, "p", 499, on_policies, f, err));
         assert_int_equal(f->n, 3);
         assert_int_equal(f->versions[0], 3);
         assert_int_equal(f->untils[1], 500);
         assert_int_equal(f->untils[2], 500);
-        ASK(f, verifier_db_policies_in_force(f->db, NULL, NULL, 500, on_policies, f, err));
+        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, NULL, 500, on_policies, f, err));
         assert_int_equal(f->n, 1);
         push(f, "p", "s4", 600, 9000); /* what has ended does not come back */
-        ASK(f, verifier_db_policies_in_force(f->db, NULL, "p", 700, on_policies, f, err));
+        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, "p", 700, on_policies, f, err));
         assert_int_equal(f->n, 2);
-        ASK(f, verifier_db_policy_versions(f->db, NULL, "p", on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, NULL, "p", on_policies, f, err));
         assert_int_equal(f->n, 4);
-        ASK(f, verifier_db_policy_get(f->db, NULL, "p", 0, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_get(f->s.db, NULL, "p", 0, on_policies, f, err));
         assert_int_equal(f->versions[0], 4);
-        ASK(f, verifier_db_policy_get(f->db, NULL, "p", 9, on_policies, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_policy_get(f->s.db, NULL, "p", 9, on_policies, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
         push(f, "o", "s1", 100, 100);
-        ASK(f, verifier_db_policy_versions(f->db, NULL, NULL, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, NULL, NULL, on_policies, f, err));
         assert_int_equal(f->n, 2);
 }
 
@@ -234,9 +216,9 @@ static enum store_outcome record(struct fixture *f, int64_t n, int verdict, bool
         };
 
         buf_fmt(&r.bundle, "bundle %lld", (long long)n);
-        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
         assert_null(r.bundle.p); /* taken over */
-        return f->outcome;
+        return f->s.outcome;
 }
 
 static const struct history_limits roomy = {.n_bundles = 3, .bytes = 1 << 20, .total_bytes = 1 << 30};
@@ -253,28 +235,28 @@ static void evidence(void **state)
         record(f, 4, VERDICT_FAIL, true, "bad", 1, 11, roomy);
         for (int64_t n = 5; n <= 9; n++)
                 record(f, n, VERDICT_FAIL, false, "", 1, 11, roomy);
-        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        ASK(&f->s, verifier_db_history(f->s.db, NULL, "a", 0, 50, on_history, f, err));
         assert_int_equal(f->n, 5); /* 9 8 7, and the changes 4 and 1 */
         assert_int_equal(f->ns[0], 9);
         assert_int_equal(f->ns[3], 4);
         assert_int_equal(f->ns[4], 1);
-        ASK(f, verifier_db_history(f->db, NULL, "a", 7, 1, on_history, f, err));
+        ASK(&f->s, verifier_db_history(f->s.db, NULL, "a", 7, 1, on_history, f, err));
         assert_int_equal(f->n, 1);
         assert_int_equal(f->ns[0], 4);
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 1, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 1, on_evidence, f, err));
         assert_string_equal(f->text, "bundle 1");
         assert_string_equal(f->log, "one,"); /* the log as it was then */
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 0, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 0, on_evidence, f, err));
         assert_string_equal(f->text, "bundle 9");
         assert_string_equal(f->log, "one,two,bad");
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 2, on_evidence, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 2, on_evidence, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
         record(f, 10, VERDICT_PASS, true, "fresh", 2, 5, roomy); /* another boot */
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 10, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 10, on_evidence, f, err));
         assert_string_equal(f->log, "fresh");
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 4, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 4, on_evidence, f, err));
         assert_string_equal(f->log, "one,two,bad"); /* still there, for the change */
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->host.state.n_evidence, 10);
         assert_int_equal(f->host.state.logs[KEPT_CEL].boot, 2);
         assert_string_equal(f->host.state.continuation, "{}");
@@ -307,7 +289,7 @@ static int64_t count(struct fixture *f, const char *sql)
         struct counting a = {.sql = sql, .n = -1};
         struct err err = ERR_INIT;
 
-        assert_ok(store_call(verifier_db_store(f->db), STORE_READ, run_count, &a, &err), &err);
+        assert_ok(store_call(verifier_db_store(f->s.db), STORE_READ, run_count, &a, &err), &err);
         return a.n;
 }
 
@@ -327,18 +309,18 @@ static void record_list(struct fixture *f, int64_t n, const char *bytes, int64_t
         };
 
         buf_fmt(&r.bundle, "bundle %lld", (long long)n);
-        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
 }
 
 static void shows_list(struct fixture *f, int64_t n, const char *bytes)
 {
         f->log_kind = KEPT_IMA;
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", n, on_evidence, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", n, on_evidence, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
         assert_string_equal(f->log, bytes);
         f->log_kind = KEPT_CEL;
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", n, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", n, on_evidence, f, err));
         assert_string_equal(f->log, "one,");
 }
 
@@ -370,7 +352,7 @@ static void lists(void **state)
         shows_list(f, 7, "aaaxx!");
         record_list(f, 8, "", 6, -1); /* longer than may be kept */
         shows_list(f, 8, "");
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->host.state.logs[KEPT_IMA].boot, 6);
         assert_int_equal(f->host.state.logs[KEPT_IMA].bytes, -1);
         assert_int_equal(f->host.state.logs[KEPT_CEL].bytes, 4);
@@ -391,7 +373,7 @@ static int64_t revocations(struct fixture *f)
         struct err err = ERR_INIT;
         int64_t n = -1;
 
-        assert_ok(store_call(verifier_db_store(f->db), STORE_READ, count_revocations, &n, &err), &err);
+        assert_ok(store_call(verifier_db_store(f->s.db), STORE_READ, count_revocations, &n, &err), &err);
         return n;
 }
 
@@ -412,8 +394,8 @@ static enum store_outcome change_trust(struct fixture *f, int trust, int64_t seq
 {
         struct trust_change c = change_to(trust, seq);
 
-        ASK(f, verifier_db_trust(f->db, NULL, "a", &c, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_trust(f->s.db, NULL, "a", &c, on_done, f, err));
+        return f->s.outcome;
 }
 
 /* SR-8: the verdict and its revocation are one transaction, and a heartbeat does not bring trust back. */
@@ -427,15 +409,15 @@ static void trust(void **state)
                                     .trust = &c,
                                     .limits = roomy};
 
-        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND); /* not enrolled: nothing of it was written */
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND); /* not enrolled: nothing of it was written */
         assert_int_equal(revocations(f), 0);
         add(f, "a", NULL);
-        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
         assert_int_equal(revocations(f), 1);
         record(f, 2, VERDICT_PASS, false, "", 1, 0, roomy);
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->host.state.n_evidence, 2);
         assert_int_equal(f->host.state.trust.trust, TRUST_SUSPENDED);
         assert_int_equal(f->host.state.trust.seq, 1);
@@ -445,19 +427,19 @@ static void trust(void **state)
         assert_null(f->host.state.trust.nonce);
         /* the same number twice is refused, and takes its verdict with it */
         r.state.n_evidence = 3;
-        ASK(f, verifier_db_record(f->db, &r, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_FAILED);
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_FAILED);
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->host.state.n_evidence, 2);
         assert_int_equal(change_trust(f, TRUST_REVOKED, 2), STORE_OK);
         assert_int_equal(change_trust(f, TRUST_TRUSTED, 1), STORE_CONFLICT);
         assert_int_equal(revocations(f), 2);
         /* a name that was revoked stays so, and its numbers go on */
-        ASK(f, verifier_db_remove(f->db, NULL, "a", NULL, on_done, f, err));
+        ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
         add(f, "a", NULL);
-        verifier_db_close(f->db);
-        open_db(f);
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        verifier_db_close(f->s.db);
+        verifier_store_open(&f->s);
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_false(f->host.state.judged);
         assert_int_equal(f->host.state.trust.trust, TRUST_REVOKED);
         assert_int_equal(f->host.state.trust.seq, 2);
@@ -480,20 +462,20 @@ static void holds(void **state)
         struct fixture *f = *state;
         struct hold h = {.policy = (char *)"p", .since_ms = 3, .pushed_by = (char *)"ann"};
 
-        ASK(f, verifier_db_holds(f->db, on_holds, f, err));
+        ASK(&f->s, verifier_db_holds(f->s.db, on_holds, f, err));
         assert_int_equal(f->n, 0);
-        ASK(f, verifier_db_hold_set(f->db, &h, NULL, on_done, f, err));
+        ASK(&f->s, verifier_db_hold_set(f->s.db, &h, NULL, on_done, f, err));
         h.confirmed_by = (char *)"bob";
-        ASK(f, verifier_db_hold_set(f->db, &h, NULL, on_done, f, err));
-        verifier_db_close(f->db); /* a restart mends no fuse */
-        open_db(f);
-        ASK(f, verifier_db_holds(f->db, on_holds, f, err));
+        ASK(&f->s, verifier_db_hold_set(f->s.db, &h, NULL, on_done, f, err));
+        verifier_db_close(f->s.db); /* a restart mends no fuse */
+        verifier_store_open(&f->s);
+        ASK(&f->s, verifier_db_holds(f->s.db, on_holds, f, err));
         assert_int_equal(f->n, 1);
         assert_string_equal(f->text, "p:bob");
-        ASK(f, verifier_db_hold_remove(f->db, "p", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
-        ASK(f, verifier_db_hold_remove(f->db, "p", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_hold_remove(f->s.db, "p", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        ASK(&f->s, verifier_db_hold_remove(f->s.db, "p", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
 }
 
 static int trust_once(void *ctx, struct err *err)
@@ -502,11 +484,11 @@ static int trust_once(void *ctx, struct err *err)
         struct trust_change c = change_to(TRUST_SUSPENDED, 1);
         int n;
 
-        f->told = 0;
-        n = verifier_db_trust(f->db, NULL, "oom", &c, on_done, f, err);
+        f->s.told = 0;
+        n = verifier_db_trust(f->s.db, NULL, "oom", &c, on_done, f, err);
         if (n < 0)
                 return n;
-        pump_until(&f->pump, &f->told, 1);
+        pump_until(&f->s.pump, &f->s.told, 1);
         return -(int)f->kind;
 }
 
@@ -523,7 +505,7 @@ static void bounded_by_bytes(void **state)
         add(f, "a", NULL);
         for (int64_t n = 1; n <= 20; n++)
                 record(f, n, n % 2 ? VERDICT_PASS : VERDICT_FAIL, true, n == 1 ? "log" : "", 1, 3, tight);
-        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        ASK(&f->s, verifier_db_history(f->s.db, NULL, "a", 0, 50, on_history, f, err));
         assert_true(f->n < 8);
         assert_int_equal(f->ns[0], 20);
         for (size_t i = 1; i < f->n; i++)
@@ -538,7 +520,7 @@ static void bounded_in_all(void **state)
         add(f, "a", NULL);
         for (int64_t n = 1; n <= 30; n++)
                 record(f, n, VERDICT_PASS, false, "", 1, 0, tight);
-        ASK(f, verifier_db_history(f->db, NULL, "a", 0, 50, on_history, f, err));
+        ASK(&f->s, verifier_db_history(f->s.db, NULL, "a", 0, 50, on_history, f, err));
         assert_true(f->n < 20);
         assert_int_equal(f->ns[0], 30);
 }
@@ -561,10 +543,10 @@ static int record_once(void *ctx, struct err *err)
                 buf_free(&r.bundle);
                 return -ERR_NOMEM;
         }
-        f->told = 0;
-        n = verifier_db_record(f->db, &r, on_done, f, err);
+        f->s.told = 0;
+        n = verifier_db_record(f->s.db, &r, on_done, f, err);
         if (n == 0)
-                pump_until(&f->pump, &f->told, 1);
+                pump_until(&f->s.pump, &f->s.told, 1);
         buf_free(&r.bundle);
         return n < 0 ? n : -(int)f->kind;
 }
@@ -575,7 +557,7 @@ static void oom(void **state)
 
         add(f, "a", NULL);
         oom_each(record_once, f);
-        ASK(f, verifier_db_evidence(f->db, NULL, "a", 0, on_evidence, f, err));
+        ASK(&f->s, verifier_db_evidence(f->s.db, NULL, "a", 0, on_evidence, f, err));
         assert_string_equal(f->log, "log");
 }
 

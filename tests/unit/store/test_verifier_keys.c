@@ -4,31 +4,18 @@
 
 #include <stdlib.h>
 
-#include "pump.h"
+#include "verifier_store.h"
 
 struct fixture {
-        char dir[TMPDIR_BYTES], url[64];
-        struct pump pump;
-        struct verifier_db *db;
-        int told;
+        struct verifier_store s;
         char seen[256]; /* "b 20- a 10-20": kid, since, until */
 };
-
-static void open_db(struct fixture *f)
-{
-        struct err err = ERR_INIT;
-
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
-}
 
 static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        tmpdir_make(f->dir);
-        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
-        pump_init(&f->pump);
-        open_db(f);
+        verifier_store_begin(&f->s);
         *state = f;
         return 0;
 }
@@ -37,9 +24,7 @@ static int teardown(void **state)
 {
         struct fixture *f = *state;
 
-        verifier_db_close(f->db);
-        pump_done(&f->pump);
-        tmpdir_remove(f->dir);
+        verifier_store_end(&f->s);
         free(f);
         return 0;
 }
@@ -50,7 +35,7 @@ static void on_done(void *ctx, enum store_outcome outcome, const struct err *err
 
         assert_int_equal(outcome, STORE_OK);
         assert_null(err);
-        f->told++;
+        f->s.told++;
 }
 
 static void on_keys(void *ctx, enum store_outcome outcome, const struct result_key *keys, size_t n,
@@ -72,12 +57,12 @@ static void on_keys(void *ctx, enum store_outcome outcome, const struct result_k
 
 static void use(struct fixture *f, const char *kid, int64_t at_ms)
 {
-        ASK(f, verifier_db_use_result_key(f->db, kid, kid ? "{}" : NULL, at_ms, on_done, f, err));
+        ASK(&f->s, verifier_db_use_result_key(f->s.db, kid, kid ? "{}" : NULL, at_ms, on_done, f, err));
 }
 
 static const char *keys(struct fixture *f, size_t limit)
 {
-        ASK(f, verifier_db_result_keys(f->db, limit, on_keys, f, err));
+        ASK(&f->s, verifier_db_result_keys(f->s.db, limit, on_keys, f, err));
         return f->seen;
 }
 
@@ -96,8 +81,8 @@ static void replaced_keys_stay(void **state)
         assert_string_equal(keys(f, 9), "b 20-30 a 10-20");
         use(f, "a", 40); /* and the first one is back: in use since it first was */
         assert_string_equal(keys(f, 9), "a 10- b 20-30");
-        verifier_db_close(f->db);
-        open_db(f);
+        verifier_db_close(f->s.db);
+        verifier_store_open(&f->s);
         assert_string_equal(keys(f, 9), "a 10- b 20-30");
         assert_string_equal(keys(f, 1), "a 10-"); /* the one in use before all others */
 }

@@ -5,15 +5,10 @@
 
 #include <stdlib.h>
 
-#include "pump.h"
-#include "store/verifier_db.h"
+#include "verifier_store.h"
 
 struct fixture {
-        char dir[TMPDIR_BYTES], url[64];
-        struct pump pump;
-        struct verifier_db *db;
-        int told;
-        enum store_outcome outcome;
+        struct verifier_store s;
         size_t n;
         char ids[512]; /* "a/1 b/1" */
         char nonce[64], proof[64];
@@ -24,12 +19,8 @@ struct fixture {
 static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
-        struct err err = ERR_INIT;
 
-        tmpdir_make(f->dir);
-        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
-        pump_init(&f->pump);
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
+        verifier_store_begin(&f->s);
         *state = f;
         return 0;
 }
@@ -39,9 +30,7 @@ static int teardown(void **state)
         struct fixture *f = *state;
 
         host_trust_free(&f->trust);
-        verifier_db_close(f->db);
-        pump_done(&f->pump);
-        tmpdir_remove(f->dir);
+        verifier_store_end(&f->s);
         free(f);
         return 0;
 }
@@ -50,8 +39,8 @@ static void on_done(void *ctx, enum store_outcome outcome, const struct err *err
 {
         struct fixture *f = ctx;
 
-        f->told++;
-        f->outcome = outcome;
+        f->s.told++;
+        f->s.outcome = outcome;
         assert_null(err);
 }
 
@@ -92,8 +81,8 @@ static void enrol(struct fixture *f, const char *host)
                               .ak = {(uint8_t *)(uintptr_t) "AK", 2, 2, false},
                               .labels = (char *)(uintptr_t) "{}"};
 
-        ASK(f, verifier_db_add(f->db, &e, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_add(f->s.db, &e, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
 }
 
 static void revoke(struct fixture *f, const char *host, int64_t seq, const char *reaction, enum wipe wipe)
@@ -106,13 +95,13 @@ static void revoke(struct fixture *f, const char *host, int64_t seq, const char 
                                  .payload = "{}",
                                  .reaction = reaction,
                                  .issued_at_ms = 5};
-        ASK(f, verifier_db_trust(f->db, NULL, host, &x, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_trust(f->s.db, NULL, host, &x, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
 }
 
 static void unposted(struct fixture *f, const char *want)
 {
-        ASK(f, verifier_db_unposted(f->db, 100, on_sent, f, err));
+        ASK(&f->s, verifier_db_unposted(f->s.db, 100, on_sent, f, err));
         assert_string_equal(f->ids, want);
 }
 
@@ -124,26 +113,26 @@ static void each_host_in_its_order(void **state)
         revoke(f, "b", 1, "suspend", WIPE_NONE);
         revoke(f, "a", 2, "destroy", WIPE_PENDING);
         unposted(f, "a/1 b/1");
-        ASK(f, verifier_db_unposted(f->db, 1, on_sent, f, err));
+        ASK(&f->s, verifier_db_unposted(f->s.db, 1, on_sent, f, err));
         assert_string_equal(f->ids, "a/1");
-        ASK(f, verifier_db_posted(f->db, NULL, "a", 1, "11", 7, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", 1, "11", 7, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
         unposted(f, "b/1 a/2");
-        ASK(f, verifier_db_posted(f->db, NULL, "a", 2, "22", 7, on_done, f, err));
-        ASK(f, verifier_db_posted(f->db, NULL, "b", 1, "33", 7, on_done, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", 2, "22", 7, on_done, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "b", 1, "33", 7, on_done, f, err));
         unposted(f, "");
-        ASK(f, verifier_db_posted(f->db, NULL, "b", 9, "33", 7, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
-        ASK(f, verifier_db_sent(f->db, NULL, "a", 2, on_sent, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "b", 9, "33", 7, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_sent(f->s.db, NULL, "a", 2, on_sent, f, err));
         assert_string_equal(f->nonce, "22");
-        ASK(f, verifier_db_sent(f->db, NULL, "a", 3, on_sent, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_sent(f->s.db, NULL, "a", 3, on_sent, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
 }
 
 static void wipe(struct fixture *f, int64_t seq, enum wipe to, const char *proof, enum store_outcome want)
 {
-        ASK(f, verifier_db_wipe(f->db, NULL, "a", seq, to, proof, 77, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, want);
+        ASK(&f->s, verifier_db_wipe(f->s.db, NULL, "a", seq, to, proof, 77, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, want);
 }
 
 /* What was told long ago goes, but not a wipe that is awaited, nor a proof that is on its way. */
@@ -159,10 +148,10 @@ static void old_ones_go(void **state)
                 revoke(f, "a", seq, "suspend", WIPE_NONE);
         revoke(f, "b", 1, "suspend", WIPE_NONE);
         for (int64_t seq = 1; seq <= 120; seq++)
-                ASK(f, verifier_db_posted(f->db, NULL, "a", seq, "11", 7, on_done, f, err));
+                ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", seq, "11", 7, on_done, f, err));
         for (int64_t seq = 1; seq <= 120; seq++) {
-                ASK(f, verifier_db_sent(f->db, NULL, "a", seq, on_sent, f, err));
-                assert_int_equal(f->outcome, seq <= 2 || seq > 20 ? STORE_OK : STORE_NOT_FOUND);
+                ASK(&f->s, verifier_db_sent(f->s.db, NULL, "a", seq, on_sent, f, err));
+                assert_int_equal(f->s.outcome, seq <= 2 || seq > 20 ? STORE_OK : STORE_NOT_FOUND);
         }
         unposted(f, "b/1");
 }
@@ -178,8 +167,8 @@ static void numbers_move_up(void **state)
         revoke(f, "a", 1, "suspend", WIPE_NONE);
         revoke(f, "a", 2, "destroy", WIPE_PENDING);
         revoke(f, "a", 3, "reinstate", WIPE_NONE);
-        ASK(f, verifier_db_posted(f->db, NULL, "a", 1, "11", 7, on_done, f, err));
-        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", 1, "11", 7, on_done, f, err));
+        ASK(&f->s, verifier_db_unposted_of(f->s.db, NULL, "a", on_sent, f, err));
         assert_string_equal(f->ids, "a/2 a/3");
         for (int i = 0; i < 2; i++) {
                 to[i].seq = i + 3; /* over the other one's number */
@@ -187,18 +176,18 @@ static void numbers_move_up(void **state)
                 to[i].payload = (char *)(uintptr_t) "{}";
                 to[i].jws = (char *)(uintptr_t) "a.b.c";
         }
-        ASK(f, verifier_db_renumber(f->db, NULL, "a", to, 2, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
-        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        ASK(&f->s, verifier_db_renumber(f->s.db, NULL, "a", to, 2, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        ASK(&f->s, verifier_db_unposted_of(f->s.db, NULL, "a", on_sent, f, err));
         assert_string_equal(f->ids, "a/3 a/4");
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         assert_int_equal(f->trust.seq, 4);
-        ASK(f, verifier_db_posted(f->db, NULL, "a", 3, "33", 7, on_done, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", 3, "33", 7, on_done, f, err));
         to[0].seq = 7;
         to[1].seq = 8;
-        ASK(f, verifier_db_renumber(f->db, NULL, "a", to, 2, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_CONFLICT); /* the registrar has one of them as it is */
-        ASK(f, verifier_db_unposted_of(f->db, NULL, "a", on_sent, f, err));
+        ASK(&f->s, verifier_db_renumber(f->s.db, NULL, "a", to, 2, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_CONFLICT); /* the registrar has one of them as it is */
+        ASK(&f->s, verifier_db_unposted_of(f->s.db, NULL, "a", on_sent, f, err));
         assert_string_equal(f->ids, "a/4");
 }
 
@@ -209,14 +198,14 @@ static void a_restart_forgets_nothing(void **state)
         struct err err = ERR_INIT;
 
         revoke(f, "a", 1, "suspend", WIPE_NONE);
-        verifier_db_close(f->db);
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
+        verifier_db_close(f->s.db);
+        assert_ok(verifier_db_open(f->s.url, pump_post, &f->s.pump, NULL, &f->s.db, &err), &err);
         unposted(f, "a/1");
 }
 
 static int trust_wipe(struct fixture *f)
 {
-        ASK(f, verifier_db_get(f->db, NULL, "a", on_hosts, f, err));
+        ASK(&f->s, verifier_db_get(f->s.db, NULL, "a", on_hosts, f, err));
         return f->trust.wipe;
 }
 
@@ -227,30 +216,30 @@ static void a_wipe_is_proven_once(void **state)
         enrol(f, "a");
         revoke(f, "a", 1, "destroy", WIPE_PENDING);
         assert_int_equal(trust_wipe(f), WIPE_PENDING);
-        ASK(f, verifier_db_overdue(f->db, 999, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_overdue(f->s.db, 999, 10, on_sent, f, err));
         assert_int_equal(f->n, 0);
-        ASK(f, verifier_db_overdue(f->db, 1000, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_overdue(f->s.db, 1000, 10, on_sent, f, err));
         assert_string_equal(f->ids, "a/1");
         wipe(f, 1, WIPE_UNPROVEN, NULL, STORE_OK);
         assert_int_equal(trust_wipe(f), WIPE_UNPROVEN);
         wipe(f, 1, WIPE_UNPROVEN, NULL, STORE_CONFLICT); /* one alarm */
-        ASK(f, verifier_db_overdue(f->db, 1000, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_overdue(f->s.db, 1000, 10, on_sent, f, err));
         assert_int_equal(f->n, 0);
-        ASK(f, verifier_db_proofs_unposted(f->db, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_proofs_unposted(f->s.db, 10, on_sent, f, err));
         assert_int_equal(f->n, 0);
         wipe(f, 1, WIPE_WIPED, "{\"late\":1}", STORE_OK); /* late is better than never */
         assert_int_equal(trust_wipe(f), WIPE_WIPED);
         wipe(f, 1, WIPE_UNPROVEN, NULL, STORE_CONFLICT);
         wipe(f, 1, WIPE_WIPED, "{\"other\":1}", STORE_CONFLICT);
-        ASK(f, verifier_db_proofs_unposted(f->db, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_proofs_unposted(f->s.db, 10, on_sent, f, err));
         assert_int_equal(f->n, 0); /* the registrar does not know the revocation yet */
-        ASK(f, verifier_db_posted(f->db, NULL, "a", 1, "11", 7, on_done, f, err));
-        ASK(f, verifier_db_proofs_unposted(f->db, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_posted(f->s.db, NULL, "a", 1, "11", 7, on_done, f, err));
+        ASK(&f->s, verifier_db_proofs_unposted(f->s.db, 10, on_sent, f, err));
         assert_string_equal(f->ids, "a/1");
         assert_string_equal(f->proof, "{\"late\":1}");
         assert_int_equal(f->wipe, WIPE_WIPED);
-        ASK(f, verifier_db_proof_posted(f->db, NULL, "a", 1, 8, on_done, f, err));
-        ASK(f, verifier_db_proofs_unposted(f->db, 10, on_sent, f, err));
+        ASK(&f->s, verifier_db_proof_posted(f->s.db, NULL, "a", 1, 8, on_done, f, err));
+        ASK(&f->s, verifier_db_proofs_unposted(f->s.db, 10, on_sent, f, err));
         assert_int_equal(f->n, 0);
 }
 
@@ -265,7 +254,7 @@ static void an_old_proof_proves_no_new_wipe(void **state)
         revoke(f, "a", 3, "destroy", WIPE_PENDING);
         wipe(f, 1, WIPE_WIPED, "{}", STORE_OK);
         assert_int_equal(trust_wipe(f), WIPE_PENDING);
-        ASK(f, verifier_db_sent(f->db, NULL, "a", 1, on_sent, f, err));
+        ASK(&f->s, verifier_db_sent(f->s.db, NULL, "a", 1, on_sent, f, err));
         assert_int_equal(f->wipe, WIPE_WIPED);
         wipe(f, 3, WIPE_WIPED, "{}", STORE_OK);
         assert_int_equal(trust_wipe(f), WIPE_WIPED);

@@ -5,32 +5,18 @@
 
 #include <stdlib.h>
 
-#include "pump.h"
+#include "verifier_store.h"
 
 struct fixture {
-        char dir[TMPDIR_BYTES], url[64];
-        struct pump pump;
-        struct verifier_db *db;
-        int told;
-        enum store_outcome outcome;
+        struct verifier_store s;
         char seen[512]; /* of a set: "db=1 key=2 | a:5- b:5+ | 6", withdrawn: "-" */
 };
-
-static void open_db(struct fixture *f)
-{
-        struct err err = ERR_INIT;
-
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
-}
 
 static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        tmpdir_make(f->dir);
-        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
-        pump_init(&f->pump);
-        open_db(f);
+        verifier_store_begin(&f->s);
         *state = f;
         return 0;
 }
@@ -39,9 +25,7 @@ static int teardown(void **state)
 {
         struct fixture *f = *state;
 
-        verifier_db_close(f->db);
-        pump_done(&f->pump);
-        tmpdir_remove(f->dir);
+        verifier_store_end(&f->s);
         free(f);
         return 0;
 }
@@ -51,8 +35,8 @@ static void on_done(void *ctx, enum store_outcome outcome, const struct err *err
         struct fixture *f = ctx;
 
         assert_true((outcome == STORE_FAILED) == (err != NULL));
-        f->outcome = outcome;
-        f->told++;
+        f->s.outcome = outcome;
+        f->s.told++;
 }
 
 static void on_set(void *ctx, enum store_outcome outcome, const struct verifier_set *set,
@@ -81,15 +65,15 @@ static void add_host(struct fixture *f, const char *name)
                               .tpm_policy = (char *)"{}",
                               .ak = {(uint8_t *)"key", 3, 3, false}};
 
-        ASK(f, verifier_db_add(f->db, &e, NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_add(f->s.db, &e, NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
 }
 
 static enum store_outcome put(struct fixture *f, const char *host, const char *name, int64_t version,
                               const char *text)
 {
-        ASK(f, verifier_db_secret_put(f->db, NULL, host, name, version, text, NULL, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_secret_put(f->s.db, NULL, host, name, version, text, NULL, on_done, f, err));
+        return f->s.outcome;
 }
 
 static enum store_outcome approve(struct fixture *f, const char *host, const char *id, int64_t version)
@@ -97,20 +81,20 @@ static enum store_outcome approve(struct fixture *f, const char *host, const cha
         const struct verifier_approval a = {
                 .id = (char *)id, .host = (char *)host, .version = version, .text = (char *)"{}"};
 
-        ASK(f, verifier_db_approve(f->db, NULL, &a, 1000, NULL, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_approve(f->s.db, NULL, &a, 1000, NULL, on_done, f, err));
+        return f->s.outcome;
 }
 
 static enum store_outcome withdraw(struct fixture *f, const char *id)
 {
-        ASK(f, verifier_db_withdraw(f->db, NULL, id, 2000, NULL, on_set, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_withdraw(f->s.db, NULL, id, 2000, NULL, on_set, f, err));
+        return f->s.outcome;
 }
 
 static const char *set_of(struct fixture *f, const char *host)
 {
-        ASK(f, verifier_db_secrets_of(f->db, NULL, host, on_set, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
+        ASK(&f->s, verifier_db_secrets_of(f->s.db, NULL, host, on_set, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
         return f->seen;
 }
 
@@ -130,12 +114,12 @@ static void secrets_go_forward(void **state)
         assert_int_equal(put(f, "web-2", "db", 1, "theirs"), STORE_OK);
         assert_string_equal(set_of(f, "web-1"), "api=a db=three | | 0");
         assert_string_equal(set_of(f, "web-2"), "db=theirs | | 0");
-        ASK(f, verifier_db_secret_remove(f->db, NULL, "web-1", "db", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
-        ASK(f, verifier_db_secret_remove(f->db, NULL, "web-1", "db", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_secret_remove(f->s.db, NULL, "web-1", "db", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        ASK(&f->s, verifier_db_secret_remove(f->s.db, NULL, "web-1", "db", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
         assert_string_equal(set_of(f, "web-1"), "api=a | | 0");
-        ASK(f, verifier_db_secrets_of(f->db, "acme", "web-1", on_set, f, err)); /* another tenant */
+        ASK(&f->s, verifier_db_secrets_of(f->s.db, "acme", "web-1", on_set, f, err)); /* another tenant */
         assert_string_equal(f->seen, "| | 0");
 }
 
@@ -176,16 +160,16 @@ static void approvals_are_listed(void **state)
         assert_int_equal(approve(f, "web-1", "a", 5), STORE_OK);
         assert_int_equal(approve(f, "web-2", "b", 5), STORE_OK);
         assert_int_equal(approve(f, "web-1", "c", 5), STORE_OK);
-        ASK(f, verifier_db_approvals(f->db, NULL, NULL, NULL, NULL, 2, on_set, f, err));
+        ASK(&f->s, verifier_db_approvals(f->s.db, NULL, NULL, NULL, NULL, 2, on_set, f, err));
         assert_string_equal(f->seen, "| a:5+ b:5+ | 0");
-        ASK(f, verifier_db_approvals(f->db, NULL, NULL, NULL, "b", 2, on_set, f, err));
+        ASK(&f->s, verifier_db_approvals(f->s.db, NULL, NULL, NULL, "b", 2, on_set, f, err));
         assert_string_equal(f->seen, "| c:5+ | 0");
-        ASK(f, verifier_db_approvals(f->db, NULL, "web-1", NULL, NULL, 9, on_set, f, err));
+        ASK(&f->s, verifier_db_approvals(f->s.db, NULL, "web-1", NULL, NULL, 9, on_set, f, err));
         assert_string_equal(f->seen, "| a:5+ c:5+ | 0");
-        ASK(f, verifier_db_approvals(f->db, NULL, NULL, "b", NULL, 9, on_set, f, err));
+        ASK(&f->s, verifier_db_approvals(f->s.db, NULL, NULL, "b", NULL, 9, on_set, f, err));
         assert_string_equal(f->seen, "| b:5+ | 0");
-        ASK(f, verifier_db_approvals(f->db, NULL, NULL, "z", NULL, 9, on_set, f, err));
-        assert_int_equal(f->outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_approvals(f->s.db, NULL, NULL, "z", NULL, 9, on_set, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
 }
 
 /* Secrets were sealed to the TPM that went; what was withdrawn stays withdrawn, also over a restart. */
@@ -197,10 +181,10 @@ static void a_removed_host(void **state)
         assert_int_equal(put(f, "web-1", "db", 7, "seven"), STORE_OK);
         assert_int_equal(approve(f, "web-1", "a", 5), STORE_OK);
         assert_int_equal(withdraw(f, "a"), STORE_OK);
-        ASK(f, verifier_db_remove(f->db, NULL, "web-1", NULL, on_done, f, err));
-        assert_int_equal(f->outcome, STORE_OK);
-        verifier_db_close(f->db);
-        open_db(f);
+        ASK(&f->s, verifier_db_remove(f->s.db, NULL, "web-1", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        verifier_db_close(f->s.db);
+        verifier_store_open(&f->s);
         add_host(f, "web-1");
         assert_string_equal(set_of(f, "web-1"), "| a:5- | 6");
         assert_int_equal(put(f, "web-1", "db", 1, "one"), STORE_OK);

@@ -4,32 +4,18 @@
 
 #include <stdlib.h>
 
-#include "pump.h"
+#include "verifier_store.h"
 
 struct fixture {
-        char dir[TMPDIR_BYTES], url[64];
-        struct pump pump;
-        struct verifier_db *db;
-        int told;
-        enum store_outcome outcome;
+        struct verifier_store s;
         char seen[256]; /* "entity:e=1 list:a=22": kind, id, bytes */
 };
-
-static void open_db(struct fixture *f)
-{
-        struct err err = ERR_INIT;
-
-        assert_ok(verifier_db_open(f->url, pump_post, &f->pump, NULL, &f->db, &err), &err);
-}
 
 static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof(*f));
 
-        tmpdir_make(f->dir);
-        (void)snprintf(f->url, sizeof(f->url), "sqlite:%s/v.db", f->dir);
-        pump_init(&f->pump);
-        open_db(f);
+        verifier_store_begin(&f->s);
         *state = f;
         return 0;
 }
@@ -38,9 +24,7 @@ static int teardown(void **state)
 {
         struct fixture *f = *state;
 
-        verifier_db_close(f->db);
-        pump_done(&f->pump);
-        tmpdir_remove(f->dir);
+        verifier_store_end(&f->s);
         free(f);
         return 0;
 }
@@ -50,8 +34,8 @@ static void on_done(void *ctx, enum store_outcome outcome, const struct err *err
         struct fixture *f = ctx;
 
         assert_null(err);
-        f->outcome = outcome;
-        f->told++;
+        f->s.outcome = outcome;
+        f->s.told++;
 }
 
 static void on_records(void *ctx, enum store_outcome outcome, struct workload_record *records, size_t n,
@@ -77,19 +61,19 @@ static enum store_outcome put(struct fixture *f, const char *kind, const char *i
                                     .bytes = {.p = (uint8_t *)(uintptr_t)bytes, .len = strlen(bytes)},
                                     .updated_at_ms = 5};
 
-        ASK(f, verifier_db_workload_put(f->db, NULL, &r, new, NULL, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_workload_put(f->s.db, NULL, &r, new, NULL, on_done, f, err));
+        return f->s.outcome;
 }
 
 static enum store_outcome take(struct fixture *f, const char *kind, const char *id)
 {
-        ASK(f, verifier_db_workload_remove(f->db, NULL, kind, id, NULL, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_workload_remove(f->s.db, NULL, kind, id, NULL, on_done, f, err));
+        return f->s.outcome;
 }
 
 static const char *all(struct fixture *f, const char *tenant)
 {
-        ASK(f, verifier_db_workloads(f->db, tenant, on_records, f, err));
+        ASK(&f->s, verifier_db_workloads(f->s.db, tenant, on_records, f, err));
         return f->seen;
 }
 
@@ -103,8 +87,8 @@ static void records_are_kept(void **state)
         assert_int_equal(put(f, "entity", "a", "3", true), STORE_OK);
         assert_string_equal(all(f, NULL), "entity:a=3 list:a=1");
         assert_int_equal(put(f, "list", "a", "22", false), STORE_OK);
-        verifier_db_close(f->db);
-        open_db(f);
+        verifier_db_close(f->s.db);
+        verifier_store_open(&f->s);
         assert_string_equal(all(f, NULL), "entity:a=3 list:a=22");
         assert_string_equal(all(f, "other"), "");
         assert_int_equal(take(f, "entity", "b"), STORE_NOT_FOUND);
@@ -114,8 +98,8 @@ static void records_are_kept(void **state)
 
 static enum store_outcome use(struct fixture *f, const char *what, int64_t until_ms, int64_t now_ms)
 {
-        ASK(f, verifier_db_workload_use(f->db, view_str(what), until_ms, now_ms, on_done, f, err));
-        return f->outcome;
+        ASK(&f->s, verifier_db_workload_use(f->s.db, view_str(what), until_ms, now_ms, on_done, f, err));
+        return f->s.outcome;
 }
 
 static void a_signature_counts_once(void **state)
@@ -125,8 +109,8 @@ static void a_signature_counts_once(void **state)
         assert_int_equal(use(f, "a", 100, 10), STORE_OK);
         assert_int_equal(use(f, "a", 200, 20), STORE_CONFLICT);
         assert_int_equal(use(f, "b", 100, 20), STORE_OK);
-        verifier_db_close(f->db);
-        open_db(f);
+        verifier_db_close(f->s.db);
+        verifier_store_open(&f->s);
         assert_int_equal(use(f, "a", 100, 100), STORE_CONFLICT);
         assert_int_equal(use(f, "a", 300, 101),
                          STORE_OK); /* its certificate has ended; nobody takes it any more */
