@@ -175,11 +175,13 @@ bool child_serve(struct child *c, struct half *h, short events)
 void child_tell(struct child *c, const struct half *h)
 {
         AUTO(buf_free) struct buf body = {0};
-        struct privsep_event event = {
-                .state = half_state(h), .log_entries = half_log_entries(h), .wanted = half_wanted(h)};
+        struct privsep_event event = {.state = half_state(h),
+                                      .log_entries = half_log_entries(h),
+                                      .wanted = half_wanted(h),
+                                      .receipts = half_receipts(h)};
 
         if (c->fd < 0 || (c->told_state == event.state && c->told_entries == event.log_entries &&
-                          c->told_wanted == event.wanted))
+                          c->told_wanted == event.wanted && c->told_receipts == event.receipts))
                 return;
         privsep_event_put(&body, &event);
         if (!buf_ok(&body))
@@ -188,6 +190,7 @@ void child_tell(struct child *c, const struct half *h)
         c->told_state = event.state;
         c->told_entries = event.log_entries;
         c->told_wanted = event.wanted;
+        c->told_receipts = event.receipts;
         (void)write_out(c); /* a broken socket shows at the next poll */
 }
 

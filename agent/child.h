@@ -17,7 +17,7 @@ struct child {
         struct buf in, out;
         size_t out_at;
         enum privsep_state told_state;
-        uint32_t told_entries, told_wanted;
+        uint32_t told_entries, told_wanted, told_receipts;
 };
 
 #define CHILD_NONE                                                                                           \

@@ -110,6 +110,8 @@ int half_new(struct agent_config *config, half_slow_fn *slow, struct half **ret,
         if (r >= 0)
                 r = half_launch_new(h, err);
         if (r >= 0)
+                r = half_receipts_new(h, err);
+        if (r >= 0)
                 r = half_trust_new(h, err);
         if (r < 0)
                 return r;
@@ -138,6 +140,7 @@ void half_free(struct half *h)
         close_tpm(h);
         half_trust_free(h);
         half_launch_free(h);
+        half_receipts_free(h);
         half_secrets_free(h);
         watch_free(h->watch);
         kernel_list_free(h->ima);
@@ -280,6 +283,8 @@ static int start(struct half *h, struct err *err)
         if (r >= 0)
                 r = half_launch_start(h, err);
         if (r >= 0)
+                r = half_receipts_start(h, err);
+        if (r >= 0)
                 r = half_trust_start(h, err); /* a wipe that was cut short comes before everything else */
         if (r >= 0)
                 r = inventory_new(h->config, &h->used, &h->inventory, err);
@@ -408,7 +413,9 @@ int64_t half_turn(struct half *h, int64_t mono_ms)
 {
         int64_t due_ms = turn(h, mono_ms), trust_ms = half_trust_turn(h, mono_ms);
         int64_t launch_ms = half_launch_turn(h, mono_ms), secrets_ms = half_secrets_turn(h, mono_ms);
+        int64_t receipts_ms = half_receipts_turn(h, mono_ms);
 
+        due_ms = receipts_ms < due_ms ? receipts_ms : due_ms;
         due_ms = launch_ms < due_ms ? launch_ms : due_ms;
         due_ms = trust_ms < due_ms ? trust_ms : due_ms;
         return secrets_ms < due_ms ? secrets_ms : due_ms;

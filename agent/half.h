@@ -41,6 +41,8 @@ uint32_t half_log_entries(const struct half *h);
 struct handout *half_handout(struct half *h);
 /* The number of the release that is wanted; 0: none. */
 uint32_t half_wanted(const struct half *h);
+/* How many receipts wait for the verifier. */
+uint32_t half_receipts(const struct half *h);
 
 /* The launcher's end: what it says, what is to be said to it (NULL: this host launches nothing). See
  * agent/launch_permit.h; frames that are refused as no launcher's end it. */

@@ -293,6 +293,7 @@ int half_collect(struct half *h, const struct privsep_collect *m, struct view qu
                 r = certify_counters(h, qualifying, &c, err);
         if (r < 0)
                 return r;
+        h->asked_mask = m->mask;
         offset = m->log_offset <= pcr_log_count(h->log) ? m->log_offset : 0;
         r = pcr_log_slice(h->log, offset, m->log_max, PRIVSEP_LOG_MAX, &c.log, err);
         return r < 0 ? r : put_collected(h, m, &c, offset, (size_t)r, out, err);
@@ -314,13 +315,14 @@ static const struct {
         enum privsep_type type;
         int (*answer)(struct half *h, struct view body, struct buf *out, struct err *err);
 } handlers[] = {
-        {PRIVSEP_STATUS, answer_status},        {PRIVSEP_IDENTITY, answer_identity},
-        {PRIVSEP_ACTIVATE, answer_activate},    {PRIVSEP_SESSION, answer_session},
-        {PRIVSEP_COLLECT, answer_collect},      {PRIVSEP_SECRETS, half_answer_secrets},
-        {PRIVSEP_WANTED, half_answer_wanted},   {PRIVSEP_SHOW, half_answer_show},
-        {PRIVSEP_RELEASE, half_answer_release}, {PRIVSEP_REVOKE, half_answer_revoke},
-        {PRIVSEP_KEYS, half_answer_keys},       {PRIVSEP_ALIVE, half_answer_alive},
-        {PRIVSEP_PERMIT, half_answer_permit},   {PRIVSEP_REACH, half_answer_reach},
+        {PRIVSEP_STATUS, answer_status},          {PRIVSEP_IDENTITY, answer_identity},
+        {PRIVSEP_ACTIVATE, answer_activate},      {PRIVSEP_SESSION, answer_session},
+        {PRIVSEP_COLLECT, answer_collect},        {PRIVSEP_SECRETS, half_answer_secrets},
+        {PRIVSEP_WANTED, half_answer_wanted},     {PRIVSEP_SHOW, half_answer_show},
+        {PRIVSEP_RELEASE, half_answer_release},   {PRIVSEP_REVOKE, half_answer_revoke},
+        {PRIVSEP_KEYS, half_answer_keys},         {PRIVSEP_ALIVE, half_answer_alive},
+        {PRIVSEP_PERMIT, half_answer_permit},     {PRIVSEP_REACH, half_answer_reach},
+        {PRIVSEP_RECEIPTS, half_answer_receipts}, {PRIVSEP_COUNTERSIGNED, half_answer_countersigned},
 };
 
 static enum privsep_result result_of(struct half *h, const struct err *err)

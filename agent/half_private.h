@@ -9,6 +9,7 @@
 #include "agent/kernel_list.h"
 #include "agent/launch_permit.h"
 #include "agent/pcr_log.h"
+#include "agent/receipts.h"
 #include "agent/secret_files.h"
 #include "agent/secrets.h"
 #include "agent/verifier_keys.h"
@@ -36,9 +37,13 @@ struct half {
         struct secret_files *files;
         struct local_hooks *hooks;
         struct wipe *wipe;
-        struct verifier_keys verifier_keys;     /* none: nothing that it signed is believed */
-        struct launches *launches;              /* NULL: this host launches nothing */
-        struct pcr_log *launch_log;             /* of the launch register; NULL: as above, or no TPM */
+        struct verifier_keys verifier_keys; /* none: nothing that it signed is believed */
+        struct launches *launches;          /* NULL: this host launches nothing */
+        struct pcr_log *launch_log;         /* of the launch register; NULL: as above, or no TPM */
+        struct receipts *receipts;          /* NULL: as launches */
+        bool receipts_swept;                /* those that the agent before us began are dealt with */
+        int64_t receipts_retry_ms;
+        uint32_t asked_mask;                    /* PCRs that the verifier asked for last; 0: not yet */
         bool launch_turn;                       /* the next question for the verifier may be a launch's */
         uint64_t alive_clock_ms, alive_kept_ms; /* TPM's clock: the verifier took evidence; so in the file */
         int64_t alive_look_ms, wipe_retry_ms;
@@ -99,6 +104,17 @@ void half_launch_stop(void *ctx, const char *why);
 bool half_launch_wanted(const struct half *h, struct launches_wanted *ret);
 int half_answer_permit(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_reach(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+
+/* half_receipts.c: what was run, for the verifier to countersign. _start: what the agent before us began has
+ * ended; _turn signs what is left to sign. */
+int half_receipts_new(struct half *h, struct err *err) MUST_USE;
+void half_receipts_free(struct half *h);
+int half_receipts_start(struct half *h, struct err *err) MUST_USE;
+int64_t half_receipts_turn(struct half *h, int64_t mono_ms);
+/* For receipts_begin() and its like. */
+struct receipts_tpm half_receipts_tpm(const struct half *h);
+int half_answer_receipts(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
+int half_answer_countersigned(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 
 /* half_answer.c: evidence for M, qualified with QUALIFYING. */
 int half_collect(struct half *h, const struct privsep_collect *m, struct view qualifying, struct buf *out,

@@ -22,6 +22,7 @@ agent_libagent_la_SOURCES = \
 	agent/half_answer.c \
 	agent/half_launch.c \
 	agent/half_logs.c \
+	agent/half_receipts.c \
 	agent/half_secrets.c \
 	agent/half_trust.c \
 	agent/identity.c agent/identity.h \

@@ -330,8 +330,11 @@ static void on_tpm_event(void *ctx, const struct privsep_event *event)
         if (event->state == PRIVSEP_STATE_READY)
                 net_wait_ready(net->wait);
         net->wanted = event->wanted;
-        /* Somebody waits for a secret. */
-        if (!net->waiting && net->state == NET_IDLE && net->wanted != 0)
+        if (event->receipts > net->owed)
+                net->owed_at_ms = net->owed_step_ms = 0; /* a new one: at once */
+        net->owed = event->receipts;
+        /* Somebody waits for a secret; a receipt for the verifier. */
+        if (!net->waiting && net->state == NET_IDLE && (net->wanted != 0 || net->owed != 0))
                 loop_timer_start(net->timer, 0);
 }
 

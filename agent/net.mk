@@ -9,6 +9,7 @@ agent_libnet_la_SOURCES = \
 	agent/net_key.c agent/net_key.h \
 	agent/net_listen.c agent/net_listen.h \
 	agent/net_machine.h \
+	agent/net_receipts.c \
 	agent/net_release.c \
 	agent/net_steps.c \
 	agent/net_tpm.c agent/net_tpm.h \

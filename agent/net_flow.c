@@ -81,6 +81,15 @@ static const struct row {
         [NET_KEEP] = {NET_TPM_HALF, "handing secrets over",
                 {NET_IDLE, NET_NOW}, {NET_IDLE, NET_NOW},
                 NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
+        [NET_RECEIPTS] = {NET_TPM_HALF, "reading receipts",
+                {NET_COUNTERSIGN, NET_NOW}, {NET_IDLE, NET_NOW}, /* skip: none wait any more */
+                NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
+        [NET_COUNTERSIGN] = {NET_VERIFIER, "asking for countersignatures",
+                {NET_SETTLE, NET_NOW}, {NET_IDLE, NET_NOW},
+                NET_IDLE, NET_SESSION, NET_IDLE, NET_IDLE},
+        [NET_SETTLE] = {NET_TPM_HALF, "handing countersignatures over",
+                {NET_IDLE, NET_NOW}, {NET_IDLE, NET_NOW},
+                NET_IDLE, NET_IDLE, NET_IDLE, NET_IDLE},
         /* clang-format on */
 };
 
@@ -97,6 +106,7 @@ struct net_step net_flow_next(enum net_state state, enum net_result result)
                 [NET_REFUSED] = {row->away, NET_BACKOFF},
                 [NET_WANT] = {NET_WANTED, NET_NOW},
                 [NET_NEWS] = {NET_SECRETS, NET_NOW},
+                [NET_OWED] = {NET_RECEIPTS, NET_NOW},
         };
         return next[result];
 }
@@ -128,6 +138,8 @@ static const struct {
         {NET_CLAIM, 404, 404, NULL, NET_UNKNOWN},
         {NET_EARN, 404, 404, NULL, NET_STALE},
         {NET_SECRETS, 404, 404, NULL, NET_UNKNOWN},
+        {NET_COUNTERSIGN, 404, 404, NULL, NET_UNKNOWN},
+        {NET_COUNTERSIGN, 409, 409, NULL, NET_AWAY},
         {NET_CLAIM, 409, 409, NULL, NET_AWAY},
         {NET_EARN, 409, 409, NULL, NET_AWAY},
         {NET_SEND, 409, 410, NULL, NET_STALE},

@@ -9,26 +9,29 @@
  * its result chooses the next state and how long to wait before it. The machine has no end.
  */
 enum net_state {
-        NET_IDENTITY,   /* TPM half: who are we? */
-        NET_VERSION,    /* registrar: GET /version */
-        NET_REGISTER,   /* registrar: POST /v2.x/agents/:id */
-        NET_CREDENTIAL, /* TPM half: open the challenge */
-        NET_ACTIVATE,   /* registrar: PUT /v2.x/agents/:id */
-        NET_SESSION,    /* verifier: POST /v3.0/sessions */
-        NET_PROOF,      /* TPM half: prove that we hold the AK */
-        NET_LOGIN,      /* verifier: PATCH /v3.0/sessions/:id */
-        NET_REFRESH,    /* TPM half: how long is the log now? */
-        NET_OFFER,      /* verifier: POST /v3.0/agents/:id/attestations */
-        NET_COLLECT,    /* TPM half: quote and log */
-        NET_SEND,       /* verifier: PATCH /v3.0/agents/:id/attestations/:index */
-        NET_IDLE,       /* until the next attestation is due */
-        NET_WANTED,     /* TPM half: which release or permit is wanted? */
-        NET_CLAIM,      /* verifier: POST /avow/v1/agents/:id/releases, or launches */
-        NET_SHOW,       /* TPM half: evidence for it */
-        NET_EARN,       /* verifier: PATCH /avow/v1/agents/:id/releases/:rid, or launches/:lid */
-        NET_RELEASE,    /* TPM half: here it is, or here is why not */
-        NET_SECRETS,    /* verifier: GET /avow/v1/agents/:id/secrets */
-        NET_KEEP,       /* TPM half: this host's set of secrets */
+        NET_IDENTITY,    /* TPM half: who are we? */
+        NET_VERSION,     /* registrar: GET /version */
+        NET_REGISTER,    /* registrar: POST /v2.x/agents/:id */
+        NET_CREDENTIAL,  /* TPM half: open the challenge */
+        NET_ACTIVATE,    /* registrar: PUT /v2.x/agents/:id */
+        NET_SESSION,     /* verifier: POST /v3.0/sessions */
+        NET_PROOF,       /* TPM half: prove that we hold the AK */
+        NET_LOGIN,       /* verifier: PATCH /v3.0/sessions/:id */
+        NET_REFRESH,     /* TPM half: how long is the log now? */
+        NET_OFFER,       /* verifier: POST /v3.0/agents/:id/attestations */
+        NET_COLLECT,     /* TPM half: quote and log */
+        NET_SEND,        /* verifier: PATCH /v3.0/agents/:id/attestations/:index */
+        NET_IDLE,        /* until the next attestation is due */
+        NET_WANTED,      /* TPM half: which release or permit is wanted? */
+        NET_CLAIM,       /* verifier: POST /avow/v1/agents/:id/releases, or launches */
+        NET_SHOW,        /* TPM half: evidence for it */
+        NET_EARN,        /* verifier: PATCH /avow/v1/agents/:id/releases/:rid, or launches/:lid */
+        NET_RELEASE,     /* TPM half: here it is, or here is why not */
+        NET_SECRETS,     /* verifier: GET /avow/v1/agents/:id/secrets */
+        NET_KEEP,        /* TPM half: this host's set of secrets */
+        NET_RECEIPTS,    /* TPM half: which receipts wait? */
+        NET_COUNTERSIGN, /* verifier: POST /avow/v1/agents/:id/receipts */
+        NET_SETTLE,      /* TPM half: what it decided */
         NET_N_STATES,
 };
 
@@ -42,6 +45,7 @@ enum net_result {
         NET_REFUSED, /* any other no */
         NET_WANT,    /* while idle: a release or permit is wanted */
         NET_NEWS,    /* while idle: the set of secrets changed */
+        NET_OWED,    /* while idle: receipts wait for the verifier */
         NET_N_RESULTS,
 };
 

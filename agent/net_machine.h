@@ -79,6 +79,11 @@ struct net {
         uint8_t offered[32], kept[32];
         int64_t secrets_retry_ms; /* monotonic: not before */
 
+        /* Receipts that wait for the verifier (net_receipts.c). */
+        uint32_t owed;        /* how many, as the TPM half said last */
+        int64_t owed_at_ms;   /* monotonic: not before */
+        int64_t owed_step_ms; /* between questions that were not decided */
+
         enum wire_evaluation evaluation; /* the last verdict we were told */
         bool has_evaluation;
 
@@ -139,6 +144,14 @@ enum net_result net_got_earned(struct net *net, const struct http_response *res)
 enum net_result net_got_released(struct net *net, struct view body);
 enum net_result net_got_secrets(struct net *net, const struct http_response *res);
 enum net_result net_got_kept(struct net *net, struct view body);
+
+/* net_receipts.c. */
+void net_enter_receipts(struct net *net);
+void net_enter_countersign(struct net *net);
+void net_enter_settle(struct net *net);
+enum net_result net_got_receipts(struct net *net, struct view body);
+enum net_result net_got_countersigned(struct net *net, const struct http_response *res);
+enum net_result net_got_settled(struct net *net, struct view body);
 
 /* The marker DIR/registered: this registrar knows this AK under this TLS key. */
 bool net_registered(struct net *net);

@@ -54,7 +54,11 @@ enum net_result net_idle(const struct net *net, int64_t mono_ms, int64_t *ret_ms
                 return NET_WANT;
         if (net->native && has_news(net) && mono_ms >= net->secrets_retry_ms)
                 return NET_NEWS;
+        if (net->native && net->owed != 0 && mono_ms >= net->owed_at_ms)
+                return NET_OWED;
         *ret_ms = net->due_ms - mono_ms;
+        if (net->native && net->owed != 0 && net->owed_at_ms - mono_ms < *ret_ms)
+                *ret_ms = net->owed_at_ms - mono_ms;
         if (net->native && net->wanted != 0 && claim_at(net) - mono_ms < *ret_ms)
                 *ret_ms = claim_at(net) - mono_ms;
         if (net->native && has_news(net) && net->secrets_retry_ms - mono_ms < *ret_ms)

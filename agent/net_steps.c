@@ -515,4 +515,7 @@ const struct net_handler net_handlers[NET_N_STATES] = {
         [NET_RELEASE] = {net_enter_release, NULL, net_got_released},
         [NET_SECRETS] = {net_enter_secrets, net_got_secrets, NULL},
         [NET_KEEP] = {net_enter_keep, NULL, net_got_kept},
+        [NET_RECEIPTS] = {net_enter_receipts, NULL, net_got_receipts},
+        [NET_COUNTERSIGN] = {net_enter_countersign, net_got_countersigned, NULL},
+        [NET_SETTLE] = {net_enter_settle, NULL, net_got_settled},
 };

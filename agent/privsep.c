@@ -39,6 +39,8 @@ static const struct {
         {PRIVSEP_ALIVE, "alive", READY, 0},
         {PRIVSEP_PERMIT, "permit", READY, PRIVSEP_PERMIT_MAX},
         {PRIVSEP_REACH, "reach", ALWAYS, 0},
+        {PRIVSEP_RECEIPTS, "receipts", READY, 0},
+        {PRIVSEP_COUNTERSIGNED, "countersigned", READY, PRIVSEP_COUNTERSIGNED_MAX},
         {PRIVSEP_EVENT, "event", {0}, 0},
 };
 
@@ -479,13 +481,15 @@ void privsep_event_put(struct buf *out, const struct privsep_event *m)
         buf_u8(out, (uint8_t)m->state);
         buf_be32(out, m->log_entries);
         buf_be32(out, m->wanted);
+        buf_be32(out, m->receipts);
 }
 
 int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err)
 {
         struct cursor c = cursor_of(in);
         struct privsep_event m;
-        bool ok = get_state(&c, &m.state) && cursor_be32(&c, &m.log_entries) && cursor_be32(&c, &m.wanted);
+        bool ok = get_state(&c, &m.state) && cursor_be32(&c, &m.log_entries) && cursor_be32(&c, &m.wanted) &&
+                  cursor_be32(&c, &m.receipts);
         int r = frame_done(ok, &c, "event", err);
 
         if (r >= 0)

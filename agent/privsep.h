@@ -19,14 +19,15 @@
  *
  * The frames are those of agent/frame.h. Everything decoded is borrowed from the frame.
  */
-#define PRIVSEP_FRAME_MAX   (8u << 20)
-#define PRIVSEP_REQUEST_MAX 8192u /* a request that is longer ends the network half; some may be longer */
-#define PRIVSEP_REVOKE_MAX  (192u << 10)
-#define PRIVSEP_NONCE_BYTES 16
-#define PRIVSEP_KEYS_MAX    (64u << 10)
-#define PRIVSEP_SECRETS_MAX (4u << 20)
-#define PRIVSEP_PERMIT_MAX  (48u << 10)
-#define PRIVSEP_LOG_MAX     (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
+#define PRIVSEP_FRAME_MAX         (8u << 20)
+#define PRIVSEP_REQUEST_MAX       8192u /* a request that is longer ends the network half; some may be longer */
+#define PRIVSEP_REVOKE_MAX        (192u << 10)
+#define PRIVSEP_NONCE_BYTES       16
+#define PRIVSEP_KEYS_MAX          (64u << 10)
+#define PRIVSEP_SECRETS_MAX       (4u << 20)
+#define PRIVSEP_COUNTERSIGNED_MAX (1u << 20)
+#define PRIVSEP_PERMIT_MAX        (48u << 10)
+#define PRIVSEP_LOG_MAX           (11u << 19) /* 5.5 MiB: in base64 it fits a server's 8 MiB for a body */
 
 enum privsep_type {
         PRIVSEP_STATUS = 1, /* {} -> privsep_status; in every state */
@@ -43,7 +44,9 @@ enum privsep_type {
         PRIVSEP_ALIVE,      /* {} -> {}: the verifier took evidence */
         PRIVSEP_PERMIT,     /* privsep_permit -> {} */
         PRIVSEP_REACH,      /* privsep_reach -> {}; in every state */
-        PRIVSEP_EVENT = 64, /* privsep_event; from the TPM half only */
+        PRIVSEP_RECEIPTS, /* {} -> bytes: receipts for the verifier, to be posted as they are; empty: none */
+        PRIVSEP_COUNTERSIGNED, /* bytes: what it answered -> {} */
+        PRIVSEP_EVENT = 64,    /* privsep_event; from the TPM half only */
 };
 
 enum privsep_result {
@@ -254,6 +257,7 @@ struct privsep_event {
         enum privsep_state state;
         uint32_t log_entries; /* grew: something was measured; worth an attestation at once */
         uint32_t wanted;      /* a release or permit is wanted: its number; 0: none */
+        uint32_t receipts;    /* so many wait for the verifier */
 };
 void privsep_event_put(struct buf *out, const struct privsep_event *m);
 int privsep_event_get(struct view in, struct privsep_event *ret, struct err *err) MUST_USE;

@@ -42,6 +42,21 @@ static void a_release_on_the_way(void **state)
         assert_int_equal(net_flow_next(NET_KEEP, NET_REFUSED).next, NET_IDLE);
 }
 
+/* Receipts: read, shown, and what was decided handed over. */
+static void receipts_on_the_way(void **state)
+{
+        static const enum net_state way[] = {NET_RECEIPTS, NET_COUNTERSIGN, NET_SETTLE, NET_IDLE};
+        (void)state;
+        assert_int_equal(net_flow_next(NET_IDLE, NET_OWED).next, NET_RECEIPTS);
+        for (size_t i = 0; i + 1 < ARRAY_LEN(way); i++)
+                assert_int_equal(net_flow_next(way[i], NET_DONE).next, way[i + 1]);
+        assert_int_equal(net_flow_next(NET_RECEIPTS, NET_SKIP).next, NET_IDLE);
+        assert_int_equal(net_flow_next(NET_COUNTERSIGN, NET_DENIED).next, NET_SESSION);
+        assert_int_equal(net_flow_status(NET_COUNTERSIGN, 201, ""), NET_DONE);
+        assert_int_equal(net_flow_status(NET_COUNTERSIGN, 404, ""), NET_UNKNOWN); /* an older verifier */
+        assert_int_equal(net_flow_next(NET_COUNTERSIGN, NET_UNKNOWN).next, NET_IDLE);
+}
+
 /* No failure leads on without a wait, or an answer could make the agent spin; and none leads nowhere. */
 static void failures_wait(void **state)
 {
@@ -149,6 +164,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_good_way),
                 cmocka_unit_test(a_release_on_the_way),
+                cmocka_unit_test(receipts_on_the_way),
                 cmocka_unit_test(failures_wait),
                 cmocka_unit_test(nothing_is_final),
                 cmocka_unit_test(denied_and_unknown),
