@@ -49,7 +49,8 @@ struct fetch_values {
 };
 
 static const struct option_row fetch_options[] = {
-        {"type", "TYPE", "what FILE is: snp, tdx, sgx", OPTION_TEXT, offsetof(struct fetch_values, type)},
+        {"type", "TYPE", "what FILE is: snp, tdx, sgx; not said: a host's evidence bundle", OPTION_TEXT,
+         offsetof(struct fetch_values, type)},
         {"cache", "DIR", "the folder to fill (~/.cache/avow/endorsements)", OPTION_TEXT,
          offsetof(struct fetch_values, cache)},
         {"product", "LINE", "Milan, Genoa or Turin, for an SNP report of version 2, which does not say it",
@@ -79,17 +80,17 @@ static int line_of(const char *name, enum snp_line *ret, struct err *err)
         return 0;
 }
 
-static int wants_of(const struct fetch_values *v, struct view bytes, struct endorse_wants *ret,
-                    struct err *err)
+static int wants_of(const struct fetch_values *v, const char *type, struct view bytes,
+                    struct endorse_wants *ret, struct err *err)
 {
         struct err unused = ERR_INIT;
         struct azure_hcl hcl;
         enum snp_line line;
         int r;
 
-        if (v->type && (str_equal(v->type, "tdx") || str_equal(v->type, "sgx")))
+        if (type && (str_equal(type, "tdx") || str_equal(type, "sgx")))
                 return endorse_want_quote(bytes, ret, err);
-        if (!v->type || !str_equal(v->type, "snp"))
+        if (!type || !str_equal(type, "snp"))
                 return err_set(err, ERR_CONFIG, 0, "name what FILE is: --type snp, tdx or sgx");
         r = line_of(v->product, &line, err);
         if (r < 0)
@@ -97,6 +98,27 @@ static int wants_of(const struct fetch_values *v, struct view bytes, struct endo
         if (azure_hcl_parse(bytes, &hcl, &unused) == 0)
                 bytes = hcl.hardware;
         return endorse_want_snp(bytes, line, ret, err);
+}
+
+/* A file of the type that is named, or the evidence bundle of a host that showed some. */
+static int wants_of_file(const struct fetch_values *v, const char *path, struct endorse_wants *ret,
+                         struct err *err)
+{
+        AUTO(bundle_free_p) struct bundle *b = NULL;
+        AUTO(buf_free) struct buf bytes = {0};
+        struct tee_shown shown;
+        int r = load_bytes(path, v->type ? EVIDENCE_BYTES_MAX : BUNDLE_BYTES_MAX, &bytes, err);
+
+        if (r < 0)
+                return r;
+        if (v->type || !bytes.len || bytes.p[0] != '{')
+                return wants_of(v, v->type, VIEW_BUF(&bytes), ret, err);
+        r = bundle_decode(VIEW_BUF(&bytes), &b, err);
+        if (r < 0)
+                return r;
+        if (!bundle_tee(b, &shown) || !shown.evidence.len)
+                return err_set(err, ERR_FORMAT, 0, "the host showed no evidence of its processor");
+        return wants_of(v, tee_kind_name(shown.kind), shown.evidence, ret, err);
 }
 
 static json_t *fetched_json(const struct endorse_wants *wants, const struct endorse_report *report)
@@ -142,7 +164,6 @@ static int run_fetch(const struct session *s, const void *values, int n_args, ch
                                     .now_ms = clock_now_ms(),
                                     .renew_ms = RENEW_MS};
         AUTO(mem_free_p) char *folder = NULL;
-        AUTO(buf_free) struct buf bytes = {0};
         struct endorse_wants wants = {0};
         struct endorse_report report;
         int r = endorsements_folder(v->cache, &folder, err);
@@ -153,9 +174,7 @@ static int run_fetch(const struct session *s, const void *values, int n_args, ch
                 return err_wrap(err, "--at");
         if (r >= 0 && v->timeout && (r = clock_parse_duration(view_str(v->timeout), &o.timeout_ms, err)) < 0)
                 return err_wrap(err, "--timeout");
-        if (r >= 0)
-                r = load_bytes(args[0], EVIDENCE_BYTES_MAX, &bytes, err);
-        if (r >= 0 && (r = wants_of(v, VIEW_BUF(&bytes), &wants, err)) < 0)
+        if (r >= 0 && (r = wants_of_file(v, args[0], &wants, err)) < 0)
                 return err_wrap(err, "%s", args[0]);
         if (r >= 0)
                 r = endorse_fetch(&o, &wants, &report, err);

@@ -292,8 +292,10 @@ static int show_verification(const struct session *s, const struct bundle *b,
 static int verify_with(const struct session *s, const struct verify_options *o, const struct bundle *b,
                        struct scope *scope, struct err *err)
 {
+        AUTO(endorsements_free_p) struct endorsements *heap = NULL;
         AUTO(policy_effective_free_p) struct policy_effective *e = NULL;
         AUTO(verdict_free_p) struct verdict *v = NULL;
+        struct tee_trust trust = {.heap = NULL};
         int64_t at_ms = b->received_at_ms;
         int r = 0;
 
@@ -301,7 +303,11 @@ static int verify_with(const struct session *s, const struct verify_options *o, 
                 return err_wrap(err, "--at");
         if (r == 0)
                 r = load_effective(o->policies.v, o->policies.n, at_ms, &e, err);
-        if (r < 0 || (r = appraise_bundle(b, e, NULL, &v, err)) < 0 ||
+        if (r >= 0 && b->has_tee) {
+                r = evidence_tee_heap(&o->tee, &heap, err);
+                trust.heap = heap;
+        }
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, &trust, &v, err)) < 0 ||
             (r = judge_ak_ca(b, o->ak_ca, v, scope, err)) < 0 ||
             (r = describe_scope(b, e, v, scope, err)) < 0)
                 return r;

@@ -178,6 +178,7 @@ int evidence_tee_show(const struct session *s, const struct tee_options *o, cons
 /* What the options say, and the bytes that they name. */
 struct given {
         struct endorsements *heap;
+        struct tee_trust trust;
         struct bundle *bundle;
         struct tpm_public ak; /* the bundle's */
         struct tee_binding binding;
@@ -206,9 +207,27 @@ static int load_cache(struct endorsements *heap, struct err *err)
         return endorse_cache_load(folder, heap, err);
 }
 
+static int fill_heap(const struct tee_options *o, struct endorsements **ret, json_t *listed, struct err *err)
+{
+        int r = endorsements_new(ret, err);
+
+        if (r >= 0 && !o->endorsements.n)
+                r = load_cache(*ret, err);
+        for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
+                r = tee_load_endorsements(o->endorsements.v[i], *ret, listed, err);
+        return r < 0 ? r : 0;
+}
+
+int evidence_tee_heap(const struct tee_options *o, struct endorsements **ret, struct err *err)
+{
+        AUTO(json_free_p) json_t *listed = json_array();
+
+        return listed ? fill_heap(o, ret, listed, err) : err_nomem(err);
+}
+
 static int load_given(const struct tee_options *o, struct given *g, json_t *endorsements, struct err *err)
 {
-        int r = endorsements_new(&g->heap, err);
+        int r = fill_heap(o, &g->heap, endorsements, err);
 
         if (o->ignore_dates && !str_equal(o->type, "tdx") && !str_equal(o->type, "sgx"))
                 return err_set(err, ERR_CONFIG, 0, "--ignore-dates is for the types tdx and sgx");
@@ -224,10 +243,6 @@ static int load_given(const struct tee_options *o, struct given *g, json_t *endo
                 r = load_bytes(o->id_auth, BOOTLOG_BYTES_MAX, &g->id_auth, err);
         if (r >= 0 && o->manifest)
                 r = load_bytes(o->manifest, SVSM_MANIFEST_BYTES_MAX, &g->manifest, err);
-        if (r >= 0 && !o->endorsements.n)
-                r = load_cache(g->heap, err);
-        for (size_t i = 0; r >= 0 && i < o->endorsements.n; i++)
-                r = tee_load_endorsements(o->endorsements.v[i], g->heap, endorsements, err);
         return r < 0 ? r : 0;
 }
 
@@ -236,7 +251,7 @@ static int take_policy(struct tee_work *w, const char *type, const struct option
                        struct policy **ret, struct err *err)
 {
         const struct policy_tee *tee;
-        enum policy_tee_kind kind = POLICY_TEE_SNP;
+        enum tee_kind kind = TEE_SNP;
         int r;
 
         if (paths->n > 1)
@@ -247,15 +262,15 @@ static int take_policy(struct tee_work *w, const char *type, const struct option
         tee = (*ret)->tee;
         if (!tee)
                 return err_set(err, ERR_CONFIG, 0, "%s: the policy has no section 'tee'", paths->v[0]);
-        while (kind < POLICY_TEE_N_KINDS && !str_starts(type, policy_tee_kind_name(kind)))
+        while (kind < TEE_N_KINDS && !str_starts(type, tee_kind_name(kind)))
                 kind++;
-        if (kind == POLICY_TEE_N_KINDS)
+        if (kind == TEE_N_KINDS)
                 return err_set(err, ERR_CONFIG, 0, "--type %s is not judged by a policy", SHOW(type));
         if (!(tee->kinds & 1u << kind))
                 return err_set(err, ERR_CONFIG, 0, "%s: the policy does not take evidence of type %s",
-                               paths->v[0], policy_tee_kind_name(kind));
+                               paths->v[0], tee_kind_name(kind));
         w->snp = &tee->snp;
-        w->dcap = kind == POLICY_TEE_SGX ? tee->sgx : tee->tdx;
+        w->dcap = kind == TEE_SGX ? tee->sgx : tee->tdx;
         return 0;
 }
 
@@ -338,7 +353,8 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
                         return r;
                 given.binding.ek = &given.ek;
         }
-        w.heap = given.heap;
+        given.trust.heap = given.heap;
+        w.trust = &given.trust;
         w.binding = o->bundle ? &given.binding : NULL;
         w.report_data = VIEW_BUF(&given.report_data);
         w.has_log = o->log != NULL;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "evidence/endorsements.h"
 #include "tenant/command.h"
 
 /*
@@ -26,9 +27,8 @@ struct tee_options {
         }
 #define TEE_VERIFY_ROWS(VALUES, MEMBER)                                                                      \
         TEE_SHOW_ROWS(VALUES, MEMBER),                                                                       \
-                {"endorsements", "PATH",                                                                     \
-                 "with --type: a file or folder of certificates, revocation lists, collateral", OPTION_LIST, \
-                 offsetof(VALUES, MEMBER.endorsements)},                                                     \
+                {"endorsements", "PATH", "a file or folder of certificates, revocation lists, collateral",   \
+                 OPTION_LIST, offsetof(VALUES, MEMBER.endorsements)},                                        \
                 {"report-data", "HEX", "with --type: what the report data has to be, 64 bytes", OPTION_TEXT, \
                  offsetof(VALUES, MEMBER.report_data)},                                                      \
                 {"bundle", "FILE", "with --type: the host's own evidence, to whose key it has to be bound",  \
@@ -47,6 +47,9 @@ struct tee_options {
                         "with --type tdx or sgx: check no dates of certificates and collateral",             \
                         OPTION_FLAG, offsetof(VALUES, MEMBER.ignore_dates)                                   \
         }
+
+/* What --endorsements names, or else what `avow endorsements` keeps. Return: 0; < 0. */
+int evidence_tee_heap(const struct tee_options *o, struct endorsements **ret, struct err *err) MUST_USE;
 
 /* Return: an enum answer, or < 0. AT and POLICIES are evidence verify's. */
 int evidence_tee_verify(const struct session *s, const struct tee_options *o, const char *at,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A long measurement list is judged beside the loop, so that the hosts that only say "nothing new" are not
- * held up. The thread works on what belongs to this round alone: the evidence, a copy of the key and of what
- * is remembered, and the rules in force, which nobody changes. The host may be gone when it ends.
+ * A long measurement list, or evidence of a processor, is judged beside the loop, so that the hosts that only
+ * say "nothing new" are not held up. The thread works on what belongs to this round alone: the evidence, a
+ * copy of the key and of what is remembered, and the rules in force, which nobody changes. The host may be
+ * gone when it ends.
  */
 #include "verifier/appraise_away.h"
 
@@ -10,6 +11,7 @@
 
 #include "evidence/tpm_public.h"
 #include "http/workers.h"
+#include "verifier/endorsed.h"
 
 struct away {
         struct round *r;
@@ -19,6 +21,7 @@ struct away {
         struct counters_record counters;
         struct continuation *before;
         struct policy_effective *policy;
+        struct endorsed *endorsed; /* what in.tee_trust is of */
         struct evidence evidence;
         struct expectation expectation;
         struct appraisal in;
@@ -33,6 +36,7 @@ static void away_free(struct away *a)
         buf_free(&a->ak_bytes);
         continuation_free(a->before);
         policy_effective_free(a->policy);
+        endorsed_free(a->endorsed);
         free(a);
 }
 DEFINE_AUTO(struct away, away_free)
@@ -73,6 +77,7 @@ int appraise_away(struct round *r, const struct host *host, const struct apprais
                 return err_nomem(err);
         a->counters = host->counters;
         a->policy = policy_effective_ref(policy);
+        a->endorsed = endorsed_ref(r->v->endorsed);
         a->evidence = *in->evidence;
         a->evidence.ak = &a->ak;
         a->evidence.ak_key = NULL; /* the table's own, for its thread */
@@ -83,7 +88,8 @@ int appraise_away(struct round *r, const struct host *host, const struct apprais
         a->in.expectation = &a->expectation;
         a->in.policy = a->policy;
         a->in.before = a->before;
-        n = workers_do(r->v->workers, in->ima.len, run, on_done, a, err);
+        n = workers_do(r->v->workers, in->ima.len + in->tee.evidence.len + in->tee.table.len, run, on_done, a,
+                       err);
         if (n < 0)
                 return n;
         (void)TAKE(a);

@@ -114,6 +114,10 @@ static void offer(struct verifier *v, struct http_request *req, struct host *hos
         host->wants_uefi = caps->log[WIRE_UEFI_LOG].offered;
         host->wants_ima = ima->offered && ima->partial && (ima->binary || ima->own_format);
         host->ima_binary = ima->binary;
+        host->tee_kinds = 0;
+        for (size_t k = 0; k < TEE_N_KINDS; k++)
+                if (caps->log[wire_tee_type((enum tee_kind)k)].own_format)
+                        host->tee_kinds |= 1u << k;
         host->ima_entries = ima->entry_count;
         wish.from_start = moved_ms > SAME_BOOT_MS || moved_ms < -SAME_BOOT_MS ||
                           (log->has_count && host->cont && log->entry_count < host->cont->cel_entries) ||

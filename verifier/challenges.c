@@ -48,6 +48,18 @@ static void ask_ima(const struct host *host, uint64_t first, struct challenge *c
         c->part = left > (host->ima_binary ? GATHER_ENTRIES : GATHER_LINES);
 }
 
+/* Evidence of the processor, if it is demanded: of the first kind that the host has and the policy takes. It
+ * is made anew for every challenge, so there is none along with mere parts of a list. */
+static void ask_tee(const struct host *host, unsigned kinds, struct challenge *c)
+{
+        c->tee_in_vain = kinds && !(kinds & host->tee_kinds);
+        for (size_t k = 0; k < TEE_N_KINDS && !c->wants_tee; k++)
+                if (kinds & host->tee_kinds & 1u << k) {
+                        c->wants_tee = true;
+                        c->tee_kind = (enum tee_kind)k;
+                }
+}
+
 static void ask_logs(const struct host *host, const struct policy_effective *e, bool from_start,
                      struct challenge *c)
 {
@@ -61,6 +73,7 @@ static void ask_logs(const struct host *host, const struct policy_effective *e, 
         c->wants_log = host->wants_log && needs.cel;
         c->log_offset = needs.cel_first;
         c->wants_uefi = host->wants_uefi && needs.uefi;
+        ask_tee(host, needs.tee, c);
 }
 
 void challenge_asks(const struct challenge *c, struct wire_asks *ret)
@@ -83,6 +96,8 @@ void challenge_asks(const struct challenge *c, struct wire_asks *ret)
                                                         .entry_count = CEL_RECORDS_MAX};
         if (c->wants_uefi)
                 ret->item[ret->n++] = (struct wire_ask){.type = WIRE_UEFI_LOG};
+        if (c->wants_tee)
+                ret->item[ret->n++] = (struct wire_ask){.type = wire_tee_type(c->tee_kind)};
         if (c->wants_ima)
                 ret->item[ret->n++] = (struct wire_ask){.type = WIRE_IMA_LOG,
                                                         .has_offset = true,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/random.h"
@@ -19,6 +20,7 @@
 #include "verifier/appraise_away.h"
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
+#include "verifier/endorsed.h"
 #include "verifier/reply.h"
 #include "verifier/secrets.h"
 #include "verifier/trust.h"
@@ -144,6 +146,7 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
         const struct wire_evidence_item *uefi = wire_evidence_find(&r->evidence, WIRE_UEFI_LOG);
         const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
+        struct err none = ERR_INIT;
         int n = 0;
 
         in->has_log = log != NULL;
@@ -154,6 +157,14 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         in->has_uefi = uefi != NULL;
         if (uefi)
                 in->uefi = VIEW_BUF(&uefi->entries);
+        in->has_tee = wire_evidence_tee(&r->evidence, &in->tee);
+        in->tee_not_asked = !r->challenge.wants_tee && !r->challenge.tee_in_vain;
+        in->challenge = VIEW(r->challenge.nonce, r->challenge.nonce_len);
+        in->tee_trust = endorsed_trust(r->v->endorsed);
+        r->has_ek =
+                host->e.ek_sha256 && hex_decode_exact(view_str(host->e.ek_sha256), r->ek.b, 32, &none) == 0;
+        r->ek.alg = DIGEST_SHA256;
+        in->ek = r->has_ek ? &r->ek : NULL;
         in->has_ima = ima != NULL;
         if (!ima)
                 return 0;
@@ -315,7 +326,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
         n = round_logs(r, host, &in, err);
         if (n < 0)
                 return n;
-        if (in.has_ima && in.ima.len > AWAY_BYTES)
+        if ((in.has_ima && in.ima.len > AWAY_BYTES) || in.has_tee) /* signatures by the dozen */
                 return appraise_beside(r, host, &in, effective, err);
         n = appraise(&in, &r->result, err);
         return round_appraised(r, host, n, err);

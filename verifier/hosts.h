@@ -62,6 +62,9 @@ struct challenge {
         bool part; /* a part of a longer list, and nothing else: there is more of it to come */
         uint64_t ima_offset, ima_at;
         uint32_t ima_max; /* entries */
+        bool wants_tee;   /* evidence of the processor, of this kind */
+        bool tee_in_vain; /* it is demanded, and the host offers none of the kinds that will do */
+        enum tee_kind tee_kind;
 };
 
 /* What the host is told of its secrets (verifier/secrets.h). */
@@ -89,6 +92,7 @@ struct host {
         bool wants_log;          /* it can send a cel_log */
         bool wants_uefi;         /* and the others */
         bool wants_ima, ima_binary;
+        unsigned tee_kinds;    /* 1 << enum tee_kind: what it can show of its processor */
         uint64_t ima_entries;  /* that it said to have */
         struct gather *gather; /* parts of a list, or NULL */
         bool log_torn; /* a heartbeat was not written: the log on the disk has a hole until it comes whole */

@@ -7,6 +7,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/appraise_away.c verifier/appraise_away.h \
 	verifier/attest.c verifier/attest.h \
 	verifier/challenges.c verifier/challenges.h \
+	verifier/endorsed.c verifier/endorsed.h \
 	verifier/enrol.c verifier/enrol.h \
 	verifier/events.c verifier/events.h \
 	verifier/evidence.c \
@@ -54,6 +55,6 @@ verifier_libverifier_la_SOURCES = \
 nodist_verifier_libverifier_la_SOURCES = verifier/openapi.c
 sbin_PROGRAMS += verifier/avow-verifier
 verifier_avow_verifier_SOURCES = verifier/main.c
-verifier_avow_verifier_LDADD = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la \
+verifier_avow_verifier_LDADD = verifier/libverifier.la lib/endorse/libendorse.la lib/store/libstore.la lib/http/libhttp.la \
 	lib/wire/libwire.la lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la \
 	lib/base/libbase.la $(SQLITE_LIBS) $(CURL_LIBS) $(EVENT_LIBS) $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) -lpthread

@@ -122,6 +122,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
 {
         const struct wire_evidence_item *quote = wire_evidence_find(&r->evidence, WIRE_TPM_QUOTE);
         const struct kept_log *logs = r->state.logs;
+        struct tee_shown tee = {.kind = TEE_SNP};
 
         b->peer = host->e.keylime ? BUNDLE_PEER_KEYLIME : BUNDLE_PEER_AVOW;
         b->immediate = r->immediate;
@@ -138,6 +139,10 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
         b->has_cel = wire_evidence_find(&r->evidence, WIRE_CEL_LOG) && logs[KEPT_CEL].bytes >= 0;
         b->has_ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG) && logs[KEPT_IMA].bytes >= 0;
         b->has_uefi = logs[KEPT_UEFI].bytes > 0;
+        b->has_tee = wire_evidence_tee(&r->evidence, &tee);
+        if (!b->has_tee && r->challenge.tee_in_vain) /* what is not there is part of what was judged */
+                b->has_tee = true;
+        b->tee_kind = tee.kind;
         b->policy_version = r->policy.version;
         b->policy_sha256 = r->policy.policy->sha256;
         if (dup_text(host->e.name, &b->host, err) < 0 ||
@@ -147,6 +152,8 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
             put_view(&b->ak, VIEW_BUF(&host->e.ak), err) < 0 ||
             put_view(&b->challenge, VIEW(r->challenge.nonce, r->challenge.nonce_len), err) < 0 ||
             (r->release && put_view(&b->release_request, digest_view(&r->release->request), err) < 0) ||
+            put_view(&b->tee, tee.evidence, err) < 0 || put_view(&b->tee_table, tee.table, err) < 0 ||
+            put_view(&b->tee_manifest, tee.manifest, err) < 0 ||
             put_view(&b->message, VIEW_BUF(&quote->message), err) < 0 ||
             put_view(&b->signature, VIEW_BUF(&quote->signature), err) < 0 ||
             put_view(&b->time_message, VIEW_BUF(&quote->time_message), err) < 0 ||

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "policy/appraise.h"
+#include "verifier/endorsed.h"
 #include "verifier/policy_test.h"
 
 struct trial {
@@ -75,7 +76,8 @@ static int try_one(struct trial *t, const struct host *host, struct view text,
         int r = bundle_with_logs(text, logs, &b, err);
 
         if (r >= 0)
-                r = appraise_bundle(b, t->effective, host->cont, &verdict, err);
+                r = appraise_bundle(b, t->effective, host->cont, endorsed_trust(t->v->endorsed), &verdict,
+                                    err);
         if (r < 0)
                 return r;
         result.verdict = verdict;

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "crypto/cert.h"
 #include "verifier/adopt.h"
+#include "verifier/endorsed.h"
 #include "verifier/outbox.h"
 #include "verifier/proofs.h"
 #include "verifier/trust.h"
@@ -233,7 +234,10 @@ int verifier_check(const char *config_file, struct err *err)
                 r = signers_load(v.settings.conf, &v.signers, err);
         if (r >= 0)
                 r = adapters_load(v.settings.conf, &adapters, err);
+        if (r >= 0)
+                r = endorsed_load(v.settings.conf, &v.endorsed, err);
         adapters_done(&adapters);
+        endorsed_free(v.endorsed);
         signers_done(&v.signers);
         keys_done(&v.keys);
         tls_server_free(v.tls);
@@ -276,6 +280,8 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 keys_warn(&v->keys);
         if (r >= 0)
                 r = signers_load(v->settings.conf, &v->signers, err);
+        if (r >= 0)
+                r = endorsed_load(v->settings.conf, &v->endorsed, err);
         if (r >= 0)
                 r = loop_new(&v->loop, err);
         if (r >= 0)
@@ -334,6 +340,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         struct keys keys = {.ear = NULL};
         struct signers signers = {.n = 0};
         struct adapters adapters = {.n = 0};
+        struct endorsed *endorsed = NULL;
         int r = settings_load(config_file, &fresh, err);
 
         if (r >= 0)
@@ -346,6 +353,8 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 r = signers_load(fresh.conf, &signers, err);
         if (r >= 0)
                 r = adapters_load(fresh.conf, &adapters, err);
+        if (r >= 0)
+                r = endorsed_load(fresh.conf, &endorsed, err);
         if (r >= 0 && v->registrar) {
                 registrar = registrar_options(&fresh);
                 r = http_client_reload(v->registrar, &registrar, err);
@@ -357,6 +366,7 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
                 keys_done(&keys);
                 signers_done(&signers);
                 adapters_done(&adapters);
+                endorsed_free(endorsed);
                 settings_done(&fresh);
                 return r;
         }
@@ -367,6 +377,8 @@ int verifier_reload(struct verifier *v, const char *config_file, struct err *err
         signers_done(&v->signers);
         v->signers = signers;
         workloads_use(v->workloads, &adapters);
+        endorsed_free(v->endorsed);
+        v->endorsed = endorsed;
         keys_warn(&v->keys);
         if (results_use_key(v, err) < 0)
                 log_err(err, "the key of results is not on record"); /* all else is taken over */
@@ -407,6 +419,7 @@ void verifier_done(struct verifier *v)
         sessions_free(v->sessions);
         tls_server_free(v->tls);
         audit_key_free(v->audit_key);
+        endorsed_free(v->endorsed);
         free(v->generation);
         keys_done(&v->keys);
         signers_done(&v->signers);

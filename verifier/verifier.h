@@ -41,7 +41,9 @@ struct verifier {
         struct keys keys;
         struct signers signers; /* of policies */
         struct verifier_db *db;
-        struct workers *workers; /* for what takes long */
+        struct workers *workers;   /* for what takes long */
+        struct endorsed *endorsed; /* what vouches for processors */
+        bool endorsed_read;        /* the folder is being read again */
         struct hosts *hosts;
         struct rules *rules;
         struct sessions *sessions;

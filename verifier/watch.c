@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "verifier/endorsed.h"
 #include "verifier/trust.h"
 #include "verifier/workloads.h"
 
@@ -113,6 +114,7 @@ static void on_sweep(void *ctx)
         metric_set(v->counters.cert_end_s, cert_not_after_ms(tls_server_cert(v->tls)) / 1000);
         look_at_clock(v);
         generation_turn(v);
+        endorsed_look(v);
         loop_timer_start(v->sweep, SWEEP_MS);
 }
 

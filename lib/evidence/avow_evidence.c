@@ -20,6 +20,7 @@
 struct avow_evidence {
         struct endorsements *heap;
         struct dcap_warm *warm;
+        struct tee_trust trust;
         bool has_log, has_id_auth;
         unsigned statuses;
         struct buf report_data, log, id_auth;
@@ -174,8 +175,9 @@ int avow_evidence_verify(struct avow_evidence *e, const char *type, const void *
         if (keep(e, &e->bytes, bytes, size, EVIDENCE_BYTES_MAX) < 0)
                 return AVOW_EVIDENCE_ERROR;
         e->work.bytes = VIEW_BUF(&e->bytes);
-        e->work.heap = e->heap;
         e->work.warm = e->warm;
+        e->trust.heap = e->heap;
+        e->work.trust = &e->trust;
         e->work.at_ms = to_ms(at);
         e->work.report_data = VIEW_BUF(&e->report_data);
         e->work.has_log = e->has_log;

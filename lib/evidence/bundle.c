@@ -41,9 +41,21 @@ void bundle_free(struct bundle *b)
         buf_free(&b->cel);
         buf_free(&b->ima);
         buf_free(&b->uefi);
+        buf_free(&b->tee);
+        buf_free(&b->tee_table);
+        buf_free(&b->tee_manifest);
         verdict_free(b->verdict);
         free(b->policy_name);
         free(b);
+}
+
+bool bundle_tee(const struct bundle *b, struct tee_shown *ret)
+{
+        *ret = (struct tee_shown){.kind = b->tee_kind,
+                                  .evidence = VIEW_BUF(&b->tee),
+                                  .table = VIEW_BUF(&b->tee_table),
+                                  .manifest = VIEW_BUF(&b->tee_manifest)};
+        return b->has_tee;
 }
 
 static struct counter_claim claim_of(const struct bundle_counter *c)

@@ -14,6 +14,7 @@
 #include "evidence/continuation.h"
 #include "evidence/counters.h"
 #include "evidence/pcr.h"
+#include "evidence/tee.h"
 #include "evidence/tpm_public.h"
 #include "evidence/verdict.h"
 
@@ -60,7 +61,10 @@ struct bundle {
         struct pcr_values previous_pcrs;
         bool has_cel, has_ima, has_uefi;
         struct buf cel, ima, uefi; /* as the host sent them */
-        struct verdict *verdict;   /* as it was recorded */
+        bool has_tee;              /* it was asked for evidence of its processor: */
+        enum tee_kind tee_kind;
+        struct buf tee, tee_table, tee_manifest; /* as struct tee_shown */
+        struct verdict *verdict;                 /* as it was recorded */
         char *policy_name;
         uint32_t policy_version;
         struct digest policy_sha256;
@@ -88,6 +92,9 @@ int bundle_encode(const struct bundle *b, struct buf *out, struct err *err) MUST
  */
 int bundle_certificate_fits(const struct bundle *b, const struct tpm_public *ak, bool *ret_fits,
                             const char **ret_why, struct err *err) MUST_USE;
+
+/* The processor's evidence, borrowed from B. Return: false if there is none. */
+bool bundle_tee(const struct bundle *b, struct tee_shown *ret) MUST_USE;
 
 /*
  * What the bundle's evidence has to be measured against, for evidence_authenticate(). *ret_ak, *ret_e and

@@ -286,15 +286,42 @@ static int read_policy(const json_t *j, struct bundle *b, struct err *err)
         return r < 0 ? err_wrap(err, "member 'policy'") : 0;
 }
 
-static int read_verdict(const json_t *j, struct bundle *b, struct err *err)
+static int read_one_tee(const json_t *j, struct bundle *b, struct err *err)
 {
-        const json_t *obj = NULL, *tee = NULL;
-        /* Evidence of TEEs is not of this version of the format: a bundle that has some is not judged in
-         * part. */
-        int r = json_get_array(j, "tee", 0, &tee, err);
+        static const char *const names[] = {"kind", "evidence", "table", "manifest"};
+        const char *kind = NULL;
+        int r = json_only(j, names, ARRAY_LEN(names), err);
 
         if (r >= 0)
-                r = json_get_object(j, "verdict", &obj, err);
+                r = json_get_str(j, "kind", &kind, err);
+        if (r >= 0 && !tee_kind_by_name(kind, &b->tee_kind))
+                r = err_set(err, ERR_FORMAT, 0, "member 'kind': %s is not known", SHOW(kind));
+        if (r >= 0)
+                r = json_get_base64(j, "evidence", TEE_EVIDENCE_BYTES_MAX, &b->tee, err);
+        if (r >= 0)
+                r = json_opt_base64(j, "table", TEE_EVIDENCE_BYTES_MAX, &b->tee_table, err);
+        if (r >= 0)
+                r = json_opt_base64(j, "manifest", TEE_EVIDENCE_BYTES_MAX, &b->tee_manifest, err);
+        b->has_tee = true;
+        return r;
+}
+
+/* A list, for a time in which there are several; one piece is what a host is asked for. */
+static int read_tee(const json_t *j, struct bundle *b, struct err *err)
+{
+        const json_t *list = NULL;
+        int r = json_get_array(j, "tee", 1, &list, err);
+
+        if (r >= 0 && json_array_size(list))
+                r = read_one_tee(json_array_get(list, 0), b, err);
+        return r < 0 ? err_wrap(err, "member 'tee'") : 0;
+}
+
+static int read_verdict(const json_t *j, struct bundle *b, struct err *err)
+{
+        const json_t *obj = NULL;
+        int r = json_get_object(j, "verdict", &obj, err);
+
         if (r < 0)
                 return r;
         return verdict_from_json(obj, &b->verdict, err) < 0 ? err_wrap(err, "member 'verdict'") : 0;
@@ -318,6 +345,8 @@ static int read_answer(const json_t *j, struct bundle *b, struct err *err)
                 r = read_previous(j, b, err);
         if (r >= 0)
                 r = read_logs(j, b, err);
+        if (r >= 0)
+                r = read_tee(j, b, err);
         if (r >= 0)
                 r = read_verdict(j, b, err);
         if (r >= 0)

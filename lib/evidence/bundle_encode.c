@@ -86,6 +86,22 @@ static void put_quote(struct json_out *o, const struct bundle *b)
         json_out_object_end(o);
 }
 
+static void put_tee(struct json_out *o, const struct bundle *b)
+{
+        json_out_array(o, "tee");
+        if (b->has_tee) {
+                json_out_object(o, NULL);
+                json_out_str(o, "kind", tee_kind_name(b->tee_kind));
+                json_out_base64(o, "evidence", VIEW_BUF(&b->tee));
+                if (b->tee_table.len)
+                        json_out_base64(o, "table", VIEW_BUF(&b->tee_table));
+                if (b->tee_manifest.len)
+                        json_out_base64(o, "manifest", VIEW_BUF(&b->tee_manifest));
+                json_out_object_end(o);
+        }
+        json_out_array_end(o);
+}
+
 /* What came back, and what was made of it. */
 static void put_answer(struct json_out *o, const struct bundle *b)
 {
@@ -105,8 +121,7 @@ static void put_answer(struct json_out *o, const struct bundle *b)
         put_log(o, "ima", b->has_ima, &b->ima);
         put_log(o, "uefi", b->has_uefi, &b->uefi);
         json_out_object_end(o);
-        json_out_array(o, "tee");
-        json_out_array_end(o);
+        put_tee(o, b);
         verdict_put(o, "verdict", b->verdict);
         put_policy(o, b);
 }

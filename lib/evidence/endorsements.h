@@ -47,7 +47,8 @@ int endorsements_add(struct endorsements *e, struct view blob, enum endorsement_
 
 /*
  * For an SNP report (NULL: for a leaf without a report): leaves that could have signed it, the best fitting
- * first; the certificates above them, and the root's lists. BAG may hold some already. Return: 0; -ERR_NOMEM.
+ * first; the certificates above them and above those that BAG holds already, and the root's lists. Return: 0;
+ * -ERR_NOMEM.
  */
 int endorsements_for_snp(const struct endorsements *e, const struct snp_report *report, struct snp_bag *bag,
                          struct err *err) MUST_USE;

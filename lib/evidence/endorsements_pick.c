@@ -120,9 +120,13 @@ int endorsements_for_snp(const struct endorsements *e, const struct snp_report *
                          struct err *err)
 {
         const struct cert *leaves[LEAVES_MAX];
-        size_t n = best_leaves(e, report, leaves);
+        size_t n = best_leaves(e, report, leaves), n_had = bag->certs.n;
+        enum snp_signing_key kind;
         int r = 0;
 
+        for (size_t i = 0; r >= 0 && i < n_had; i++) /* leaves that came along need a chain as well */
+                if (snp_leaf_kind(bag->certs.v[i], &kind))
+                        r = put_chain(e, bag->certs.v[i], bag, err);
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = put_chain(e, leaves[i], bag, err);
         for (size_t i = 0; r >= 0 && i < e->n_lists; i++)

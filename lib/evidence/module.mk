@@ -68,6 +68,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/tee.c lib/evidence/tee.h \
 	lib/evidence/tee_binding.c lib/evidence/tee_binding.h \
 	lib/evidence/tee_json.c lib/evidence/tee_json.h \
+	lib/evidence/tee_statement.c lib/evidence/tee_statement.h \
 	lib/evidence/tee_types.c lib/evidence/tee_types.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \

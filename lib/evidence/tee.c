@@ -9,6 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *const kind_names[TEE_N_KINDS] = {"snp", "tdx", "sgx"};
+
+const char *tee_kind_name(enum tee_kind kind)
+{
+        return (size_t)kind < ARRAY_LEN(kind_names) ? kind_names[kind] : "unknown";
+}
+
+bool tee_kind_by_name(const char *name, enum tee_kind *ret)
+{
+        for (size_t i = 0; i < ARRAY_LEN(kind_names); i++)
+                if (strcmp(kind_names[i], name) == 0) {
+                        *ret = (enum tee_kind)i;
+                        return true;
+                }
+        return false;
+}
+
 static struct tee_check *add(struct tee_result *r, const char *name, enum tee_state state)
 {
         struct tee_check *c;

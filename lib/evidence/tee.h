@@ -15,6 +15,25 @@
  *
  * The value owns no memory and is not a verdict on a host (evidence/verdict.h): a policy makes that of it.
  */
+/* The kinds of evidence that a host can show of its processor. */
+enum tee_kind {
+        TEE_SNP,
+        TEE_TDX,
+        TEE_SGX,
+        TEE_N_KINDS,
+};
+const char *tee_kind_name(enum tee_kind kind); /* "snp", "tdx", "sgx" */
+bool tee_kind_by_name(const char *name, enum tee_kind *ret) MUST_USE;
+
+/* What came of one, not believed; borrowed. The limits are Linux's and some room. */
+#define TEE_EVIDENCE_BYTES_MAX 65536
+struct tee_shown {
+        enum tee_kind kind;
+        struct view evidence; /* an SNP report, a quote; empty: the host could make none */
+        struct view table;    /* AMD's certificate table, or empty */
+        struct view manifest; /* of the services that an SVSM runs: it made the report; or empty */
+};
+
 enum tee_state {
         TEE_SKIPPED = 0,
         TEE_PASS,

@@ -135,6 +135,32 @@ static int show_snp(struct tee_work *w, const struct snp_result *res, struct err
         return made(w->content, err);
 }
 
+/*
+ * All that could vouch for the report: what came along with it, which is the host's word and only counts if
+ * it chains to a root; and what is kept. A table that is none is as good as no table.
+ */
+static int fill_bag(const struct tee_work *w, struct view report, struct snp_bag *bag, struct err *err)
+{
+        struct err unused = ERR_INIT;
+        struct snp_report parsed;
+
+        if (w->table.len && snp_bag_add_table(bag, w->table, &unused) == -ERR_NOMEM)
+                return err_nomem(err);
+        if (!w->trust || !w->trust->heap || snp_report_parse(report, &parsed, &unused) < 0)
+                return 0;
+        return endorsements_for_snp(w->trust->heap, &parsed, bag, err);
+}
+
+static void set_snp_roots(const struct tee_work *w, struct snp_input *in)
+{
+        if (w->trust && w->trust->n_snp_roots) {
+                in->roots = w->trust->snp_roots;
+                in->n_roots = w->trust->n_snp_roots;
+        } else {
+                in->roots = snp_amd_roots(&in->n_roots);
+        }
+}
+
 static int show_svsm(struct tee_work *w, const struct svsm_manifest *m, struct err *err)
 {
         AUTO(json_free_p) json_t *j = json_object();
@@ -197,15 +223,13 @@ static int verify_snp(struct tee_work *w, struct view report, const struct snp_a
                                .at_ms = w->at_ms,
                                .policy = w->snp,
                                .report_data = w->report_data};
-        struct err unused = ERR_INIT;
         struct snp_result res = {0};
-        struct snp_report parsed;
         struct digest want;
         int r = around->svsm ? expect_svsm(w, around->svsm, &want, &in.report_data, err) : 0;
 
-        in.roots = snp_amd_roots(&in.n_roots);
-        if (r >= 0 && w->heap && snp_report_parse(report, &parsed, &unused) == 0)
-                r = endorsements_for_snp(w->heap, &parsed, &bag, err);
+        set_snp_roots(w, &in);
+        if (r >= 0)
+                r = fill_bag(w, report, &bag, err);
         if (r >= 0)
                 r = snp_verify(&in, &res, err);
         w->result = res.tee;
@@ -265,7 +289,7 @@ static int run_certificate(struct tee_work *w, struct err *err)
         enum snp_signing_key kind = SNP_KEY_NONE;
         int r = snp_bag_add(&bag, w->bytes, err);
 
-        in.roots = snp_amd_roots(&in.n_roots);
+        set_snp_roots(w, &in);
         if (r == -ERR_FORMAT || (r >= 0 && (!bag.certs.n || !snp_leaf_kind(bag.certs.v[0], &kind)))) {
                 if (r >= 0)
                         r = err_set(err, ERR_FORMAT, 0, "no VCEK or VLEK certificate");
@@ -273,8 +297,8 @@ static int run_certificate(struct tee_work *w, struct err *err)
                 snp_bag_done(&bag);
                 return 0;
         }
-        if (r >= 0 && w->heap)
-                r = endorsements_for_snp(w->heap, NULL, &bag, err);
+        if (r >= 0 && w->trust && w->trust->heap)
+                r = endorsements_for_snp(w->trust->heap, NULL, &bag, err);
         if (r >= 0)
                 r = snp_verify_endorsement(&in, &res, err);
         w->result = res.tee;
@@ -403,15 +427,20 @@ static int verify_quote(struct tee_work *w, struct dcap_result *res, struct err 
         struct dcap_policy policy = w->dcap;
         struct err unused = ERR_INIT;
         struct dcap_quote parsed;
+        const struct endorsements *heap = w->trust ? w->trust->heap : NULL;
         const char *reason;
         int r = 0;
 
         policy.at_ms = w->at_ms;
         policy.report_data = w->report_data;
-        if (w->heap && dcap_quote_parse(w->bytes, &parsed, &reason, &unused) == 0)
-                r = endorsements_for_quote(w->heap, &parsed, w->at_ms, w->warm, &found, err);
+        if (w->trust && w->trust->n_intel_roots) {
+                policy.roots = w->trust->intel_roots;
+                policy.n_roots = w->trust->n_intel_roots;
+        }
+        if (heap && dcap_quote_parse(w->bytes, &parsed, &reason, &unused) == 0)
+                r = endorsements_for_quote(heap, &parsed, w->at_ms, w->warm, &found, err);
         if (r >= 0)
-                r = dcap_verify(w->bytes, w->heap ? &found.collateral : &none, &policy, res, err);
+                r = dcap_verify(w->bytes, heap ? &found.collateral : &none, &policy, res, err);
         endorsements_quote_done(&found);
         return r;
 }

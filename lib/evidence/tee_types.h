@@ -16,6 +16,18 @@
 #include "evidence/tee_binding.h"
 
 /*
+ * What vouches for processors, for many machines and from many threads at once. Roots stand in the place of
+ * their vendor's, which are compiled in: for a vendor of one's own. All borrowed.
+ */
+struct tee_trust {
+        const struct endorsements *heap; /* NULL: none */
+        const struct snp_root *snp_roots;
+        size_t n_snp_roots;
+        const struct digest *intel_roots;
+        size_t n_intel_roots;
+};
+
+/*
  * The kinds of a processor's evidence by name, in whatever container they come, judged in one way whatever
  * the vendor: for files, for the library, for hosts.
  */
@@ -23,7 +35,8 @@ struct tee_work {
         /* in; all borrowed */
         bool verify; /* false: shown, and believed or not */
         struct view bytes;
-        const struct endorsements *heap; /* NULL: none */
+        const struct tee_trust *trust; /* NULL: nothing vouches */
+        struct view table;             /* snp: the certificate table that came along; or empty */
         int64_t at_ms;
         struct view report_data;           /* what it has to be, all 64 bytes; empty: not asked */
         const struct tee_binding *binding; /* to a host's attestation key; NULL: not asked */

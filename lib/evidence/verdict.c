@@ -110,6 +110,7 @@ void verdict_free(struct verdict *v)
         for (size_t i = 0; i < v->n_findings; i++)
                 finding_done(&v->findings[i]);
         free(v->findings);
+        tee_statement_free(v->tee);
         free(v);
 }
 
@@ -244,6 +245,8 @@ void verdict_put(struct json_out *o, const char *name, const struct verdict *v)
                 finding_put(o, &v->findings[i]);
         json_out_array_end(o);
         json_out_str(o, "state", verdict_state_name(v->state));
+        if (v->tee)
+                tee_statement_put(o, "tee", v->tee);
         json_out_object_end(o);
 }
 
@@ -302,7 +305,7 @@ static int findings_from_json(const json_t *j, struct verdict *v, struct err *er
 
 int verdict_from_json(const json_t *j, struct verdict **ret, struct err *err)
 {
-        static const char *const names[] = {"state", "enforced", "findings", "dropped"};
+        static const char *const names[] = {"state", "enforced", "findings", "dropped", "tee"};
         AUTO(verdict_free_p)
         struct verdict *v = verdict_new();
         const char *state = NULL;
@@ -320,6 +323,8 @@ int verdict_from_json(const json_t *j, struct verdict **ret, struct err *err)
                 r = json_get_int(j, "dropped", 0, INT64_MAX, &dropped, err);
         if (r >= 0)
                 r = findings_from_json(j, v, err);
+        if (r >= 0 && json_object_get(j, "tee"))
+                r = tee_statement_from_json(json_object_get(j, "tee"), &v->tee, err);
         if (r < 0)
                 return r;
         if (!verdict_state_by_name(state, &v->state))
@@ -356,4 +361,6 @@ void verdict_render(const struct verdict *v, struct buf *out)
                                 render(&v->findings[i], out);
         if (v->n_dropped)
                 buf_fmt(out, "and %zu more findings, not kept\n", v->n_dropped);
+        if (v->tee)
+                tee_statement_render(v->tee, out);
 }

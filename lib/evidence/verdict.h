@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json_out.h"
 #include "base/macro.h"
+#include "evidence/tee_statement.h"
 
 /*
  * The outcome of an appraisal: a state, and findings in words that an operator can act on.
@@ -55,8 +56,9 @@ struct verdict {
         enum verdict_state state;
         bool enforced; /* false: the policy observes only */
         size_t n_findings;
-        struct finding *findings; /* the texts are owned by the verdict */
-        size_t n_dropped;         /* findings beyond FINDINGS_MAX */
+        struct finding *findings;  /* the texts are owned by the verdict */
+        size_t n_dropped;          /* findings beyond FINDINGS_MAX */
+        struct tee_statement *tee; /* of the processor's evidence; NULL: none was judged */
 };
 
 /* Inconclusive, enforced, no findings. Return: NULL when out of memory. */
@@ -87,8 +89,8 @@ bool severity_by_name(const char *name, enum severity *ret) MUST_USE;
 
 /*
  * {"state", "enforced", "findings": [{"code", "severity", "what", "log", "entry", "expected", "found",
- * "remedy", "policy_ref"}], "dropped"}; absent texts are left out. to: NULL when out of memory. from: strict;
- * Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM.
+ * "remedy", "policy_ref"}], "dropped", "tee"?}; absent texts are left out. to: NULL when out of memory. from:
+ * strict; Return: 0; -ERR_FORMAT, -ERR_LIMIT, -ERR_NOMEM.
  */
 json_t *verdict_to_json(const struct verdict *v) MUST_USE;
 /* The same in one line, members sorted: equal verdicts have equal texts. The caller's (free()). */
@@ -98,7 +100,7 @@ int verdict_from_json(const json_t *j, struct verdict **ret, struct err *err) MU
 
 /*
  * Appends the text for people: a line per finding, indented lines for where, expected, found, policy and what
- * to do, the most severe first. Ask buf_ok().
+ * to do, the most severe first; then the checks of the processor's evidence. Ask buf_ok().
  */
 void verdict_render(const struct verdict *v, struct buf *out);
 

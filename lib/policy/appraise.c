@@ -48,7 +48,8 @@ void appraisal_needs(const struct continuation *before, const struct policy_effe
         *ret = (struct appraisal_needs){.cel = policy_effective_judges_log(policy),
                                         .cel_first = appraisal_log_offset(before, policy),
                                         .ima = policy_effective_judges_ima(policy),
-                                        .uefi = appraisal_needs_boot_log(before, policy)};
+                                        .uefi = appraisal_needs_boot_log(before, policy),
+                                        .tee = appraisal_tee_kinds(policy)};
         if (ret->ima)
                 ret->ima_first = appraisal_ima_offset(before, policy);
 }
@@ -249,7 +250,8 @@ static int judge_certificate(struct work *w, const struct bundle *b, const struc
 }
 
 int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
-                    const struct continuation *memory, struct verdict **ret, struct err *err)
+                    const struct continuation *memory, const struct tee_trust *trust, struct verdict **ret,
+                    struct err *err)
 {
         AUTO(appraisal_result_done)
         struct appraisal_result result = {0};
@@ -259,6 +261,7 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         struct digest qualifying;
         struct evidence evidence;
         struct expectation expectation;
+        struct tee_shown shown;
         struct appraisal in = {
                 .evidence = &evidence,
                 .expectation = &expectation,
@@ -268,6 +271,9 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                 .ima = VIEW_BUF(&b->ima),
                 .has_uefi = b->has_uefi,
                 .uefi = VIEW_BUF(&b->uefi),
+                .has_tee = bundle_tee(b, &shown),
+                .challenge = VIEW_BUF(&b->challenge),
+                .tee_trust = trust,
                 .asked_again = true,
         };
         AUTO(work_done)
@@ -283,6 +289,8 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
         if (r < 0)
                 return r;
         in.policy = for_host;
+        in.tee = shown;
+        in.tee_not_asked = !in.has_tee;
         r = appraise_any(&w, err);
         if (r < 0 || (r = judge_certificate(&w, b, &ak, err)) < 0)
                 return r;

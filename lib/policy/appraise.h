@@ -5,6 +5,7 @@
 #include "evidence/authenticate.h"
 #include "evidence/bundle.h"
 #include "evidence/continuation.h"
+#include "evidence/tee_types.h"
 #include "evidence/verdict.h"
 #include "policy/effective.h"
 
@@ -29,7 +30,13 @@ struct appraisal {
         uint64_t ima_first;                    /* from this entry on */
         bool has_uefi;                         /* the firmware's event log came, */
         struct view uefi;                      /* whole */
-        bool asked_again;                      /* the logs were already asked for a second time, in full */
+        bool has_tee;                          /* evidence of the processor came, */
+        struct tee_shown tee;                  /* or was asked for in vain: it is empty then */
+        bool tee_not_asked;                    /* it was not asked for, and might be had */
+        const struct digest *ek;           /* of the host, SPKI's SHA-256, by the registrar's proof; NULL */
+        struct view challenge;             /* as it was sent: what that evidence has to name */
+        const struct tee_trust *tee_trust; /* what vouches for processors; NULL: nothing */
+        bool asked_again;                  /* the logs were already asked for a second time, in full */
 };
 
 /* What the verifier has to ask for before there can be a verdict. */
@@ -65,10 +72,12 @@ int appraise(const struct appraisal *in, struct appraisal_result *ret, struct er
  * Appraises a bundle under POLICY, made for the time that is asked about (the bundle's received_at_ms, if
  * nothing else is). MEMORY is what a verifier remembers of the host, for what was judged in its time, or
  * NULL: then a superseded measurement that no given policy knows is inconclusive, because no bundle can show
- * that it was allowed. Return: 0; -ERR_FORMAT for a bundle whose AK or ids are none; -ERR_NOMEM, -ERR_CRYPTO.
+ * that it was allowed. TRUST vouches for the processor's evidence in it, or NULL. Return: 0; -ERR_FORMAT for
+ * a bundle whose AK or ids are none; -ERR_NOMEM, -ERR_CRYPTO.
  */
 int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
-                    const struct continuation *memory, struct verdict **ret, struct err *err) MUST_USE;
+                    const struct continuation *memory, const struct tee_trust *trust, struct verdict **ret,
+                    struct err *err) MUST_USE;
 
 /*
  * The logs that the next round needs, and the entries from which they have to be asked for, given what is
@@ -77,6 +86,7 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
  */
 struct appraisal_needs {
         bool cel, ima, uefi;
+        unsigned tee; /* 1 << enum tee_kind: evidence of the processor of one of these kinds */
         uint64_t cel_first, ima_first;
 };
 void appraisal_needs(const struct continuation *before, const struct policy_effective *policy,

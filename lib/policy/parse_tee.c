@@ -15,13 +15,7 @@
 
 #define ITEMS_MAX 4096
 
-static const char *const kind_names[POLICY_TEE_N_KINDS] = {"snp", "tdx", "sgx"};
 static const char *const binding_names[] = {"rooted", "named"};
-
-const char *policy_tee_kind_name(enum policy_tee_kind kind)
-{
-        return (size_t)kind < ARRAY_LEN(kind_names) ? kind_names[kind] : "unknown";
-}
 
 const char *policy_tee_binding_name(enum policy_tee_binding binding)
 {
@@ -29,7 +23,7 @@ const char *policy_tee_binding_name(enum policy_tee_binding binding)
 }
 
 const struct policy_tee policy_tee_default = {
-        .kinds = (1u << POLICY_TEE_N_KINDS) - 1,
+        .kinds = (1u << TEE_N_KINDS) - 1,
         .snp = {.crl = SNP_CRL_IF_GIVEN, .allow_vlek = true, .allow_provisional = true, .vmpls = 0xf},
         .tdx = {.statuses = DCAP_STATUSES_DEFAULT},
         .sgx = {.statuses = DCAP_STATUSES_DEFAULT},
@@ -192,13 +186,16 @@ int tee_read_members(struct policy_tee_build *b, const struct yaml_node *node,
 
 static int read_kinds(const struct yaml_node *node, unsigned *ret, struct err *err)
 {
+        const char *names[TEE_N_KINDS];
         const struct yaml_node *const *items;
         size_t n, choice;
         int r = tee_list(&node, &items, &n, err);
 
+        for (size_t k = 0; k < TEE_N_KINDS; k++)
+                names[k] = tee_kind_name((enum tee_kind)k);
         *ret = 0;
         for (size_t i = 0; r == 0 && i < n; i++) {
-                r = yaml_choice(items[i], kind_names, ARRAY_LEN(kind_names), &choice, err);
+                r = yaml_choice(items[i], names, TEE_N_KINDS, &choice, err);
                 if (r == 0)
                         *ret |= 1u << choice;
         }
@@ -227,18 +224,18 @@ static void set_defaults(struct policy_tee *t)
 
 static int read_parts(struct policy_tee_build *b, const struct yaml_node *node, struct err *err)
 {
-        static int (*const readers[POLICY_TEE_N_KINDS])(struct policy_tee_build * b,
-                                                        const struct yaml_node *node, struct err *err) = {
-                tee_read_snp, tee_read_tdx, tee_read_sgx};
+        static int (*const readers[TEE_N_KINDS])(struct policy_tee_build * b, const struct yaml_node *node,
+                                                 struct err *err) = {tee_read_snp, tee_read_tdx,
+                                                                     tee_read_sgx};
         int r = 0;
 
-        for (size_t k = 0; r == 0 && k < POLICY_TEE_N_KINDS; k++) {
-                const struct yaml_node *part = yaml_get(node, kind_names[k]);
+        for (size_t k = 0; r == 0 && k < TEE_N_KINDS; k++) {
+                const char *name = tee_kind_name((enum tee_kind)k);
+                const struct yaml_node *part = yaml_get(node, name);
 
                 if (part && !(b->t->kinds & 1u << k))
-                        return yaml_err(yaml_key(node, kind_names[k]), err,
-                                        "'%s' is not among 'kinds': its evidence would be refused",
-                                        kind_names[k]);
+                        return yaml_err(yaml_key(node, name), err,
+                                        "'%s' is not among 'kinds': its evidence would be refused", name);
                 if (part)
                         r = readers[k](b, part, err);
         }

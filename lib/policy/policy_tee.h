@@ -15,9 +15,6 @@
  * What a policy demands of a processor's evidence: `tee:` of avow-policy(5), compiled. Read-only. Without the
  * section none is asked for; with it, one of KINDS has to be there and has to be accepted.
  */
-enum policy_tee_kind { POLICY_TEE_SNP, POLICY_TEE_TDX, POLICY_TEE_SGX, POLICY_TEE_N_KINDS };
-const char *policy_tee_kind_name(enum policy_tee_kind kind); /* "snp", "tdx", "sgx" */
-
 /* Spec: SR-19. */
 enum policy_tee_binding {
         POLICY_TEE_ROOTED = 0, /* evidence made outside of the guest's control names this host's keys, or an
@@ -27,7 +24,7 @@ enum policy_tee_binding {
 const char *policy_tee_binding_name(enum policy_tee_binding binding);
 
 struct policy_tee {
-        unsigned kinds; /* 1 << enum policy_tee_kind */
+        unsigned kinds; /* 1 << enum tee_kind */
         enum policy_tee_binding binding;
         struct snp_policy snp;
         struct dcap_policy tdx, sgx; /* times and report data are the verifier's to fill */

@@ -22,6 +22,9 @@ static const char *const formats[WIRE_N_EVIDENCE_TYPES] = {
         [WIRE_UEFI_LOG] = WIRE_TYPE_OCTETS,
         [WIRE_IMA_LOG] = "text/plain",
         [WIRE_LAUNCH_LOG] = WIRE_TYPE_JSON_SEQ,
+        [WIRE_TEE_SNP] = WIRE_TYPE_OCTETS,
+        [WIRE_TEE_TDX] = WIRE_TYPE_OCTETS,
+        [WIRE_TEE_SGX] = WIRE_TYPE_OCTETS,
 };
 
 const char *wire_log_format(enum wire_evidence_type type, bool binary)

@@ -26,6 +26,23 @@ const struct wire_evidence_item *wire_evidence_find(const struct wire_evidence *
         return NULL;
 }
 
+bool wire_evidence_tee(const struct wire_evidence *m, struct tee_shown *ret)
+{
+        for (size_t k = 0; k < TEE_N_KINDS; k++) {
+                const struct wire_evidence_item *item =
+                        wire_evidence_find(m, wire_tee_type((enum tee_kind)k));
+
+                if (!item)
+                        continue;
+                *ret = (struct tee_shown){.kind = (enum tee_kind)k,
+                                          .evidence = VIEW_BUF(&item->entries),
+                                          .table = VIEW_BUF(&item->table),
+                                          .manifest = VIEW_BUF(&item->manifest)};
+                return true;
+        }
+        return false;
+}
+
 static json_t *counter_to_json(const struct wire_counter *c)
 {
         AUTO(json_free_p)
@@ -81,6 +98,10 @@ static json_t *log_avow_to_json(const struct wire_evidence_item *item)
                 r |= json_set_str(avow, "format", WIRE_TYPE_OCTETS);
         if (item->has_total)
                 r |= json_set_int(avow, "entry_total", (int64_t)item->entry_total);
+        if (item->table.len)
+                r |= json_set_base64(avow, "table", VIEW_BUF(&item->table));
+        if (item->manifest.len)
+                r |= json_set_base64(avow, "manifest", VIEW_BUF(&item->manifest));
         return r == 0 ? TAKE(avow) : NULL;
 }
 
@@ -95,7 +116,7 @@ static json_t *log_to_json(const struct wire_evidence_item *item)
                 r = json_set_base64(data, "entries", VIEW_BUF(&item->entries));
         if (item->has_count)
                 r |= json_set_int(data, "entry_count", (int64_t)item->entry_count);
-        if (item->binary || item->has_total)
+        if (item->binary || item->has_total || item->table.len || item->manifest.len)
                 r |= json_object_set_new(data, "avow", log_avow_to_json(item));
         return r == 0 ? TAKE(data) : NULL;
 }
@@ -203,11 +224,13 @@ static int log_avow_read(const json_t *data, struct wire_evidence_item *item, st
                                wire_log_format(item->type, false));
         if (r >= 0)
                 r = json_opt_int(avow, "entry_total", 0, INT64_MAX, &total, err);
-        if (r < 0)
-                return err_wrap(err, "member 'avow'");
         item->has_total = r > 0;
         item->entry_total = (uint64_t)total;
-        return 0;
+        if (r >= 0 && wire_is_tee(item->type))
+                r = json_opt_base64(avow, "table", WIRE_TEE_MAX, &item->table, err);
+        if (r >= 0 && wire_is_tee(item->type))
+                r = json_opt_base64(avow, "manifest", WIRE_TEE_MAX, &item->manifest, err);
+        return r < 0 ? err_wrap(err, "member 'avow'") : 0;
 }
 
 static int log_read(const json_t *data, struct wire_evidence_item *item, struct err *err)
@@ -219,7 +242,8 @@ static int log_read(const json_t *data, struct wire_evidence_item *item, struct 
         if (item->type == WIRE_IMA_LOG && !item->binary)
                 r = text_read(data, item, err);
         else if (item->type != WIRE_UEFI_LOG)
-                r = json_get_base64(data, "entries", WIRE_BODY_MAX, &item->entries, err);
+                r = json_get_base64(data, "entries", wire_is_tee(item->type) ? WIRE_TEE_MAX : WIRE_BODY_MAX,
+                                    &item->entries, err);
         else
                 r = field_opt_bytes(data, "entries", WIRE_BODY_MAX, &item->entries, err);
         if (r >= 0)
@@ -296,6 +320,8 @@ void wire_evidence_done(struct wire_evidence *m)
                 buf_free(&item->floor.signature);
                 buf_free(&item->counter_key);
                 buf_free(&item->entries);
+                buf_free(&item->table);
+                buf_free(&item->manifest);
         }
         *m = (struct wire_evidence){.n = 0};
 }

@@ -32,6 +32,8 @@ struct wire_evidence_item {
         bool binary;          /* WIRE_IMA_LOG: the kernel's binary list, not its text (avow.format) */
         bool has_total;       /* avow.entry_total: */
         uint64_t entry_total; /* entries that the log had when it was read, sent or not: a claim */
+        /* a processor's evidence is in ENTRIES; empty: the host could make none */
+        struct buf table, manifest; /* avow.table, avow.manifest, as in struct tee_shown */
 };
 
 struct wire_evidence {
@@ -42,6 +44,9 @@ struct wire_evidence {
 /* The first item of TYPE, or NULL. */
 const struct wire_evidence_item *wire_evidence_find(const struct wire_evidence *m,
                                                     enum wire_evidence_type type);
+
+/* The processor's evidence, borrowed from M. Return: false if there is none. */
+bool wire_evidence_tee(const struct wire_evidence *m, struct tee_shown *ret) MUST_USE;
 
 int wire_evidence_encode(const struct wire_evidence *m, struct buf *ret, struct err *err) MUST_USE;
 /* Two items of one kind, and kinds that we never ask for, are -ERR_FORMAT. */

@@ -69,6 +69,9 @@ static const struct {
         [WIRE_UEFI_LOG] = {"uefi_log", "log"},
         [WIRE_IMA_LOG] = {"ima_log", "log"},
         [WIRE_LAUNCH_LOG] = {"launch_log", "log"},
+        [WIRE_TEE_SNP] = {"tee_snp", "log"}, /* class "log": Keylime refuses other classes */
+        [WIRE_TEE_TDX] = {"tee_tdx", "log"},
+        [WIRE_TEE_SGX] = {"tee_sgx", "log"},
 };
 
 const char *wire_evidence_name(enum wire_evidence_type type)
@@ -79,6 +82,18 @@ const char *wire_evidence_name(enum wire_evidence_type type)
 const char *wire_evidence_class(enum wire_evidence_type type)
 {
         return evidence[type].class_name;
+}
+
+_Static_assert(WIRE_TEE_SGX - WIRE_TEE_SNP == TEE_SGX - TEE_SNP && TEE_N_KINDS == 3, "one type a kind");
+
+bool wire_is_tee(enum wire_evidence_type type)
+{
+        return type >= WIRE_TEE_SNP && type <= WIRE_TEE_SGX;
+}
+
+enum wire_evidence_type wire_tee_type(enum tee_kind kind)
+{
+        return (enum wire_evidence_type)(WIRE_TEE_SNP + kind);
 }
 
 bool wire_evidence_by_name(const char *name, enum wire_evidence_type *ret)

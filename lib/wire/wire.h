@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/macro.h"
+#include "evidence/tee.h"
 
 /*
  * What the messages of the HTTP interfaces have in common: media types, limits, and the few names that both
@@ -41,12 +42,14 @@ enum {
         WIRE_PUBLIC_MAX = 1024,       /* bytes of a TPM2B_PUBLIC or TPMT_PUBLIC */
         WIRE_NAME_MAX = 66,           /* bytes of a TPM name */
         WIRE_PCR_BLOB_MAX = 136 + 8 * 532,
-        WIRE_CERT_TEXT_MAX = 64 * 1024,   /* characters of a PEM chain or of a certificate's base64 */
-        WIRE_ITEMS_MAX = 8,               /* evidence items of one message */
-        WIRE_BANKS_MAX = 8,               /* PCR banks of one selection or offer */
-        WIRE_KEYS_MAX = 8,                /* certification keys of one offer; the first "ak" counts */
-        WIRE_LIST_MAX = 64,               /* names in a list of algorithms or formats */
-        WIRE_TEXT_MAX = 4096,             /* characters of any other text */
+        WIRE_TEE_MAX =
+                TEE_EVIDENCE_BYTES_MAX, /* bytes of a processor's evidence, and of what comes along with it */
+        WIRE_CERT_TEXT_MAX = 64 * 1024, /* characters of a PEM chain or of a certificate's base64 */
+        WIRE_ITEMS_MAX = 8,             /* evidence items of one message */
+        WIRE_BANKS_MAX = 8,             /* PCR banks of one selection or offer */
+        WIRE_KEYS_MAX = 8,              /* certification keys of one offer; the first "ak" counts */
+        WIRE_LIST_MAX = 64,             /* names in a list of algorithms or formats */
+        WIRE_TEXT_MAX = 4096,           /* characters of any other text */
         WIRE_BODY_MAX = 16 * 1024 * 1024, /* bytes of a body with logs; servers may allow less */
         WIRE_SMALL_BODY_MAX = 256 * 1024, /* bytes of a body that carries no log */
 };
@@ -80,12 +83,18 @@ enum wire_evidence_type {
         WIRE_UEFI_LOG,
         WIRE_IMA_LOG,
         WIRE_LAUNCH_LOG, /* ours: what was launched (evidence/launch.h) */
+        WIRE_TEE_SNP,    /* evidence of the processor; ours */
+        WIRE_TEE_TDX,
+        WIRE_TEE_SGX,
         WIRE_N_EVIDENCE_TYPES,
 };
 
 /* "tpm_quote", "cel_log", …. The class is "certification" or "log". */
 const char *wire_evidence_name(enum wire_evidence_type type);
 const char *wire_evidence_class(enum wire_evidence_type type);
+/* A processor's evidence: "tee_snp" and its like. */
+bool wire_is_tee(enum wire_evidence_type type);
+enum wire_evidence_type wire_tee_type(enum tee_kind kind);
 /* Return: false if the name is none of ours. */
 bool wire_evidence_by_name(const char *name, enum wire_evidence_type *ret) MUST_USE;
 

@@ -48,6 +48,7 @@ def tables(source):
                 key["def"] = re.search(r'\.def = (.*?),\n|\.def = ([^,]*)', row)[0][7:].strip().rstrip(",")
                 key["def"] = re.sub(r'AVOW_SYSCONFDIR "', '"/etc/avow', key["def"])
                 key["def"] = re.sub(r'AVOW_RUNDIR "', '"/run/avow', key["def"])
+                key["def"] = re.sub(r'AVOW_CACHEDIR "', '"/var/cache/avow', key["def"])
                 key["def"] = re.sub(r'AVOW_STATEDIR "', '"/var/lib/avow', key["def"]).replace('" "', "").replace('""', "")
                 key["def"] = key["def"].replace('"', "").replace(" /", "/")
             key["choices"] = choices.get(key.get("choices") or "", []) if isinstance(key["choices"], str) else []

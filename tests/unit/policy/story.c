@@ -95,6 +95,11 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
                 .ima_first = ima_first,
                 .has_uefi = s->uefi.p != NULL,
                 .uefi = s->uefi,
+                .has_tee = s->has_tee,
+                .tee = s->tee,
+                .tee_not_asked = s->tee_not_asked,
+                .challenge = VIEW_ARRAY(s->challenge),
+                .tee_trust = s->tee_trust,
                 .asked_again = s->asked_again,
         };
 

@@ -46,6 +46,10 @@ struct story {
         int64_t ima_first;    /* -1: what is asked for */
         struct view uefi;     /* the boot log, if not NULL */
         bool no_ima;
+        /* The processor's evidence. */
+        bool has_tee, tee_not_asked;
+        struct tee_shown tee;
+        const struct tee_trust *tee_trust;
 };
 
 /* A host under POLICY, an hour before noon; the end of everything. */

@@ -216,7 +216,7 @@ static enum verdict_state offline(struct story *s, const struct bundle *b)
         appraisal_result_done(&s->r);
         assert_ok(bundle_encode(b, &text, &err), &err);
         assert_ok(bundle_decode(VIEW_BUF(&text), &again, &err), &err);
-        assert_ok(appraise_bundle(again, s->policy, s->memory, &s->r.verdict, &err), &err);
+        assert_ok(appraise_bundle(again, s->policy, s->memory, NULL, &s->r.verdict, &err), &err);
         return s->r.verdict->state;
 }
 

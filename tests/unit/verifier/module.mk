@@ -12,7 +12,7 @@ verifier_tests = \
 	tests/unit/verifier/test_workloads
 check_PROGRAMS += $(verifier_tests)
 TESTS += $(verifier_tests)
-verifier_test_libs = verifier/libverifier.la lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
+verifier_test_libs = verifier/libverifier.la lib/endorse/libendorse.la lib/store/libstore.la lib/http/libhttp.la lib/wire/libwire.la \
 	lib/policy/libpolicy.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_verifier_test_hosts_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
 tests_unit_verifier_test_gather_LDADD = $(verifier_test_libs)

@@ -63,7 +63,7 @@
         "\"appendable\":false,\"formats\":[\"application/octet-stream\"]}},{\"evidence_class\":\"log\","     \
         "\"evidence_type\":\"ima_log\",\"capabilities\":{\"entry_count\":95,\"supports_partial_access\":"    \
         "true,\"appendable\":true,\"formats\":[\"text/plain\"]}},{\"evidence_class\":\"log\","               \
-        "\"evidence_type\":\"tee_snp\",\"capabilities\":{}}],\"system_info\":{\"boot_time\":"                \
+        "\"evidence_type\":\"tee_nitro\",\"capabilities\":{}}],\"system_info\":{\"boot_time\":"              \
         "\"2025-05-29T11:39:02Z\"}}}}"
 
 #define KL_REQUEST                                                                                           \

@@ -219,8 +219,8 @@ static const struct {
          "entry_total"},
         {evidence,
          "{\"data\":{\"type\":\"attestation\",\"attributes\":{\"evidence_collected\":[{\"evidence_type\":"
-         "\"tee_snp\",\"data\":{}}]}}}",
-         "tee_snp"},
+         "\"tee_nitro\",\"data\":{}}]}}}",
+         "tee_nitro"},
         {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[]}", "at least one"},
         {release_request, "{\"schema\":\"avow.release-request/2\",\"secrets\":[]}", "schema"},
         {release_request, "{\"schema\":\"avow.release-request/1\",\"secrets\":[],\"lease\":9}", "lease"},

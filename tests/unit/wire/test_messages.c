@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The push model's messages: what samples of the field decode to, and that what we write comes back. */
+#include "base/json.h"
 #include "samples.h"
 #include "support/support.h"
 
@@ -406,6 +407,48 @@ static void binary_lists(void **state)
         buf_free(&out);
 }
 
+/* A processor's evidence, with what its host gave along; more than the limit is refused before it is held. */
+static void processors(void **state)
+{
+        static const uint8_t report[] = {2, 0, 0, 0, 0xff}, table[] = {0}, manifest[] = {7, 7};
+        struct err err = ERR_INIT;
+        struct wire_evidence from = {.n = 1}, to;
+        struct wire_asks asks = {.n = 1, .item = {{.type = WIRE_TEE_SNP}}};
+        struct tee_shown shown;
+        struct buf out = {0};
+        (void)state;
+        assert_false(wire_evidence_tee(&(struct wire_evidence){.n = 1}, &shown));
+        for (size_t k = 0; k < TEE_N_KINDS; k++) {
+                struct wire_evidence_item *item = &from.item[0];
+                item->type = wire_tee_type((enum tee_kind)k);
+                buf_put(&item->entries, report, sizeof(report));
+                buf_put(&item->table, table, sizeof(table));
+                buf_put(&item->manifest, manifest, sizeof(manifest));
+                assert_ok(wire_evidence_encode(&from, &out, &err), &err);
+                assert_ok(wire_evidence_decode(VIEW_BUF(&out), &to, &err), &err);
+                assert_true(wire_evidence_tee(&to, &shown));
+                assert_int_equal(shown.kind, k);
+                assert_true(view_equal(shown.evidence, VIEW_ARRAY(report)) &&
+                            view_equal(shown.table, VIEW_ARRAY(table)) &&
+                            view_equal(shown.manifest, VIEW_ARRAY(manifest)));
+                wire_evidence_done(&to);
+                for (size_t i = item->table.len; i <= WIRE_TEE_MAX; i++)
+                        buf_u8(&item->table, 0);
+                buf_reset(&out);
+                assert_ok(wire_evidence_encode(&from, &out, &err), &err);
+                assert_err(wire_evidence_decode(VIEW_BUF(&out), &to, &err), ERR_LIMIT, &err, "table");
+                err_clear(&err);
+                buf_reset(&out);
+                wire_evidence_done(&from);
+                from.n = 1;
+        }
+        AUTO(json_free_p) json_t *j = wire_asks_to_json(&asks, NULL);
+        struct wire_asks n;
+        assert_ok(wire_asks_from_json(j, &n, &err), &err);
+        assert_true(n.n == 1 && n.item[0].type == WIRE_TEE_SNP && !n.item[0].has_offset);
+        buf_free(&out);
+}
+
 /* Nothing new since the last time: a log of no entries is a log. */
 static void empty_logs(void **state)
 {
@@ -712,6 +755,7 @@ int main(void)
                 cmocka_unit_test(releases),
                 cmocka_unit_test(launch_logs),
                 cmocka_unit_test(token_with_a_line_break),
+                cmocka_unit_test(processors),
                 cmocka_unit_test(keylime_capabilities),
                 cmocka_unit_test(keylime_request),
                 cmocka_unit_test(request_round_trip),

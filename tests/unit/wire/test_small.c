@@ -188,7 +188,7 @@ static void names(void **state)
                 assert_true(wire_evidence_by_name(wire_evidence_name((enum wire_evidence_type)i), &type));
                 assert_int_equal(type, i);
         }
-        assert_false(wire_evidence_by_name("tee_snp", &type));
+        assert_false(wire_evidence_by_name("tee_nitro", &type));
         assert_string_equal(wire_evidence_class(WIRE_TPM_QUOTE), "certification");
         assert_string_equal(wire_evaluation_name(WIRE_INCONCLUSIVE), "inconclusive");
         assert_string_equal(wire_stage_name(WIRE_COMPLETE), "verification_complete");
