@@ -97,6 +97,27 @@ static const struct conf_key keys[] = {
          .def = "/sys/kernel/security/tpm0/binary_bios_measurements",
          .flags = CONF_RESTART,
          .help = "the firmware's event log, or none"},
+        {.path = "tee.tsm",
+         .type = CONF_STR,
+         .def = "/sys/kernel/config/tsm/report",
+         .flags = CONF_RESTART,
+         .help = "configfs-tsm, for evidence of the processor (SEV-SNP, TDX), or none"},
+        {.path = "tee.sev_guest",
+         .type = CONF_STR,
+         .def = "/dev/sev-guest",
+         .flags = CONF_RESTART,
+         .help = "device for SEV-SNP reports, where there is no configfs-tsm, or none"},
+        {.path = "tee.attestation",
+         .type = CONF_STR,
+         .def = "/dev/attestation",
+         .flags = CONF_RESTART,
+         .help = "folder in which a library OS shows SGX quotes, or none"},
+        {.path = "tee.privlevel",
+         .type = CONF_INT,
+         .def = "0",
+         .max = 3,
+         .flags = CONF_RESTART,
+         .help = "privilege level (VMPL) to ask for; the kernel's floor where that is higher"},
         {.path = "interval", .type = CONF_DURATION, .def = "30s", .min = 500, .max = 86400000},
         {.path = "watch.rescan",
          .type = CONF_DURATION,
@@ -274,7 +295,7 @@ static int check_host_id(const struct conf *c, struct err *err)
                         SHOW(conf_str(c, "host.id")));
 }
 
-/* A log's file, or NULL for "none". */
+/* A file of the kernel's, or NULL for "none". */
 static int read_log(const struct conf *c, const char *key, char **ret, struct err *err)
 {
         const char *path = conf_str(c, key);
@@ -322,11 +343,18 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
         if (r >= 0)
                 r = read_log(c, "logs.uefi", &config->uefi_log, err);
         if (r >= 0)
+                r = read_log(c, "tee.tsm", &config->tee.tsm, err);
+        if (r >= 0)
+                r = read_log(c, "tee.sev_guest", &config->tee.sev_guest, err);
+        if (r >= 0)
+                r = read_log(c, "tee.attestation", &config->tee.attestation, err);
+        if (r >= 0)
                 r = log_level_by_name(conf_str(c, "log.level"), &level, err);
         if (r < 0)
                 return r;
         config->log_level = (int)level;
         config->tpm.pcr = (unsigned)conf_int(c, "tpm.pcr");
+        config->tee.privlevel = (unsigned)conf_int(c, "tee.privlevel");
         config->peer = (enum agent_peer)index_of(peer_names, conf_str(c, "verifier.peer"));
         config->interval_ms = conf_int(c, "interval");
         config->rescan_ms = conf_int(c, "watch.rescan");
@@ -381,6 +409,9 @@ void agent_config_free(struct agent_config *config)
         free(config->secrets_dir);
         free(config->ima_log);
         free(config->uefi_log);
+        free(config->tee.tsm);
+        free(config->tee.sev_guest);
+        free(config->tee.attestation);
         free_list(config->tpm.banks, config->tpm.n_banks);
         free(config->host_id);
         free(config->state_dir);

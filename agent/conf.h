@@ -52,6 +52,10 @@ struct agent_config {
         enum agent_peer peer;     /* what the verifier is */
         char *listen;             /* pull.listen: "ADDRESS:PORT", or NULL: no listener */
         char *ima_log, *uefi_log; /* files in securityfs, or NULL: not shown */
+        struct {
+                char *tsm, *sev_guest, *attestation; /* NULL: not asked */
+                unsigned privlevel;                  /* VMPL, at least; the kernel's floor counts */
+        } tee;
         int64_t interval_ms;
         int64_t rescan_ms;                       /* watch.rescan */
         char *run_dir;                           /* /run/avow: the sockets */

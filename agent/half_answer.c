@@ -137,6 +137,7 @@ struct collected {
         struct tpm_signed quote, time, epoch, floor;
         struct tpm_pcr_values values;
         struct buf log, uefi, ima, launch;
+        struct tee_made tee;
 };
 
 static void collected_done(struct collected *c)
@@ -149,6 +150,7 @@ static void collected_done(struct collected *c)
         buf_free(&c->uefi);
         buf_free(&c->ima);
         buf_free(&c->launch);
+        tee_made_done(&c->tee);
 }
 
 static int qualifying_of(struct half *h, const struct privsep_collect *m, struct digest *digest,
@@ -255,6 +257,8 @@ static int put_collected(struct half *h, const struct privsep_collect *m, struct
                 e.launch_count = (uint32_t)r;
                 e.launch = VIEW_BUF(&c->launch);
         }
+        if (half_tee_collect(h, m, &c->tee, &e, err) < 0)
+                return -ERR_NOMEM;
         /* after the quote, so that the list is not behind it */
         if (half_logs_collect(h, m, PRIVSEP_LOG_MAX - c->log.len - c->launch.len, &c->uefi, &c->ima, &e,
                               err) < 0)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "evidence/bootlog.h"
+#include "evidence/tee_binding.h"
 
 /* Reading from where it was left off takes milliseconds; a list of a million entries from its beginning takes
  * minutes, and the TPM half has others to answer. */
@@ -27,7 +28,14 @@ int half_logs_new(struct half *h, struct err *err)
 void half_logs_offer(struct half *h, struct privsep_identity *ret)
 {
         ret->has_ima = h->ima && kernel_list_count(h->ima, &ret->ima_entries) > 0;
+        enum tee_kind kind;
+
         ret->has_uefi = h->config->uefi_log && access(h->config->uefi_log, R_OK) == 0;
+        ret->tee = h->config->peer == AGENT_PEER_AVOW && tee_source_look(h->config, &kind) ? PRIVSEP_TEE(kind)
+                                                                                           : 0;
+        if (ret->tee && !h->told_tee)
+                log_info("the processor can be asked for evidence of kind %s", tee_kind_name(kind));
+        h->told_tee = ret->tee != 0;
 }
 
 /* Each trouble is told once, until it is over. */
@@ -74,6 +82,46 @@ static int read_ima(struct half *h, const struct privsep_collect *m, size_t left
         else
                 say(&h->said_ima, err, "the kernel's list from there on");
         err_clear(err);
+        return 0;
+}
+
+/* What the processor is to sign: this host's key, and the challenge that the quote beside it answers. */
+static int make_tee(struct half *h, const struct privsep_collect *m, struct tee_made *made, struct err *err)
+{
+        uint8_t data[TEE_DATA_BYTES];
+        struct tpm_public ak;
+        int r = tpm2b_public_parse(tpm_ak_public(h->id.ak), &ak, err);
+
+        if (r >= 0)
+                r = tee_binding_data(m->challenge, &ak, data, err);
+        if (r < 0)
+                return r;
+        if (h->slow)
+                h->slow("asking the processor for evidence");
+        return tee_source_make(h->config, (enum tee_kind)(m->tee - 1), data, made, err);
+}
+
+int half_tee_collect(struct half *h, const struct privsep_collect *m, struct tee_made *made,
+                     struct privsep_evidence *ret, struct err *err)
+{
+        int r;
+
+        if (!m->tee || h->config->peer != AGENT_PEER_AVOW)
+                return 0;
+        r = make_tee(h, m, made, err);
+        if (r == -ERR_NOMEM)
+                return r;
+        if (r < 0) {
+                say(&h->said_tee, err, "evidence of the processor");
+                err_clear(err);
+                tee_made_done(made);
+                return 0;
+        }
+        h->said_tee = false;
+        ret->tee = (struct tee_shown){.kind = (enum tee_kind)(m->tee - 1),
+                                      .evidence = VIEW_BUF(&made->evidence),
+                                      .table = VIEW_BUF(&made->table),
+                                      .manifest = VIEW_BUF(&made->manifest)};
         return 0;
 }
 

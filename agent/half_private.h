@@ -12,6 +12,7 @@
 #include "agent/receipts.h"
 #include "agent/secret_files.h"
 #include "agent/secrets.h"
+#include "agent/tee.h"
 #include "agent/verifier_keys.h"
 #include "agent/watch.h"
 #include "agent/wipe.h"
@@ -31,7 +32,7 @@ struct half {
         struct inventory *inventory;
         struct watch *watch;
         struct kernel_list *ima; /* NULL: not to be shown */
-        bool said_ima, said_uefi;
+        bool said_ima, said_uefi, said_tee, told_tee;
         struct secrets *secrets;
         struct handout *handout;
         struct secret_files *files;
@@ -82,6 +83,9 @@ int half_answer_revoke(struct half *h, struct view body, struct buf *out, struct
 int half_answer_keys(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 int half_answer_alive(struct half *h, struct view body, struct buf *out, struct err *err) MUST_USE;
 
+/* half_logs.c: evidence of the processor, if it is wanted; made into MADE, shown in RET. As below. */
+int half_tee_collect(struct half *h, const struct privsep_collect *m, struct tee_made *made,
+                     struct privsep_evidence *ret, struct err *err) MUST_USE;
 /* half_logs.c: what the kernel and the firmware wrote. Reading them fails no answer: what cannot be read is
  * not sent, and the journal says why. */
 int half_logs_new(struct half *h, struct err *err) MUST_USE;

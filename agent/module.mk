@@ -43,6 +43,7 @@ agent_libagent_la_SOURCES = \
 	agent/secrets.c agent/secrets.h agent/secrets_private.h \
 	agent/secrets_copies.c \
 	agent/sockets.c agent/sockets.h \
+	agent/tee.c agent/tee.h agent/tee_sev_guest.c agent/tee_tsm.c \
 	agent/unit_stop.c agent/unit_stop.h \
 	agent/verifier_keys.c agent/verifier_keys.h \
 	agent/wipe.c agent/wipe.h agent/wipe_private.h \

@@ -175,6 +175,9 @@ int net_capabilities(const struct privsep_identity *id, bool native, struct wire
                         .own_format = true,
                         .pcr = id->launch_pcr,
                 };
+        if (native && id->tee)
+                m.log[wire_tee_type((enum tee_kind)(id->tee - 1))] =
+                        (struct wire_log_offer){.offered = true, .own_format = true};
         int r = offer_key(id, &m.quote, err);
         if (r < 0) {
                 wire_capabilities_done(&m);
@@ -236,6 +239,9 @@ int net_collect(const struct wire_asks *asks, const char *verifier_id, struct pr
                 .mask = bank.pcrs,
                 .uefi = wire_asks_find(asks, WIRE_UEFI_LOG) != NULL,
         };
+        for (size_t k = 0; k < TEE_N_KINDS; k++)
+                if (wire_asks_find(asks, wire_tee_type((enum tee_kind)k)) != NULL)
+                        m.tee = PRIVSEP_TEE(k);
         if (ima != NULL) {
                 m.ima_offset = ima->starting_offset;
                 m.ima_at = ima->starting_byte;
@@ -283,6 +289,17 @@ static int put_quote(const struct privsep_evidence *from, struct wire_evidence_i
         return 0;
 }
 
+/* What the TPM half showed, if it is of the kind that was asked for. */
+static int put_tee(const struct privsep_evidence *from, struct wire_evidence_item *item, struct err *err)
+{
+        if (wire_tee_type(from->tee.kind) == item->type) {
+                buf_put_view(&item->entries, from->tee.evidence);
+                buf_put_view(&item->table, from->tee.table);
+                buf_put_view(&item->manifest, from->tee.manifest);
+        }
+        return buf_ok(&item->entries) && buf_ok(&item->table) && buf_ok(&item->manifest) ? 0 : err_nomem(err);
+}
+
 /* Return: 0; 1 if the log does not begin where it was asked for; -ERR_NOMEM. */
 static int put_log(const struct wire_ask *ask, const struct privsep_evidence *from,
                    struct wire_evidence_item *item, struct err *err)
@@ -321,6 +338,8 @@ int net_evidence(const struct wire_asks *asks, const struct privsep_evidence *fr
                 item->type = asks->item[i].type;
                 if (item->type == WIRE_TPM_QUOTE) {
                         r = put_quote(from, item, err);
+                } else if (wire_is_tee(item->type)) {
+                        r = put_tee(from, item, err);
                 } else {
                         r = put_log(&asks->item[i], from, item, err);
                 }

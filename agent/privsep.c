@@ -160,6 +160,12 @@ void privsep_collect_put(struct buf *out, const struct privsep_collect *m)
         buf_be32(out, m->ima_max);
         buf_be32(out, m->launch_offset);
         buf_be32(out, m->launch_max);
+        buf_u8(out, m->tee);
+}
+
+static bool get_tee(struct cursor *c, uint8_t *ret)
+{
+        return cursor_u8(c, ret) && *ret <= TEE_N_KINDS;
 }
 
 static bool get_collect(struct cursor *c, struct privsep_collect *m)
@@ -168,7 +174,7 @@ static bool get_collect(struct cursor *c, struct privsep_collect *m)
                cursor_be16(c, &m->bank) && cursor_be32(c, &m->mask) && cursor_be32(c, &m->log_offset) &&
                cursor_be32(c, &m->log_max) && frame_get_bool(c, &m->uefi) && cursor_be64(c, &m->ima_offset) &&
                cursor_be64(c, &m->ima_at) && cursor_be32(c, &m->ima_max) &&
-               cursor_be32(c, &m->launch_offset) && cursor_be32(c, &m->launch_max);
+               cursor_be32(c, &m->launch_offset) && cursor_be32(c, &m->launch_max) && get_tee(c, &m->tee);
 }
 
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err)
@@ -349,6 +355,7 @@ void privsep_identity_put(struct buf *out, const struct privsep_identity *m)
         }
         buf_u8(out, m->has_uefi);
         buf_u8(out, m->has_ima);
+        buf_u8(out, m->tee);
         buf_be64(out, m->ima_entries);
         buf_u8(out, m->has_launch);
         buf_u8(out, m->launch_pcr);
@@ -369,7 +376,7 @@ int privsep_identity_get(struct view in, struct privsep_identity *ret, struct er
 
         for (size_t i = 0; ok && i < m.n_banks; i++)
                 ok = cursor_be16(&c, &m.banks[i].alg) && cursor_be32(&c, &m.banks[i].mask);
-        ok = ok && frame_get_bool(&c, &m.has_uefi) && frame_get_bool(&c, &m.has_ima) &&
+        ok = ok && frame_get_bool(&c, &m.has_uefi) && frame_get_bool(&c, &m.has_ima) && get_tee(&c, &m.tee) &&
              cursor_be64(&c, &m.ima_entries);
         ok = ok && frame_get_bool(&c, &m.has_launch) && cursor_u8(&c, &m.launch_pcr) &&
              cursor_be32(&c, &m.launch_entries);
@@ -438,6 +445,10 @@ void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m)
         buf_be32(out, m->launch_count);
         buf_be32(out, m->launch_total);
         frame_put_bytes(out, m->launch);
+        buf_u8(out, (uint8_t)m->tee.kind);
+        frame_put_bytes(out, m->tee.evidence);
+        frame_put_bytes(out, m->tee.table);
+        frame_put_bytes(out, m->tee.manifest);
 }
 
 static bool get_pcrs(struct cursor *c, struct privsep_evidence *m)
@@ -455,6 +466,17 @@ static bool get_pcrs(struct cursor *c, struct privsep_evidence *m)
         return true;
 }
 
+static bool get_shown(struct cursor *c, struct tee_shown *ret)
+{
+        uint8_t kind;
+
+        if (!cursor_u8(c, &kind) || kind >= TEE_N_KINDS)
+                return false;
+        ret->kind = (enum tee_kind)kind;
+        return frame_get_bytes(c, &ret->evidence) && frame_get_bytes(c, &ret->table) &&
+               frame_get_bytes(c, &ret->manifest);
+}
+
 int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct err *err)
 {
         struct cursor c = cursor_of(in);
@@ -468,7 +490,7 @@ int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct er
                   cursor_be64(&c, &m.ima_count) && cursor_be64(&c, &m.ima_total) &&
                   frame_get_bytes(&c, &m.ima) && cursor_be32(&c, &m.launch_offset) &&
                   cursor_be32(&c, &m.launch_count) && cursor_be32(&c, &m.launch_total) &&
-                  frame_get_bytes(&c, &m.launch);
+                  frame_get_bytes(&c, &m.launch) && get_shown(&c, &m.tee);
         int r = frame_done(ok, &c, "evidence", err);
 
         if (r >= 0)

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "crypto/digest.h"
+#include "evidence/tee.h"
 
 /*
  * The language between the two halves of the agent. The network half asks, the TPM half answers, in order;
@@ -101,6 +102,9 @@ struct privsep_session {
 void privsep_session_put(struct buf *out, const struct privsep_session *m);
 int privsep_session_get(struct view in, struct privsep_session *ret, struct err *err) MUST_USE;
 
+/* Kinds of a processor's evidence, from 1 on. */
+#define PRIVSEP_TEE(kind) ((uint8_t)((kind) + 1))
+
 struct privsep_collect {
         struct view verifier_id; /* native: 36 characters; Keylime: empty */
         struct view challenge;   /* native: 32 bytes; Keylime: 1 to 64 */
@@ -114,6 +118,7 @@ struct privsep_collect {
         uint32_t ima_max;        /* how many at most; 0: no list */
         uint32_t launch_offset;  /* first record of the launch log wanted */
         uint32_t launch_max;     /* how many at most; 0: no launch log */
+        uint8_t tee;             /* evidence of the processor: PRIVSEP_TEE(kind); 0: none */
 };
 void privsep_collect_put(struct buf *out, const struct privsep_collect *m);
 int privsep_collect_get(struct view in, struct privsep_collect *ret, struct err *err) MUST_USE;
@@ -209,6 +214,7 @@ struct privsep_identity {
                 uint32_t mask;
         } banks[PRIVSEP_MAX_BANKS]; /* active ones */
         bool has_uefi, has_ima;     /* logs that can be shown */
+        uint8_t tee;                /* PRIVSEP_TEE() of what the processor can be asked for; 0: nothing */
         uint64_t ima_entries;       /* UINT64_MAX: not known */
         bool has_launch;            /* launches are on: */
         uint8_t launch_pcr;
@@ -248,6 +254,7 @@ struct privsep_evidence {
         struct view ima;                                    /* in its binary form */
         uint32_t launch_offset, launch_count, launch_total; /* as of LOG, of the launch log */
         struct view launch;                                 /* JSON-seq */
+        struct tee_shown tee; /* if it was wanted; empty: the processor could not be asked */
 };
 void privsep_evidence_put(struct buf *out, const struct privsep_evidence *m);
 int privsep_evidence_get(struct view in, struct privsep_evidence *ret, struct err *err) MUST_USE;
