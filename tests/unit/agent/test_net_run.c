@@ -55,6 +55,19 @@
         "\"evaluation\":\"pass\"}},\"meta\":{\"seconds_to_next_attestation\":" #seconds                      \
         ",\"avow\":{\"next\":{\"index\":" #index ",\"challenges_expire_at\":\"2026-11-21T17:42:11Z\","       \
         "\"deadline_ms\":" #deadline "," ASKS(offset) "}}}}"
+#define META(offset)                                                                                         \
+        "\"meta\":{\"seconds_to_next_attestation\":30,\"avow\":{\"next\":{\"index\":9,"                      \
+        "\"challenges_expire_at\":\"2026-11-21T17:42:11Z\",\"deadline_ms\":0," ASKS(offset) "}}}"
+#define CHALLENGED                                                                                           \
+        "{\"id\":\"" UUID_A "\",\"next\":{\"index\":8,\"challenges_expire_at\":\"2026-11-21T17:42:11Z\","    \
+        "\"deadline_ms\":5000," ASKS(1) "},\"schema\":\"avow.release-challenge/1\"}"
+#define PERMITTED "{" META(1) ",\"permit\":\"a.b.c\",\"schema\":\"avow.launch/1\"}"
+#define NOT_PERMITTED                                                                                        \
+        "{\"detail\":\"No policy allows this module.\"," META(                                               \
+                1) ",\"next\":\"avow module allow x\","                                                      \
+                   "\"status\":403,\"title\":\"No "                                                          \
+                   "launch.\",\"type\":\"urn:avow:problem:module-not-allowed\","                             \
+                   "\"where\":\"module\"}"
 #define REFUSAL(code) "{\"errors\":[{\"status\":\"400\",\"code\":\"" code "\",\"detail\":\"no\\u001b[31m\"}]}"
 
 /* One request that must come, and its answer. */
@@ -101,6 +114,9 @@ struct world {
         char revoked[512];     /* "JWS/NONCE JWS/NONCE", nonces in hex */
         unsigned revoke_fails; /* so many are "failed" first */
         unsigned alive, reached, away;
+        /* Launches that the TPM half wants, and what it was told of them. */
+        unsigned launches;
+        char told[512];
         bool reachable;
         int64_t last_ms;
         int listener, tpm, connection[16];
@@ -146,6 +162,35 @@ static void take_revocation(struct world *w, struct view body, struct buf *ret)
                 buf_fmt(ret, "{\"proof\":\"%s\"}", nonce);
 }
 
+static void send_event(struct world *w, uint32_t wanted)
+{
+        AUTO(buf_free) struct buf body = {0}, out = {0};
+        privsep_event_put(&body, &(struct privsep_event){PRIVSEP_STATE_READY, 1, wanted});
+        privsep_frame_put(&out, &(struct privsep_frame){.type = PRIVSEP_EVENT, .body = VIEW_BUF(&body)});
+        assert_int_equal(send(w->tpm, out.p, out.len, MSG_NOSIGNAL), out.len);
+}
+
+/* The number of the launch that is wanted; 0: none is left. */
+static uint32_t wanted(const struct world *w)
+{
+        return w->launches ? w->launches | PRIVSEP_WANTED_LAUNCH : 0;
+}
+
+/* Notes what came of a launch: "permit/text/where/next". */
+static void take_permit(struct world *w, struct view body)
+{
+        struct err err = ERR_INIT;
+        struct privsep_permit m;
+        size_t n = strlen(w->told);
+        assert_ok(privsep_permit_get(body, &m, &err), &err);
+        assert_int_equal(m.number, wanted(w));
+        (void)snprintf(w->told + n, sizeof(w->told) - n, "%s%.*s/%.*s/%.*s/%.*s", n ? " " : "",
+                       (int)m.permit.len, (const char *)m.permit.p, (int)m.text.len, (const char *)m.text.p,
+                       (int)m.where.len, (const char *)m.where.p, (int)m.next.len, (const char *)m.next.p);
+        w->launches--;
+        send_event(w, wanted(w));
+}
+
 /* The TPM half's answer to one frame. */
 static void tpm_answer(struct world *w, const struct privsep_frame *q)
 {
@@ -156,6 +201,7 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
         struct privsep_collect c;
         struct privsep_session s;
         struct privsep_reach reach;
+        struct privsep_show show;
         struct privsep_signed proof = {view_str("proof"), view_str("signature")};
         struct privsep_frame a = {.type = q->type, .id = q->id};
         if (q->type != PRIVSEP_REACH && (w->not_now > 0 || (q->type == PRIVSEP_COLLECT && w->refusals > 0))) {
@@ -192,6 +238,22 @@ static void tpm_answer(struct world *w, const struct privsep_frame *q)
                 break;
         case PRIVSEP_ALIVE:
                 w->alive++;
+                if (w->launches > 0)
+                        send_event(w, wanted(w)); /* it was in hand when the session began */
+                break;
+        case PRIVSEP_WANTED:
+                privsep_wanted_put(&body,
+                                   &(struct privsep_wanted){
+                                           wanted(w), w->launches ? view_str("{\"launch\":1}") : VIEW_NONE});
+                break;
+        case PRIVSEP_SHOW:
+                assert_ok(privsep_show_get(q->body, &show, &err), &err);
+                assert_int_equal(show.number, wanted(w));
+                fake_evidence(&e, show.collect.log_offset);
+                privsep_evidence_put(&body, &e);
+                break;
+        case PRIVSEP_PERMIT:
+                take_permit(w, q->body);
                 break;
         case PRIVSEP_REACH:
                 assert_ok(privsep_reach_get(q->body, &reach, &err), &err);
@@ -375,7 +437,7 @@ static void play(struct world *w, enum agent_peer peer)
         pid_t pid = start_child(w, pair[1], w->port, peer);
         close(pair[1]);
         w->last_ms = clock_mono_ms();
-        while (w->at < w->n_steps || w->waits.at < w->waits.n || w->proofs.at < w->proofs.n)
+        while (w->at < w->n_steps || w->waits.at < w->waits.n || w->proofs.at < w->proofs.n || w->launches)
                 turn(w);
         usleep(50 * 1000); /* let it read the last answer */
         close(w->tpm);
@@ -677,12 +739,42 @@ static void told_with_the_next_session(void **state)
         assert_int_equal(times_said(w, "does not take the proof"), 1);
 }
 
+/* Launches go to the verifier while the machine waits for its interval, one after the other and without a
+ * pause; its permit and its refusal come to the TPM half in its words. */
+static void launches_are_carried(void **state)
+{
+        static const struct step script[] = {
+                REGISTER,
+                LOGIN(SESSION),
+                OFFER,
+                {"PATCH", ATTESTATIONS "/4", 202, NULL, NEXT(5, 1, 30, 0), 0, NULL},
+                {"POST", AGENT "/launches", 201, NULL, CHALLENGED, 0, "{\"launch\":1}"},
+                {"PATCH", AGENT "/launches/" UUID_A, 200, NULL, PERMITTED, 0, "\"message\""},
+                {"POST", AGENT "/launches", 201, NULL, CHALLENGED, 0, "application/json"},
+                {"PATCH", AGENT "/launches/" UUID_A, 403, NULL, NOT_PERMITTED, 0, "Bearer the-token"},
+                {"POST", AGENT "/launches", 403, NULL, NOT_PERMITTED, 0, NULL}, /* before any evidence */
+                {"POST", AGENT "/launches", 503, NULL, "", 0, NULL},
+                {"POST", AGENT "/launches", 201, NULL, CHALLENGED, 0, NULL},
+                {"PATCH", AGENT "/launches/" UUID_A, 200, NULL, PERMITTED, 0, NULL},
+        };
+        struct world *w = *state;
+        w->launches = 4;
+        PLAY(w, script);
+        assert_string_equal(
+                w->told,
+                "a.b.c/// "
+                "/module-not-allowed: No policy allows this module./module/avow module allow x "
+                "/module-not-allowed: No policy allows this module./module/avow module allow x a.b.c///");
+        assert_true(w->away >= 1 && w->reachable);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(told_at_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(told_until_it_is_done, setup, teardown),
                 cmocka_unit_test_setup_teardown(told_with_the_next_session, setup, teardown),
+                cmocka_unit_test_setup_teardown(launches_are_carried, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_round_trip, setup, teardown),
                 cmocka_unit_test_setup_teardown(immediate_challenge, setup, teardown),
                 cmocka_unit_test_setup_teardown(session_refused, setup, teardown),
