@@ -455,7 +455,9 @@ struct show_options {
 
 static const struct option_row show_rows[] = {
         {"type", "TYPE",
-         "FILE is no bundle, but: ima, boot-log, snp, snp-certificate, snp-id-block, tdx, sgx, ccel",
+         "FILE is no bundle, but: ima, boot-log, snp, snp-certificate, snp-id-block, snp-csr, tdx, sgx, "
+         "sgx-csr, ccel, "
+         "tpm",
          OPTION_TEXT, offsetof(struct show_options, tee.type)},
         {"pcrs", "FILE", "with --type ima or boot-log: PCR values to replay to, as tpm2_quote writes them",
          OPTION_TEXT, offsetof(struct show_options, pcrs)},

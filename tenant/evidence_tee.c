@@ -229,12 +229,12 @@ static int load_given(const struct tee_options *o, struct given *g, json_t *endo
 {
         int r = fill_heap(o, &g->heap, endorsements, err);
 
-        if (o->ignore_dates && !str_equal(o->type, "tdx") && !str_equal(o->type, "sgx"))
-                return err_set(err, ERR_CONFIG, 0, "--ignore-dates is for the types tdx and sgx");
+        if (o->ignore_dates && !str_starts(o->type, "tdx") && !str_starts(o->type, "sgx"))
+                return err_set(err, ERR_CONFIG, 0, "--ignore-dates is for the types tdx, sgx and sgx-csr");
         if (r >= 0 && o->report_data &&
             (r = hex_decode_any(view_str(o->report_data), SNP_DATA_BYTES, &g->report_data, err)) < 0)
                 return err_wrap(err, "--report-data");
-        if (r >= 0 && o->report_data && g->report_data.len != SNP_DATA_BYTES)
+        if (r >= 0 && o->report_data && g->report_data.len != SNP_DATA_BYTES && !str_equal(o->type, "tpm"))
                 return err_set(err, ERR_CONFIG, 0, "--report-data: %zu bytes; report data has %d",
                                g->report_data.len, SNP_DATA_BYTES);
         if (r >= 0 && o->log)

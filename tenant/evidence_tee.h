@@ -22,7 +22,8 @@ struct tee_options {
 #define TEE_SHOW_ROWS(VALUES, MEMBER)                                                                        \
         {                                                                                                    \
                 "type", "TYPE",                                                                              \
-                        "FILE is no bundle, but: snp, snp-certificate, snp-id-block, tdx, sgx, ccel",        \
+                        "FILE is no bundle, but: snp, snp-certificate, snp-id-block, snp-csr, tdx, sgx, "    \
+                        "sgx-csr, ccel, tpm",                                                                \
                         OPTION_TEXT, offsetof(VALUES, MEMBER.type)                                           \
         }
 #define TEE_VERIFY_ROWS(VALUES, MEMBER)                                                                      \

@@ -317,3 +317,17 @@ int endorsements_add(struct endorsements *e, struct view blob, enum endorsement_
         }
         return r < 0 ? err_wrap(err, "endorsements") : 0;
 }
+
+int endorsements_add_all(struct endorsements *e, const struct endorsements *from, struct err *err)
+{
+        enum endorsement_kind kind;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < from->n_certs; i++)
+                r = endorsements_add(e, cert_der(from->certs[i]), &kind, err);
+        for (size_t i = 0; r >= 0 && i < from->n_lists; i++)
+                r = endorsements_add(e, VIEW_BUF(&from->lists[i].der), &kind, err);
+        for (size_t i = 0; r >= 0 && i < from->n_documents; i++)
+                r = endorsements_add(e, VIEW_BUF(&from->documents[i].text), &kind, err);
+        return r;
+}

@@ -45,6 +45,9 @@ DEFINE_AUTO(struct endorsements, endorsements_free)
 int endorsements_add(struct endorsements *e, struct view blob, enum endorsement_kind *ret,
                      struct err *err) MUST_USE;
 
+/* All that is in FROM, too. Return: 0; -ERR_LIMIT; -ERR_NOMEM. */
+int endorsements_add_all(struct endorsements *e, const struct endorsements *from, struct err *err) MUST_USE;
+
 /*
  * For an SNP report (NULL: for a leaf without a report): leaves that could have signed it, the best fitting
  * first; the certificates above them and above those that BAG holds already, and the root's lists. Return: 0;

@@ -31,6 +31,7 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/dcap_work.h \
 	lib/evidence/dm_table.c lib/evidence/dm_table.h \
 	lib/evidence/efi.c lib/evidence/efi.h \
+	lib/evidence/enarx_csr.c lib/evidence/enarx_csr.h \
 	lib/evidence/endorsements.c lib/evidence/endorsements.h \
 	lib/evidence/endorsements_impl.h \
 	lib/evidence/endorsements_pick.c \
@@ -69,7 +70,9 @@ lib_evidence_libevidence_la_SOURCES = \
 	lib/evidence/tee_binding.c lib/evidence/tee_binding.h \
 	lib/evidence/tee_json.c lib/evidence/tee_json.h \
 	lib/evidence/tee_statement.c lib/evidence/tee_statement.h \
+	lib/evidence/tee_csr.c lib/evidence/tee_tpm.c \
 	lib/evidence/tee_types.c lib/evidence/tee_types.h \
+	lib/evidence/tee_types_impl.h \
 	lib/evidence/tpm_attest.c lib/evidence/tpm_attest.h \
 	lib/evidence/tpm_public.c lib/evidence/tpm_public.h \
 	lib/evidence/tpm_signature.c lib/evidence/tpm_signature.h \

@@ -3,7 +3,7 @@
  * The containers that evidence comes in: an SNP report alone, in the answer of /dev/sev-guest, or in Azure's
  * HCL report; quotes; event logs of TDs; ID blocks.
  */
-#include "evidence/tee_types.h"
+#include "evidence/tee_types_impl.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ static int made(const json_t *j, struct err *err)
         return j ? 0 : err_nomem(err);
 }
 
-static void malformed(struct tee_work *w, const char *check, struct err *err)
+void tee_malformed(struct tee_work *w, const char *check, struct err *err)
 {
         tee_fail(&w->result, check, "evidence-malformed", "%s", err->text);
         err_clear(err);
@@ -95,12 +95,18 @@ static int check_hcl(struct tee_work *w, const struct azure_hcl *hcl, const stru
         return 0;
 }
 
+/* Does the policy name what was launched? That it is the one named, was checked. */
+static bool launch_known(const struct tee_work *w, struct view image)
+{
+        return (w->binding->images && tee_set_has(w->binding->images, image)) || w->snp->measurements.set ||
+               w->snp->id_keys.set || w->snp->author_keys.set;
+}
+
 /* Whose is it? What is not authentic is nobody's. */
 static int check_binding(struct tee_work *w, bool authentic, const struct snp_around *around,
                          struct view report_data, struct view image, struct err *err)
 {
         const struct tee_binding *b = w->binding;
-        bool known; /* the policy allows the launch, as was checked */
         int r;
 
         if (!b)
@@ -109,12 +115,11 @@ static int check_binding(struct tee_work *w, bool authentic, const struct snp_ar
                 tee_skip(&w->result, "binding", "the evidence is not authentic, and binds nothing");
                 return 0;
         }
-        known = (b->images && tee_set_has(b->images, image)) || w->snp->measurements.set ||
-                w->snp->id_keys.set || w->snp->author_keys.set;
         if (around && around->hcl)
-                r = tee_binding_check_hcl(b, around->hcl, known, &w->result, err);
+                r = tee_binding_check_hcl(b, around->hcl, launch_known(w, image), &w->result, err);
         else if (around && around->svsm)
-                r = tee_binding_check_svsm(b, around->svsm, report_data, known, &w->result, err);
+                r = tee_binding_check_svsm(b, around->svsm, report_data, launch_known(w, image), &w->result,
+                                           err);
         else
                 r = tee_binding_check(b, report_data, image, &w->result, err);
         if (r >= 0 && tee_failed(&w->result))
@@ -248,7 +253,7 @@ static int verify_snp(struct tee_work *w, struct view report, const struct snp_a
         return r;
 }
 
-static int run_snp(struct tee_work *w, struct err *err)
+int tee_run_snp(struct tee_work *w, struct err *err)
 {
         struct svsm_manifest svsm;
         struct azure_hcl hcl;
@@ -262,14 +267,14 @@ static int run_snp(struct tee_work *w, struct err *err)
                         return r < 0 ? r
                                      : verify_snp(w, out_of_response(w->bytes),
                                                   &(struct snp_around){.svsm = &svsm}, err);
-                malformed(w, "svsm-manifest", err);
+                tee_malformed(w, "svsm-manifest", err);
                 return 0;
         }
         if (w->bytes.len < 4 || !view_equal(VIEW(w->bytes.p, 4), view_str("HCLA")))
                 return verify_snp(w, out_of_response(w->bytes), &(struct snp_around){0}, err);
         r = azure_hcl_parse(w->bytes, &hcl, err);
         if (r == -ERR_FORMAT) {
-                malformed(w, "hcl-format", err);
+                tee_malformed(w, "hcl-format", err);
                 return 0;
         }
         if (r < 0)
@@ -293,7 +298,7 @@ static int run_certificate(struct tee_work *w, struct err *err)
         if (r == -ERR_FORMAT || (r >= 0 && (!bag.certs.n || !snp_leaf_kind(bag.certs.v[0], &kind)))) {
                 if (r >= 0)
                         r = err_set(err, ERR_FORMAT, 0, "no VCEK or VLEK certificate");
-                malformed(w, "certificate-format", err);
+                tee_malformed(w, "certificate-format", err);
                 snp_bag_done(&bag);
                 return 0;
         }
@@ -376,7 +381,7 @@ static int run_id_block(struct tee_work *w, struct err *err)
         }
         if (r == -ERR_FORMAT || r == -ERR_LIMIT) {
                 w->result = (struct tee_result){0};
-                malformed(w, "id-block-format", err);
+                tee_malformed(w, "id-block-format", err);
                 return 0;
         }
         if (r < 0)
@@ -486,7 +491,7 @@ static int run_tdx(struct tee_work *w, struct err *err)
         return run_quote(w, DCAP_TDX, err);
 }
 
-static int run_sgx(struct tee_work *w, struct err *err)
+int tee_run_sgx(struct tee_work *w, struct err *err)
 {
         return run_quote(w, DCAP_SGX, err);
 }
@@ -501,7 +506,7 @@ static int run_ccel(struct tee_work *w, struct err *err)
         if (r >= 0)
                 r = ccel_replay(&log, rtmr, err);
         if (r == -ERR_FORMAT || r == -ERR_LIMIT) {
-                malformed(w, "log-format", err);
+                tee_malformed(w, "log-format", err);
                 return 0;
         }
         if (r < 0)
@@ -515,12 +520,15 @@ static int run_ccel(struct tee_work *w, struct err *err)
 }
 
 const struct tee_type tee_types[] = {
-        {"snp", "SEV-SNP attestation report", run_snp},
+        {"snp", "SEV-SNP attestation report", tee_run_snp},
         {"snp-certificate", "SEV-SNP leaf certificate", run_certificate},
         {"snp-id-block", "SEV-SNP ID block", run_id_block},
         {"tdx", "TDX quote", run_tdx},
-        {"sgx", "SGX quote", run_sgx},
+        {"sgx", "SGX quote", tee_run_sgx},
+        {"snp-csr", "Enarx request with an SEV-SNP report", tee_run_snp_csr},
+        {"sgx-csr", "Enarx request with an SGX quote", tee_run_sgx_csr},
         {"ccel", "event log of a TD", run_ccel},
+        {"tpm", "TPM quote with its key and values", tee_run_tpm},
         {0},
 };
 

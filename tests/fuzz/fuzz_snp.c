@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SEV-SNP evidence: reports, certificate tables, certificates and revocation lists, ID blocks, HCL. In
+ * SEV-SNP evidence: reports, certificate tables, certificates and revocation lists, ID blocks, HCL, SVSM
+ * manifests, Enarx requests. In
  * production the attester controls all of it, and its host the table. The first byte chooses.
  */
 #include "evidence/azure_hcl.h"
+#include "evidence/enarx_csr.h"
 #include "evidence/snp_id.h"
 #include "evidence/snp_verify.h"
+#include "evidence/svsm.h"
 #include "fuzz/fuzz.h"
 
 static void try_report(struct view v)
@@ -87,10 +90,36 @@ static void try_hcl(struct view v)
         FUZZ_CHECK(azure_hcl_binds(&h, VIEW(v.p, SNP_DATA_BYTES), &good, &err) == 0);
 }
 
+static void try_csr(struct view v)
+{
+        struct enarx_csr csr;
+        struct err err = ERR_INIT;
+        bool good;
+
+        if (enarx_csr_parse(v, &csr, &err) < 0)
+                return;
+        for (size_t i = 0; i < csr.n_pieces; i++)
+                FUZZ_CHECK(csr.pieces[i].p > v.p && csr.pieces[i].p + csr.pieces[i].len < v.p + v.len);
+        FUZZ_CHECK(csr.kind == ENARX_KVM || csr.evidence.p + csr.evidence.len < v.p + v.len);
+        (void)!enarx_csr_signed(&csr, &good, &err);
+        FUZZ_CHECK(enarx_csr_binds(&csr, csr.evidence, &good, &err) == 0);
+}
+
+static void try_svsm(struct view v)
+{
+        struct svsm_manifest m;
+        struct err err = ERR_INIT;
+
+        if (svsm_manifest_parse(v, &m, &err) < 0)
+                return;
+        FUZZ_CHECK(m.n_services <= SVSM_SERVICES_MAX && (m.has_ek || m.n_services));
+        FUZZ_CHECK(!m.has_ek || (m.ek.raw.p >= v.p && m.ek.raw.len <= v.len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const tries[])(struct view) = {try_report, try_table, try_verify,
-                                                     try_leaf,   try_id,    try_hcl};
+        static void (*const tries[])(struct view) = {try_report, try_table, try_verify, try_leaf,
+                                                     try_id,     try_hcl,   try_csr,    try_svsm};
 
         if (size)
                 tries[data[0] % ARRAY_LEN(tries)](VIEW(data + 1, size - 1));

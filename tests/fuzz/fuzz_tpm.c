@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "evidence/pcr_blob.h"
+#include "evidence/tee_types.h"
 #include "evidence/tpm_attest.h"
 #include "evidence/tpm_public.h"
 #include "evidence/tpm_signature.h"
@@ -67,9 +68,21 @@ static void try_blob(struct view v)
                 FUZZ_CHECK(!(values.mask & 1u << i) || digest_equal(&values.v[i], &back.v[i]));
 }
 
+/* A quote in the words of other verifiers. */
+static void try_text(struct view v)
+{
+        struct tee_work w = {.verify = true, .bytes = v};
+        struct err err = ERR_INIT;
+
+        FUZZ_CHECK(tee_type_find("tpm")->run(&w, &err) == 0);
+        FUZZ_CHECK((w.result.verdict == TEE_ACCEPT) == !tee_failed(&w.result));
+        tee_work_done(&w);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const tries[])(struct view) = {try_public, try_attest, try_signature, try_blob};
+        static void (*const tries[])(struct view) = {try_public, try_attest, try_signature, try_blob,
+                                                     try_text};
 
         if (size)
                 tries[data[0] % ARRAY_LEN(tries)](VIEW(data + 1, size - 1));

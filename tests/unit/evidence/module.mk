@@ -22,6 +22,7 @@ evidence_tests = \
 	tests/unit/evidence/test_snp_vectors \
 	tests/unit/evidence/test_svsm \
 	tests/unit/evidence/test_tee_binding \
+	tests/unit/evidence/test_tee_types \
 	tests/unit/evidence/test_tpm_public \
 	tests/unit/evidence/test_tss2_pem \
 	tests/unit/evidence/test_verdict \
@@ -59,6 +60,7 @@ tests_unit_evidence_test_snp_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TES
 tests_unit_evidence_test_snp_form_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_snp_vectors_LDADD = $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_svsm_LDADD = $(EVIDENCE_TEST_LIBS)
+tests_unit_evidence_test_tee_types_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS) $(JANSSON_LIBS)
 tests_unit_evidence_test_tee_binding_LDADD = tests/support/libsnpforge.la $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tpm_public_LDADD = $(EVIDENCE_TEST_LIBS)
 tests_unit_evidence_test_tss2_pem_LDADD = $(EVIDENCE_TEST_LIBS)

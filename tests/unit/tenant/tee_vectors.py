@@ -3,6 +3,7 @@
 """Every case and every edited file of $AVOW_VECTORS/tee through `avow evidence show|verify --type`: verdict,
 reasons, flags and exit code are the ones that the vectors' manifest says, and every truncation is refused
 with a clean answer. Prints the table. The files are other people's and stay where they are."""
+import glob
 import json
 import os
 import shutil
@@ -33,6 +34,8 @@ tee:
   sgx:
     statuses: [UpToDate, SWHardeningNeeded, ConfigurationNeeded, ConfigurationAndSWHardeningNeeded]
 """
+# The same evidence, in the requests that it came in.
+REQUESTS = {f"{folder} request": folder for folder in ("enarx/sgx-xeon-csr", "enarx/snp-milan-csr")}
 BY_DEFAULT = ("sgx/v3-processor-ca-full-collateral", "reject", ["tcb-ConfigurationAndSWHardeningNeeded"])
 POLICY = os.path.join(tempfile.mkdtemp(), "reference.yaml")
 failures = []
@@ -56,6 +59,10 @@ def avow(*args):
 
 
 def evidence_of(case):
+    if case in REQUESTS:
+        return glob.glob(path(REQUESTS[case], "*.csr"))[0]
+    if case.startswith("tpm/"):
+        return path(case, "evidence.json")
     for name in ("hcl-report.bin", "report.bin", "quote.bin", "quote.dat", "ccel-data.bin", "vcek.der"):
         if os.path.exists(path(case, name)):
             return path(case, name)
@@ -67,6 +74,11 @@ def options_of(case, expected):
     kind = expected["kind"]
     if kind == "ccel-log":
         return ["--type", "ccel"]
+    if kind == "tpm-quote":
+        return ["--type", "tpm", "--report-data", expected["qualifying_data"]]
+    if case in REQUESTS:  # they bring along what vouches for them, up to AMD's certificates
+        return ["--type", kind[:3] + "-csr", "--policy", POLICY, "--at", expected["verify_at"],
+                "--endorsements", path("roots")]
     if kind in ("snp-report", "snp-endorsement-only"):
         kind = "snp" if kind == "snp-report" else "snp-certificate"
         options = ["--type", kind, "--policy", POLICY, "--endorsements", path("roots/amd")]
@@ -94,8 +106,12 @@ def say(name, code, doc, want):
         failures.append(f"{name}: expected {want}, found {code} {doc['verdict']} {doc['reasons']} {doc['flags']}")
 
 
+def expected_of(case):
+    return load(REQUESTS.get(case, case), "expected.json")
+
+
 def run_case(case):
-    expected = load(case, "expected.json")
+    expected = expected_of(case)
     code, doc = avow("evidence", "verify", *options_of(case, expected), evidence_of(case))
     flags = None if case in WRONG_FLAGS else expected.get("flags")
     shown = avow("evidence", "show", "--type", doc["type"], evidence_of(case))
@@ -132,7 +148,7 @@ def run_cut(case, data, length, folder):
     file = os.path.join(folder, f"cut-{case.replace('/', '-')}-{length}")
     with open(file, "wb") as f:
         f.write(data[:length])
-    code, doc = avow("evidence", "verify", *options_of(case, load(case, "expected.json")), file)
+    code, doc = avow("evidence", "verify", *options_of(case, expected_of(case)), file)
     os.unlink(file)
     if (code, doc["verdict"]) not in ((1, "reject"), (2, "malformed")) or not doc["reasons"][0].endswith("malformed"):
         failures.append(f"{case} cut to {length}: {code} {doc['verdict']}")
@@ -160,8 +176,9 @@ def by_default():
 def main():
     with open(POLICY, "w", encoding="utf-8") as f:
         f.write(REFERENCE)
-    cases = sorted(f"{kind}/{name}" for kind in ("snp", "tdx", "sgx", "ccel") for name in os.listdir(path(kind)))
-    cases += ["enarx/sgx-xeon-csr", "enarx/snp-milan-csr"]
+    kinds = ("snp", "tdx", "sgx", "ccel", "tpm")
+    cases = sorted(f"{kind}/{name}" for kind in kinds for name in os.listdir(path(kind)))
+    cases += ["enarx/sgx-xeon-csr", "enarx/snp-milan-csr", *REQUESTS]
     cases.remove("snp/id-block")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         for name, code, doc, want, shown in pool.map(run_case, cases):
@@ -179,10 +196,11 @@ def main():
                 data = f.read()
             if data.startswith(b"HCLA"):
                 data = data.rstrip(b"\0")  # padding
-            doc = avow("evidence", "show", "--type", options_of(case, load(case, "expected.json"))[1],
+            doc = avow("evidence", "show", "--type", options_of(case, expected_of(case))[1],
                        evidence_of(case))[1]
             end = len(data) - doc["content"].get("trailing_bytes", 0)
             end = doc["content"].get("bytes", end) if case.startswith("ccel") else end
+            end = len(data.rstrip()) if case.startswith("tpm") else end
             cuts += [(case, data, n) for n in sorted({0, 1, end - 1, *range(2, end, max(1, end // 12))})
                      if not (case.startswith("ccel") and n > 65)]
         list(pool.map(lambda c: run_cut(*c, folder), cuts))
