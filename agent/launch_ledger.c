@@ -75,6 +75,8 @@ int launch_ledger_mapped(struct pcr_log *log, struct tpm *tpm, const struct dige
 
         if (r >= 0 && digest_equal(&rec.mappings, mapped))
                 return 0;
+        if (r >= 0 && !tpm)
+                r = err_set(err, ERR_TPM, 0, "the TPM does not answer");
         while (r >= 0 && foreign.len && rec.n_foreign < CEL_FOREIGN_MAX) {
                 r = take_line(&foreign, &files[rec.n_foreign], err);
                 rec.n_foreign += r >= 0;

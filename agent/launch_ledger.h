@@ -17,8 +17,8 @@ int launch_ledger_launch(struct pcr_log *log, struct tpm *tpm, const struct laun
 /*
  * LINES are the executable mappings of launch DIGEST, FOREIGN those that its closure lacks, both "SHA256
  * PATH\n" a line, sorted. More than CEL_FOREIGN_MAX are cut. *MAPPED is the SHA-256 of LINES as recorded
- * last for this launch, and is changed; nothing is recorded if it is the same. Return: as above; -ERR_FORMAT
- * for lines that are none.
+ * last for this launch, and is changed; nothing is recorded, and TPM and LOG may be NULL, if it is the same.
+ * Return: as above; -ERR_FORMAT for lines that are none.
  */
 int launch_ledger_mapped(struct pcr_log *log, struct tpm *tpm, const struct digest *digest, struct view lines,
                          struct view foreign, struct digest *mapped, struct err *err) MUST_USE;
