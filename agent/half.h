@@ -49,6 +49,7 @@ uint32_t half_receipts(const struct half *h);
 struct frame;
 struct launches *half_launches(struct half *h);
 void half_launcher_attach(struct half *h);
+void half_launcher_detach(struct half *h); /* it is gone, and so is what it ran */
 int half_launcher_take(struct half *h, const struct frame *frame, struct err *err) MUST_USE;
 /* The network half ended: until it is back, no verifier answers. */
 void half_network_lost(struct half *h);

@@ -18,7 +18,9 @@ static struct launches_host host_of(const struct half *h)
                                       .log = h->launch_log,
                                       .host_id = h->id.host_id,
                                       .pcr = h->config->launch.pcr,
-                                      .keys = &h->verifier_keys.release};
+                                      .keys = &h->verifier_keys.release,
+                                      .receipts = h->receipts,
+                                      .receipts_tpm = half_receipts_tpm(h)};
 }
 
 int half_launch_new(struct half *h, struct err *err)
@@ -103,6 +105,17 @@ void half_launcher_attach(struct half *h)
         struct launches_host host = host_of(h);
 
         launches_attach(h->launches, &host);
+}
+
+void half_launcher_detach(struct half *h)
+{
+        struct launches_host host = host_of(h);
+        struct err err = ERR_INIT;
+
+        if (host.tpm && receipts_lost(h->receipts, &host.receipts_tpm, NULL, 0,
+                                      "the launcher was ended while it ran", &err) < 0)
+                log_err(&err, "receipts of what the launcher ran");
+        launches_detach(h->launches);
 }
 
 int half_launcher_take(struct half *h, const struct frame *frame, struct err *err)

@@ -10,6 +10,7 @@
 #include "agent/handout.h"
 #include "agent/pcr_log.h"
 #include "agent/privsep.h"
+#include "agent/receipts.h"
 #include "agent/secrets.h"
 #include "crypto/jwks.h"
 
@@ -42,6 +43,8 @@ struct launches_host {
         const char *host_id;
         unsigned pcr;
         const struct jwks *keys; /* the verifier's, for permits */
+        struct receipts *receipts;
+        struct receipts_tpm receipts_tpm;
 };
 
 int launches_new(const struct launches_options *options, struct launches **ret, struct err *err) MUST_USE;

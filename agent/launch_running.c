@@ -10,9 +10,11 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "agent/launch_ledger.h"
 #include "agent/launch_permit_private.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -25,6 +27,40 @@ static void fail(struct launches *l, struct launch_one *one, const struct err *e
 {
         log_err(err, "launch %s", one->launch.id);
         launches_say_no(l, one->id, LAUNCH_WHY_FAILED, err->text, NULL, next);
+}
+
+/* What a receipt will say of it: on the disk before the exec, too. */
+static int begin_receipt(struct launches *l, const struct launches_host *host, const struct launch_one *one,
+                         struct err *err)
+{
+        struct receipt_secret secrets[LAUNCH_SECRETS_MAX];
+        struct receipts_start start = {.launch = &one->launch,
+                                       .permit = &one->permit,
+                                       .log_pcr = host->pcr,
+                                       .log_entry = (uint32_t)pcr_log_count(host->log) - 1,
+                                       .secrets = secrets,
+                                       .n_secrets = one->launch.n_secrets,
+                                       .started_at_ms = clock_now_ms()};
+
+        for (size_t i = 0; i < start.n_secrets; i++) {
+                const struct secrets_entry *e = secrets_find(l->o.secrets, one->launch.secrets[i]);
+
+                secrets[i] = (struct receipt_secret){.name = (char *)(uintptr_t)one->launch.secrets[i],
+                                                     .local = e && e->release_local};
+        }
+        return receipts_begin(host->receipts, &host->receipts_tpm, &start, err);
+}
+
+static int record(struct launches *l, const struct launches_host *host, const struct launch_one *one,
+                  struct err *err)
+{
+        int r = launch_ledger_launch(host->log, host->tpm, &one->launch, &one->permit, one->cached, err);
+
+        if (r < 0)
+                return r;
+        FAULT("launch-recorded");
+        r = begin_receipt(l, host, one, err);
+        return r < 0 ? err_wrap(err, "the launch's receipt") : 0;
 }
 
 int launch_take_record(struct launches *l, const struct launches_host *host, struct launch_one *one,
@@ -44,7 +80,7 @@ int launch_take_record(struct launches *l, const struct launches_host *host, str
                 launches_drop(l, one);
                 return 0;
         }
-        if (launch_ledger_launch(host->log, host->tpm, &one->launch, &one->permit, one->cached, &why) < 0) {
+        if (record(l, host, one, &why) < 0) {
                 fail(l, one, &why,
                      why.kind == ERR_IO ? "make room for the launch log (df /var/lib/avow)"
                                         : "journalctl -u avow-agent");
@@ -54,7 +90,7 @@ int launch_take_record(struct launches *l, const struct launches_host *host, str
                 *err = why; /* the half has to know */
                 return -ERR_TPM;
         }
-        FAULT("launch-recorded");
+        FAULT("launch-begun");
         one->phase = LAUNCH_RUNNING;
         log_with(LOG_LEVEL_INFO,
                  LOG_FIELDS({"AVOW_EVENT", "launch"}, {"AVOW_LAUNCH", one->launch.id},
@@ -171,20 +207,54 @@ int launch_take_secret(struct launches *l, const struct launches_host *host, str
 
 /* ---- the end */
 
+static struct receipts_end end_of(const struct launch_link_ended *m)
+{
+        struct receipts_end end = {
+                .exit = RECEIPT_LOST, .has_output = m->has_output, .ended_at_ms = m->ended_ms};
+
+        if (WIFEXITED(m->status)) {
+                end.exit = RECEIPT_EXITED;
+                end.code = WEXITSTATUS(m->status);
+        } else if (WIFSIGNALED(m->status)) {
+                end.exit = RECEIPT_SIGNALLED;
+                end.code = WTERMSIG(m->status);
+        } else {
+                end.why = "its end was not seen";
+        }
+        end.output.alg = DIGEST_SHA256;
+        end.output.len = sizeof(m->output);
+        memcpy(end.output.b, m->output, sizeof(m->output));
+        return end;
+}
+
 int launch_take_ended(struct launches *l, const struct launches_host *host, struct launch_one *one,
                       struct view body, int64_t mono_ms, struct err *err)
 {
+        AUTO(buf_free) struct buf receipt = {0};
         struct launch_link_ended m;
+        struct err why = ERR_INIT;
         int r = launch_link_ended_get(body, &m, err);
 
-        (void)host;
         (void)mono_ms;
+        if (r >= 0 && one->phase != LAUNCH_RUNNING)
+                r = err_set(err, ERR_FORMAT, 0, "the end of a launch that is not recorded");
         if (r < 0)
                 return r;
+        if (host->tpm) {
+                const struct receipts_end end = end_of(&m);
+
+                r = receipts_end(host->receipts, &host->receipts_tpm, one->launch.id, &end,
+                                 m.receipt ? &receipt : NULL, &why);
+                if (r < 0) /* it goes on with it by itself; whoever asked has none now */
+                        log_err(&why, "launch %s: receipt", one->launch.id);
+        }
         log_debug("launch %s ended with status 0x%x", one->launch.id, (unsigned)m.status);
-        launches_send(l, LAUNCH_LINK_ENDED, one->id, VIEW_NONE);
+        launches_send(l, LAUNCH_LINK_ENDED, one->id, VIEW_BUF(&receipt));
         launches_drop(l, one);
-        return 0;
+        if (r != -ERR_TPM)
+                return 0;
+        *err = why; /* the half has to know */
+        return r;
 }
 
 void launches_stop(struct launches *l, const char *text)

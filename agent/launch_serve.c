@@ -129,7 +129,7 @@ void launch_serve_hang_up(struct launch_serve *s)
         if (s->fd < 0)
                 return;
         launches_on_stop(half_launches(s->half), NULL, NULL);
-        launches_detach(half_launches(s->half));
+        half_launcher_detach(s->half);
         fd_close_p(&s->fd);
         buf_free(&s->in);
         s->in = (struct buf){0};

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "evidence/qualify.h"
+#include "evidence/receipt.h"
 #include "evidence/tpm_attest.h"
 #include "unit/agent/launch_kit.h"
 #include "unit/agent/owner_kit.h"
@@ -18,6 +19,21 @@
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define LINE  ZEROS "  /usr/bin/rt\n"
 #define OTHER ZEROS "  /tmp/libevil.so\n"
+
+/* A TPM that is away for a moment ends nothing that is as it was. */
+static void mapped_without_tpm(struct half *h, const char *lines, enum launch_link_type answer)
+{
+        const struct launches_host host = {.host_id = HOST};
+        AUTO(buf_free) struct buf body = {0};
+        struct frame f = {.type = LAUNCH_LINK_MAPPED, .id = 1};
+        struct err err = ERR_INIT;
+
+        launch_link_mapped_put(&body, &(struct launch_link_mapped){view_str(lines), VIEW_NONE});
+        f.body = VIEW_BUF(&body);
+        assert_int_equal(launches_take(half_launches(h), &host, &f, clock_mono_ms(), &err),
+                         answer == LAUNCH_LINK_RECORDED ? 0 : -ERR_TPM);
+        (void)launch_kit_hear(h, answer, 1);
+}
 
 static size_t records(struct half *h)
 {
@@ -67,6 +83,37 @@ static void expect_evidence(struct half *h, uint32_t number, struct view request
         assert_true(e.mask >> 13 & 1);
 }
 
+/* TEXT is the receipt of the launch of P, its first record, which ended with 3. */
+static void expect_receipt(struct view text, const struct permit *p)
+{
+        AUTO(receipt_file_done) struct receipt_file file = {.ak_certificate = NULL};
+        AUTO(receipt_done) struct receipt said = {.tenant = NULL};
+        struct err err = ERR_INIT;
+
+        assert_ok(receipt_file_decode(text, &file, &err), &err);
+        assert_ok(receipt_payload_decode(VIEW_BUF(&file.payload), &said, &err), &err);
+        assert_string_equal(said.launch.id, p->launch.id);
+        assert_string_equal(said.permit, p->id);
+        assert_int_equal(said.log_pcr, 13);
+        assert_int_equal(said.log_entry, 0);
+        assert_int_equal(said.exit, RECEIPT_EXITED);
+        assert_int_equal(said.code, 3);
+}
+
+/* The launcher is gone, and a receipt says so. */
+static void what_a_launcher_took_with_it_is_said(void **state)
+{
+        struct half *h = launch_kit_start("1h");
+        struct launch l = launch_kit_launch(1);
+
+        (void)state;
+        launch_kit_run(h, 1, &l);
+        half_launcher_detach(h);
+        assert_int_equal(launches_running(half_launches(h)), 0);
+        assert_int_equal(half_receipts(h), 2); /* and the one of the test before */
+        drop_log(h);
+}
+
 static void a_launch_is_recorded_before_it_may_run(void **state)
 {
         struct half *h = launch_kit_start("1h");
@@ -99,6 +146,8 @@ static void a_launch_is_recorded_before_it_may_run(void **state)
         (void)launch_kit_hear(h, LAUNCH_LINK_RECORDED, 1);
         launch_kit_mapped(h, 1, LINE, "");
         (void)launch_kit_hear(h, LAUNCH_LINK_RECORDED, 1);
+        mapped_without_tpm(h, LINE, LAUNCH_LINK_RECORDED);
+        mapped_without_tpm(h, OTHER LINE, LAUNCH_LINK_REFUSED);
         assert_int_equal(records(h), 2);
         launch_kit_mapped(h, 1, OTHER LINE, OTHER);
         (void)launch_kit_hear(h, LAUNCH_LINK_RECORDED, 1);
@@ -115,10 +164,13 @@ static void a_launch_is_recorded_before_it_may_run(void **state)
         {
                 AUTO(buf_free) struct buf end = {0};
 
-                launch_link_ended_put(&end, &(struct launch_link_ended){.ended_ms = 1});
+                launch_link_ended_put(&end, &(struct launch_link_ended){.status = 3 << 8,
+                                                                        .started_ms = clock_now_ms(),
+                                                                        .ended_ms = clock_now_ms(),
+                                                                        .receipt = true});
                 launch_kit_say(h, LAUNCH_LINK_ENDED, 1, VIEW_BUF(&end));
         }
-        (void)launch_kit_hear(h, LAUNCH_LINK_ENDED, 1);
+        expect_receipt(launch_kit_hear(h, LAUNCH_LINK_ENDED, 1), &p);
         assert_int_equal(launches_running(half_launches(h)), 0);
         launch_kit_silent(h);
         drop_log(h);
@@ -458,6 +510,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_launch_is_recorded_before_it_may_run),
+                cmocka_unit_test(what_a_launcher_took_with_it_is_said),
                 cmocka_unit_test(a_runtime_with_foreign_files_gets_no_start),
                 cmocka_unit_test(a_permit_is_for_one_launch_of_one_host),
                 cmocka_unit_test(launches_wait_in_the_order_they_came),

@@ -165,7 +165,7 @@ static void take_revocation(struct world *w, struct view body, struct buf *ret)
 static void send_event(struct world *w, uint32_t wanted)
 {
         AUTO(buf_free) struct buf body = {0}, out = {0};
-        privsep_event_put(&body, &(struct privsep_event){PRIVSEP_STATE_READY, 1, wanted});
+        privsep_event_put(&body, &(struct privsep_event){PRIVSEP_STATE_READY, 1, wanted, 0});
         privsep_frame_put(&out, &(struct privsep_frame){.type = PRIVSEP_EVENT, .body = VIEW_BUF(&body)});
         assert_int_equal(send(w->tpm, out.p, out.len, MSG_NOSIGNAL), out.len);
 }

@@ -181,7 +181,7 @@ static void without_power_at_every_point(void **state)
  * both begin anew. */
 static void a_launch_is_in_the_register(void **state)
 {
-        static const char *const launches[] = {"record-logged", "launch-recorded"};
+        static const char *const launches[] = {"record-logged", "launch-recorded", "launch-begun"};
 
         (void)wipe_host_setup(state);
         for (size_t i = 0; i < 2 * ARRAY_LEN(launches); i++) {
