@@ -260,66 +260,108 @@ bool ecdsa_numbers(struct view signature, struct view *ret_r, struct view *ret_s
         return true;
 }
 
-/* One signature's arithmetic. */
-struct lift {
+struct ecdsa_key {
+        const struct pubkey *pub;
+        struct digest id;
+        size_t field;
         EC_GROUP *group;
+        EC_POINT *point;
+        /* for one signature after another */
         BN_CTX *ctx;
         BIGNUM *r, *s, *x;
-        EC_POINT *q, *big_r, *sum;
+        EC_POINT *big_r, *scaled, *sum;
 };
 
-static void lift_done(struct lift *l)
+void ecdsa_key_free(struct ecdsa_key *k)
 {
-        EC_POINT_free(l->q);
-        EC_POINT_free(l->big_r);
-        EC_POINT_free(l->sum);
-        BN_free(l->r);
-        BN_free(l->s);
-        BN_free(l->x);
-        BN_CTX_free(l->ctx);
-        EC_GROUP_free(l->group);
+        if (!k)
+                return;
+        EC_POINT_free(k->point);
+        EC_POINT_free(k->big_r);
+        EC_POINT_free(k->scaled);
+        EC_POINT_free(k->sum);
+        BN_free(k->r);
+        BN_free(k->s);
+        BN_free(k->x);
+        BN_CTX_free(k->ctx);
+        EC_GROUP_free(k->group);
+        free(k);
 }
 
-static int lift_init(struct lift *l, const struct pubkey *key, struct view r, struct view s, struct err *err)
+static int set_point(struct ecdsa_key *k, struct err *err)
 {
-        AUTO(buf_free) struct buf point = {0};
+        static const uint8_t uncompressed = POINT_CONVERSION_UNCOMPRESSED;
+        AUTO(buf_free) struct buf x = {0};
+        AUTO(buf_free) struct buf y = {0};
+        AUTO(buf_free) struct buf all = {0};
 
-        if (pubkey_bare(key, &point, err) < 0)
+        if (pubkey_ec_point(k->pub, &x, &y, err) < 0)
                 return -(int)err->kind;
-        l->group = group_of(pubkey_curve(key));
-        l->ctx = BN_CTX_new();
-        l->r = BN_bin2bn(r.p, (int)r.len, NULL);
-        l->s = BN_bin2bn(s.p, (int)s.len, NULL);
-        l->x = BN_new();
-        if (!l->group || !l->ctx || !l->r || !l->s || !l->x)
-                return ossl_err(err, ERR_CRYPTO, "a curve");
-        l->q = EC_POINT_new(l->group);
-        l->big_r = EC_POINT_new(l->group);
-        l->sum = EC_POINT_new(l->group);
-        if (!l->q || !l->big_r || !l->sum ||
-            EC_POINT_oct2point(l->group, l->q, point.p, point.len, l->ctx) != 1)
+        buf_put(&all, &uncompressed, 1);
+        buf_put_view(&all, VIEW_BUF(&x));
+        buf_put_view(&all, VIEW_BUF(&y));
+        if (!buf_ok(&all))
+                return err_nomem(err);
+        if (EC_POINT_oct2point(k->group, k->point, all.p, all.len, k->ctx) != 1)
                 return ossl_err(err, ERR_CRYPTO, "a key's point");
+        return digest_bytes(DIGEST_SHA256, VIEW_BUF(&all), &k->id, err);
+}
+
+int ecdsa_key_new(const struct pubkey *key, struct ecdsa_key **ret, struct err *err)
+{
+        AUTO(ecdsa_key_free_p) struct ecdsa_key *k = mem_zalloc(1, sizeof(*k));
+        enum pubkey_curve curve = pubkey_curve(key);
+        int r;
+
+        if (!k)
+                return err_nomem(err);
+        if (curve != CURVE_P256 && curve != CURVE_P384)
+                return err_set(err, ERR_FORMAT, 0, "a key on neither P-256 nor P-384");
+        k->pub = key;
+        k->field = pubkey_curve_bytes(curve);
+        k->group = group_of(curve);
+        k->ctx = BN_CTX_new();
+        k->r = BN_new();
+        k->s = BN_new();
+        k->x = BN_new();
+        if (!k->group || !k->ctx || !k->r || !k->s || !k->x)
+                return ossl_err(err, ERR_CRYPTO, "a curve");
+        k->point = EC_POINT_new(k->group);
+        k->big_r = EC_POINT_new(k->group);
+        k->scaled = EC_POINT_new(k->group);
+        k->sum = EC_POINT_new(k->group);
+        if (!k->point || !k->big_r || !k->scaled || !k->sum)
+                return ossl_err(err, ERR_CRYPTO, "a curve");
+        r = set_point(k, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE(k);
         return 0;
 }
 
+const struct digest *ecdsa_key_id(const struct ecdsa_key *key)
+{
+        return &key->id;
+}
+
 /* Return: 1; 0 if no point has r for its coordinate. */
-static int lift(struct lift *l, size_t field, struct ecdsa_hint *ret, struct err *err)
+static int lift(struct ecdsa_key *k, struct ecdsa_hint *ret, struct err *err)
 {
         struct err unused = ERR_INIT;
         int n;
 
-        if (EC_POINT_set_compressed_coordinates(l->group, l->big_r, l->r, 0, l->ctx) != 1) {
+        if (EC_POINT_set_compressed_coordinates(k->group, k->big_r, k->r, 0, k->ctx) != 1) {
                 (void)ossl_err(&unused, ERR_CRYPTO, "empties the queue: not on the curve is an answer");
                 return 0;
         }
-        if (EC_POINT_mul(l->group, l->big_r, NULL, l->big_r, l->s, l->ctx) != 1 ||
-            EC_POINT_mul(l->group, l->q, NULL, l->q, l->r, l->ctx) != 1)
+        if (EC_POINT_mul(k->group, k->big_r, NULL, k->big_r, k->s, k->ctx) != 1 ||
+            EC_POINT_mul(k->group, k->scaled, NULL, k->point, k->r, k->ctx) != 1)
                 return ossl_err(err, ERR_CRYPTO, "a multiple of a point");
         for (size_t i = 0; i < ARRAY_LEN(ret->at); i++) {
-                if (EC_POINT_invert(l->group, l->q, l->ctx) != 1 ||
-                    EC_POINT_add(l->group, l->sum, l->big_r, l->q, l->ctx) != 1)
+                if (EC_POINT_invert(k->group, k->scaled, k->ctx) != 1 ||
+                    EC_POINT_add(k->group, k->sum, k->big_r, k->scaled, k->ctx) != 1)
                         return ossl_err(err, ERR_CRYPTO, "a sum of points");
-                n = mark_of(l->group, l->sum, field, l->x, l->ctx, &ret->at[i], err);
+                n = mark_of(k->group, k->sum, k->field, k->x, k->ctx, &ret->at[i], err);
                 if (n < 0)
                         return n;
                 if (n == 0)
@@ -328,32 +370,24 @@ static int lift(struct lift *l, size_t field, struct ecdsa_hint *ret, struct err
         return 1;
 }
 
-int ecdsa_hint(const struct pubkey *key, struct view signature, struct ecdsa_hint *ret, struct err *err)
+int ecdsa_hint(struct ecdsa_key *key, struct view signature, struct ecdsa_hint *ret, struct err *err)
 {
-        struct lift l = {.group = NULL};
+        const BIGNUM *order = EC_GROUP_get0_order(key->group);
         struct view r, s;
-        size_t field = pubkey_curve_bytes(pubkey_curve(key));
-        int n;
 
-        if (pubkey_type(key) != PUBKEY_ECC || pubkey_curve(key) == CURVE_P521 ||
-            !ecdsa_numbers(signature, &r, &s) || r.len > field || s.len > field)
+        if (!ecdsa_numbers(signature, &r, &s) || r.len > key->field || s.len > key->field)
                 return 0;
-        n = lift_init(&l, key, r, s, err);
-        if (n >= 0)
-                n = BN_cmp(l.r, EC_GROUP_get0_order(l.group)) >= 0 ||
-                                    BN_cmp(l.s, EC_GROUP_get0_order(l.group)) >= 0
-                            ? 0
-                            : lift(&l, field, ret, err);
-        lift_done(&l);
-        return n;
+        if (!BN_bin2bn(r.p, (int)r.len, key->r) || !BN_bin2bn(s.p, (int)s.len, key->s))
+                return ossl_err(err, ERR_CRYPTO, "a number");
+        return BN_cmp(key->r, order) >= 0 || BN_cmp(key->s, order) >= 0 ? 0 : lift(key, ret, err);
 }
 
-int ecdsa_index_find(const struct ecdsa_index *index, const struct pubkey *key, struct view signature,
+int ecdsa_index_find(const struct ecdsa_index *index, const struct ecdsa_key *key, struct view signature,
                      const struct ecdsa_hint *hint, struct digest *ret, struct err *err)
 {
         size_t size = digest_size(index->alg);
 
-        if (pubkey_curve(key) != ecdsa_curve_of(index->alg))
+        if (pubkey_curve(key->pub) != ecdsa_curve_of(index->alg))
                 return 0;
         for (size_t h = 0; h < ARRAY_LEN(hint->at); h++)
                 for (size_t i = hint->at[h] & (index->n_slots - 1); index->slots[i].number;
@@ -366,7 +400,7 @@ int ecdsa_index_find(const struct ecdsa_index *index, const struct pubkey *key, 
                         if (digest_set(index->alg,
                                        VIEW(index->digests.p + (index->slots[i].number - 1) * size, size), &d,
                                        err) < 0 ||
-                            pubkey_verify_digest(key, SIG_ECDSA, &d, signature, &good, err) < 0)
+                            pubkey_verify_digest(key->pub, SIG_ECDSA, &d, signature, &good, err) < 0)
                                 return -(int)err->kind;
                         if (good) {
                                 *ret = d;

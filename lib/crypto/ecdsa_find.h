@@ -41,19 +41,28 @@ void ecdsa_index_free(struct ecdsa_index *index);
 DEFINE_AUTO(struct ecdsa_index, ecdsa_index_free)
 size_t ecdsa_index_count(const struct ecdsa_index *index);
 
+/* A key made ready for looking its signatures up. KEY is borrowed. One thread at a time. Return: 0;
+ * -ERR_FORMAT for a key on neither P-256 nor P-384; -ERR_CRYPTO, -ERR_NOMEM. */
+struct ecdsa_key;
+int ecdsa_key_new(const struct pubkey *key, struct ecdsa_key **ret, struct err *err) MUST_USE;
+void ecdsa_key_free(struct ecdsa_key *key);
+DEFINE_AUTO(struct ecdsa_key, ecdsa_key_free)
+/* SHA-256 of its point, uncompressed: what it is known by. */
+const struct digest *ecdsa_key_id(const struct ecdsa_key *key);
+
 /* A signature made ready to be looked up, in any number of indexes. */
 struct ecdsa_hint {
         uint64_t at[2];
 };
 /* SIGNATURE in DER, exactly. Return: 1; 0 if it can be no signature by KEY; -ERR_CRYPTO, -ERR_NOMEM. */
-int ecdsa_hint(const struct pubkey *key, struct view signature, struct ecdsa_hint *ret,
+int ecdsa_hint(struct ecdsa_key *key, struct view signature, struct ecdsa_hint *ret,
                struct err *err) MUST_USE;
 
 /*
  * The digest in INDEX that the signature is over. Return: 1 with the digest; 0 if it is over none of them;
  * -ERR_CRYPTO, -ERR_NOMEM.
  */
-int ecdsa_index_find(const struct ecdsa_index *index, const struct pubkey *key, struct view signature,
+int ecdsa_index_find(const struct ecdsa_index *index, const struct ecdsa_key *key, struct view signature,
                      const struct ecdsa_hint *hint, struct digest *ret, struct err *err) MUST_USE;
 
 /* The numbers of a signature in strict DER, without leading zeros, borrowed. Return: false if it is none. */

@@ -16,13 +16,16 @@ static void monitor(struct view v)
         struct workload_body body;
         struct err err = ERR_INIT;
         struct cert *cert = NULL;
+        struct ecdsa_key *key = NULL;
         struct ecdsa_hint hint;
 
         if (workload_body_decode(v, &body, &err) < 0)
                 return;
         FUZZ_CHECK(body.signature.len + body.certificate.len + 1 == v.len);
-        if (cert_parse_der(body.certificate, &cert, &err) == 0 && cert_pubkey(cert))
-                FUZZ_CHECK(ecdsa_hint(cert_pubkey(cert), body.signature, &hint, &err) >= 0);
+        if (cert_parse_der(body.certificate, &cert, &err) == 0 && cert_pubkey(cert) &&
+            ecdsa_key_new(cert_pubkey(cert), &key, &err) == 0)
+                FUZZ_CHECK(ecdsa_hint(key, body.signature, &hint, &err) >= 0);
+        ecdsa_key_free(key);
         cert_free(cert);
 }
 
