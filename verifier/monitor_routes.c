@@ -497,6 +497,7 @@ static int judge(struct attesting *a, const char *entity_uuid, const struct work
         struct workloads *w = a->v->workloads;
         AUTO(mem_free_p) struct workload_set **sets = NULL;
         struct workload_question q = {.adapters = &w->adapters,
+                                      .known = w->known,
                                       .certs = {body->certificate},
                                       .n_certs = 1,
                                       .signature = body->signature,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "crypto/cert_ask.h"
 
@@ -106,25 +107,66 @@ static void PRINTF(3, 4) refuse(struct workload_verdict *v, const char *reason, 
         va_end(ap);
 }
 
-struct certs {
+/* A workload's certificate, those above it, and what was found of them. */
+struct known {
         struct cert *leaf;
         struct cert_list above;
+        struct ecdsa_key *key; /* NULL: on no curve that is taken */
+        const struct adapter *adapter;
+        int64_t checked_at_ms; /* that its chain leads to the adapter's roots */
+        struct digest last;    /* what its key signed last, in the Trust Monitor's form; len 0: nothing yet */
 };
 
-static void certs_done(struct certs *c)
+struct workload_certs {
+        struct map by_digest; /* of the DER of all: struct known */
+};
+
+static void known_free(void *p)
 {
+        struct known *c = p;
+
+        if (!c)
+                return;
+        ecdsa_key_free(c->key);
         cert_free(c->leaf);
         cert_list_done(&c->above);
+        free(c);
+}
+
+int workload_certs_new(struct workload_certs **ret, struct err *err)
+{
+        struct workload_certs *certs = mem_zalloc(1, sizeof(*certs));
+
+        if (!certs)
+                return err_nomem(err);
+        map_init(&certs->by_digest, known_free);
+        *ret = certs;
+        return 0;
+}
+
+void workload_certs_forget(struct workload_certs *certs)
+{
+        map_clear(&certs->by_digest);
+}
+
+void workload_certs_free(struct workload_certs *certs)
+{
+        if (!certs)
+                return;
+        map_done(&certs->by_digest);
+        free(certs);
 }
 
 /* Return: 0; -kind; what cannot be read is a refusal. */
-static int read_certs(const struct workload_question *q, struct certs *c, struct workload_verdict *v,
+static int read_certs(const struct workload_question *q, struct known *c, struct workload_verdict *v,
                       struct err *err)
 {
+        int r;
+
         for (size_t i = 0; i < q->n_certs; i++) {
                 struct cert *cert = NULL;
-                int r = cert_parse_der(q->certs[i], &cert, err);
 
+                r = cert_parse_der(q->certs[i], &cert, err);
                 if (r == -ERR_FORMAT || r == -ERR_LIMIT) {
                         refuse(v, "certificate-malformed", "Certificate %zu: %s", i + 1, err->text);
                         err_clear(err);
@@ -137,6 +179,10 @@ static int read_certs(const struct workload_question *q, struct certs *c, struct
                 else if (cert_list_add(&c->above, cert, err) < 0)
                         return -(int)err->kind;
         }
+        r = cert_pubkey(c->leaf) ? ecdsa_key_new(cert_pubkey(c->leaf), &c->key, err) : 0;
+        if (r != -ERR_FORMAT)
+                return r;
+        err_clear(err); /* another kind of key: check_leaf() says so */
         return 0;
 }
 
@@ -149,17 +195,16 @@ static bool has_use(const struct adapter *a, const struct cert *leaf)
 }
 
 /* What is asked of the certificate itself. */
-static void check_leaf(const struct workload_question *q, const struct adapter *a, const struct cert *leaf,
-                       struct workload_verdict *v)
+static void check_leaf(const struct workload_question *q, const struct known *c, struct workload_verdict *v)
 {
-        const struct pubkey *key = cert_pubkey(leaf);
-        enum pubkey_curve curve = key ? pubkey_curve(key) : CURVE_NONE;
+        const struct cert *leaf = c->leaf;
+        const struct adapter *a = c->adapter;
         const char *why = a->ops->refuses(&a->rules, leaf);
         char limit[CLOCK_TEXT_BYTES];
 
         if (cert_is_ca(leaf))
                 refuse(v, "certificate-of-a-ca", "The certificate is a CA's, no workload's.");
-        else if (curve != CURVE_P256 && curve != CURVE_P384)
+        else if (!c->key)
                 refuse(v, "key-not-supported", "The certificate's key is neither on P-256 nor on P-384.");
         else if (!has_use(a, leaf))
                 refuse(v, "use-not-named",
@@ -175,14 +220,14 @@ static void check_leaf(const struct workload_question *q, const struct adapter *
                 refuse(v, "refused-by-adapter", "%s", why);
 }
 
-/* The adapter whose roots the chain leads to. Return: 0; *ret NULL with the verdict filled; -kind. */
-static int find_adapter(const struct workload_question *q, const struct certs *c, const struct adapter **ret,
-                        struct workload_verdict *v, struct err *err)
+/* Finds the adapter whose roots the chain leads to. Return: 0, with the verdict filled if there is none;
+ * -kind. */
+static int find_adapter(const struct workload_question *q, struct known *c, struct workload_verdict *v,
+                        struct err *err)
 {
         char reason[ADAPTER_REASON_BYTES] = "no adapter is set up for it";
 
-        *ret = NULL;
-        for (size_t i = 0; i < q->adapters->n && !*ret; i++) {
+        for (size_t i = 0; i < q->adapters->n && !c->adapter; i++) {
                 const struct adapter *a = &q->adapters->v[i];
                 bool good = false;
 
@@ -190,31 +235,86 @@ static int find_adapter(const struct workload_question *q, const struct certs *c
                         continue;
                 if (adapter_check_chain(a, c->leaf, &c->above, q->now_ms, &good, reason, err) < 0)
                         return -(int)err->kind;
-                if (good)
-                        *ret = a;
+                if (good) {
+                        c->adapter = a;
+                        c->checked_at_ms = q->now_ms;
+                }
         }
-        if (!*ret)
+        if (!c->adapter)
                 refuse(v, "chain-not-trusted", "The certificate does not lead to a trusted root: %s.",
                        reason);
         return 0;
 }
 
-/* Return: 0, with v->reason set if it is refused; -kind. */
-static int check_certs(const struct workload_question *q, struct certs *c, struct workload_verdict *v,
-                       struct err *err)
+static int digest_of(const struct workload_question *q, struct digest *ret, struct err *err)
 {
-        const struct adapter *a = NULL;
-        int r = read_certs(q, c, v, err);
+        return digest_parts(DIGEST_SHA256, q->certs, q->n_certs, ret, err);
+}
+
+/* Does what is known answer this question? */
+static bool still_holds(const struct workload_question *q, const struct known *c)
+{
+        return q->now_ms >= c->checked_at_ms && q->now_ms - c->checked_at_ms <= WORKLOAD_CERTS_KNOWN_MS &&
+               (!q->technology || c->adapter->ops->serves(q->technology));
+}
+
+static int read_anew(const struct workload_question *q, struct known **ret, struct workload_verdict *v,
+                     struct err *err)
+{
+        struct known *c = mem_zalloc(1, sizeof(*c));
+        int r = c ? read_certs(q, c, v, err) : err_nomem(err);
+
+        if (r >= 0 && !v->reason)
+                r = find_adapter(q, c, v, err);
+        if (r < 0 || v->reason) {
+                known_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+/*
+ * The certificates, read and found good, but for what check_leaf() asks. *RET_OWN: the caller's to free, too.
+ * Return: 0, with v->reason set if they are refused; -kind.
+ */
+static int find_certs(const struct workload_question *q, struct known **ret, struct known **ret_own,
+                      struct workload_verdict *v, struct err *err)
+{
+        struct map *map = q->known ? &q->known->by_digest : NULL;
+        struct digest d;
+        int r = digest_of(q, &d, err);
+
+        if (r < 0)
+                return r;
+        *ret = map ? map_get_bytes(map, digest_view(&d)) : NULL;
+        if (*ret && still_holds(q, *ret))
+                return 0;
+        r = read_anew(q, ret_own, v, err);
+        if (r < 0 || v->reason)
+                return r;
+        *ret = *ret_own;
+        if (map && map_count(map) >= WORKLOAD_CERTS_MAX)
+                map_clear(map);
+        if (map && map_put_bytes(map, digest_view(&d), *ret) == 0)
+                *ret_own = NULL;
+        return 0;
+}
+
+/* Return: 0, with v->reason set if they are refused; -kind. */
+static int check_certs(const struct workload_question *q, struct known **ret, struct known **ret_own,
+                       struct workload_verdict *v, struct err *err)
+{
+        int r = find_certs(q, ret, ret_own, v, err);
 
         if (r < 0 || v->reason)
                 return r;
-        r = find_adapter(q, c, &a, v, err);
-        if (r < 0 || v->reason)
-                return r;
-        v->adapter = a->ops->name;
-        v->until_ms = cert_not_after_ms(c->leaf);
-        check_leaf(q, a, c->leaf, v);
-        return v->reason ? 0 : pubkey_spki_sha256(cert_pubkey(c->leaf), &v->key, err);
+        v->adapter = (*ret)->adapter->ops->name;
+        v->until_ms = cert_not_after_ms((*ret)->leaf);
+        check_leaf(q, *ret, v);
+        if (!v->reason)
+                v->key = *ecdsa_key_id((*ret)->key);
+        return 0;
 }
 
 /* ---- lists ---- */
@@ -242,11 +342,42 @@ static void not_allowed(const struct workload_question *q, struct workload_verdi
                        what, n, n == 1 ? "" : "s");
 }
 
-static int find_signed(const struct workload_question *q, const struct pubkey *key,
-                       struct workload_verdict *v, struct err *err)
+/* The list where DIGEST stands, or NULL. */
+static struct workload_set *find_set(const struct workload_question *q, const struct workload_verdict *v,
+                                     const struct digest *digest)
+{
+        for (size_t i = 0; i < q->n_sets; i++)
+                if (is_for(q, q->sets[i], v) &&
+                    allow_find_digest(q->sets[i]->allow, digest->alg, digest_view(digest), q->now_ms, NULL) ==
+                            ALLOW_ALLOWED)
+                        return q->sets[i];
+        return NULL;
+}
+
+/* A keep runs one module: most often its signature is over what it signed before. Return: 1 if it is, and is
+ * allowed; 0; -kind. */
+static int try_last(const struct workload_question *q, const struct known *c, struct workload_verdict *v,
+                    struct err *err)
+{
+        bool good = false;
+        int r = c->last.len ? pubkey_verify_digest(cert_pubkey(c->leaf), SIG_ECDSA, &c->last, q->signature,
+                                                   &good, err)
+                            : 0;
+
+        if (r < 0 || !good)
+                return r;
+        v->set = find_set(q, v, &c->last);
+        v->trusted = v->set != NULL;
+        v->digest = c->last;
+        return v->trusted;
+}
+
+/* Looks the signature up in the whole of every list. */
+static int look_up(const struct workload_question *q, struct known *c, struct workload_verdict *v,
+                   struct err *err)
 {
         struct ecdsa_hint hint;
-        int r = ecdsa_hint(key, q->signature, &hint, err);
+        int r = ecdsa_hint(c->key, q->signature, &hint, err);
 
         if (r == 0)
                 refuse(v, "signature-bad",
@@ -258,18 +389,15 @@ static int find_signed(const struct workload_question *q, const struct pubkey *k
 
                 if (!is_for(q, set, v))
                         continue;
-                if (!set->ready) {
-                        v->undecided = true;
-                        continue;
-                }
-                for (size_t k = 0; k < WORKLOAD_N_KINDS; k++) {
-                        r = ecdsa_index_find(set->index[k], key, q->signature, &hint, &v->digest, err);
+                v->undecided |= !set->ready;
+                for (size_t k = 0; set->ready && k < WORKLOAD_N_KINDS; k++) {
+                        r = ecdsa_index_find(set->index[k], c->key, q->signature, &hint, &v->digest, err);
                         if (r < 0)
                                 return r;
                         if (r > 0) {
                                 v->trusted = true;
-                                v->undecided = false;
                                 v->set = set;
+                                c->last = v->digest;
                                 return 0;
                         }
                 }
@@ -278,15 +406,30 @@ static int find_signed(const struct workload_question *q, const struct pubkey *k
         return 0;
 }
 
+static int find_signed(const struct workload_question *q, struct known *c, struct workload_verdict *v,
+                       struct err *err)
+{
+        struct view r_number, s_number;
+        int r = 0;
+
+        if (ecdsa_numbers(q->signature, &r_number, &s_number))
+                r = try_last(q, c, v, err);
+        if (r == 0)
+                r = look_up(q, c, v, err);
+        if (v->trusted)
+                v->undecided = false;
+        return r < 0 ? r : 0;
+}
+
 int workload_judge_monitor(const struct workload_question *q, struct workload_verdict *ret, struct err *err)
 {
         struct workload_verdict v = {.trusted = false};
-        struct certs c = {.leaf = NULL};
-        int r = check_certs(q, &c, &v, err);
+        struct known *c = NULL, *own = NULL;
+        int r = check_certs(q, &c, &own, &v, err);
 
         if (r >= 0 && !v.reason)
-                r = find_signed(q, cert_pubkey(c.leaf), &v, err);
-        certs_done(&c);
+                r = find_signed(q, c, &v, err);
+        known_free(own);
         if (r >= 0)
                 *ret = v;
         return r;
@@ -313,21 +456,18 @@ int workload_judge(const struct workload_question *q, struct view message, const
                    struct workload_verdict *ret, struct err *err)
 {
         struct workload_verdict v = {.digest = *digest};
-        struct certs c = {.leaf = NULL};
-        int r = check_certs(q, &c, &v, err);
+        struct known *c = NULL, *own = NULL;
+        int r = check_certs(q, &c, &own, &v, err);
 
         if (r >= 0 && !v.reason)
-                r = check_signature(q, cert_pubkey(c.leaf), message, &v, err);
-        for (size_t i = 0; r >= 0 && !v.reason && !v.trusted && i < q->n_sets; i++)
-                if (is_for(q, q->sets[i], &v) &&
-                    allow_find_digest(q->sets[i]->allow, digest->alg, digest_view(digest), q->now_ms, NULL) ==
-                            ALLOW_ALLOWED) {
-                        v.trusted = true;
-                        v.set = q->sets[i];
-                }
+                r = check_signature(q, cert_pubkey(c->leaf), message, &v, err);
+        if (r >= 0 && !v.reason) {
+                v.set = find_set(q, &v, digest);
+                v.trusted = v.set != NULL;
+        }
         if (r >= 0 && !v.reason && !v.trusted)
                 not_allowed(q, &v, "The digest does not stand");
-        certs_done(&c);
+        known_free(own);
         if (r >= 0)
                 *ret = v;
         return r;

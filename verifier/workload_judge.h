@@ -46,13 +46,27 @@ struct workload_verdict {
         const char *adapter; /* whose certificate it is; NULL: nobody's */
         struct digest digest;
         const struct workload_set *set; /* where the digest stands, borrowed */
-        struct digest key;              /* SHA-256 of the certificate's SubjectPublicKeyInfo */
+        struct digest key;              /* ecdsa_key_id() of the certificate's */
         int64_t until_ms;               /* the certificate's end */
 };
+
+/*
+ * Certificates that were seen and led to roots: reading one and checking its chain cost more than all the
+ * rest, and a keep comes again. What is known of a chain holds for CERTS_KNOWN_MS, less than the skew that
+ * dates are given. One thread's. Forget it when the adapters change.
+ */
+#define WORKLOAD_CERTS_MAX      1024
+#define WORKLOAD_CERTS_KNOWN_MS 10000
+struct workload_certs;
+int workload_certs_new(struct workload_certs **ret, struct err *err) MUST_USE;
+void workload_certs_forget(struct workload_certs *certs);
+void workload_certs_free(struct workload_certs *certs);
+DEFINE_AUTO(struct workload_certs, workload_certs_free)
 
 /* What is asked about. */
 struct workload_question {
         const struct adapters *adapters;
+        struct workload_certs *known;          /* or NULL */
         const char *technology;                /* the one that must serve; NULL: any that is set up */
         struct view certs[WORKLOAD_CHAIN_MAX]; /* DER, the workload's first */
         size_t n_certs;

@@ -106,6 +106,7 @@ static int judge(struct verifier *v, struct http_request *req, const struct work
         AUTO(buf_free) struct buf message = {0};
         AUTO(mem_free_p) struct workload_set **sets = NULL;
         struct workload_question q = {.adapters = &w->adapters,
+                                      .known = w->known,
                                       .technology = e->technology,
                                       .n_certs = e->n_chain,
                                       .signature = VIEW_BUF(&e->signature),

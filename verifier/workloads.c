@@ -450,6 +450,8 @@ int workloads_start(struct verifier *v, struct workloads **ret, struct err *err)
         map_init(&w->waiting, loading_free);
         r = adapters_load(v->settings.conf, &w->adapters, err);
         if (r >= 0)
+                r = workload_certs_new(&w->known, err);
+        if (r >= 0)
                 r = sessions_new(&w->challenges, err);
         if (r >= 0)
                 r = workers_new(v->loop, 1, LISTS_AT_ONCE_BYTES, &w->workers, err);
@@ -463,6 +465,7 @@ void workloads_use(struct workloads *w, struct adapters *adapters)
         if (w) {
                 struct adapters old = w->adapters;
 
+                workload_certs_forget(w->known);
                 w->adapters = *adapters;
                 *adapters = old;
         }
@@ -487,6 +490,7 @@ void workloads_free(struct workloads *w)
         map_done(&w->entities);
         map_done(&w->verifiers);
         sessions_free(w->challenges);
+        workload_certs_free(w->known);
         adapters_done(&w->adapters);
         free(w);
 }

@@ -29,6 +29,7 @@ struct entity {
 struct workloads {
         struct verifier *v;
         struct adapters adapters;
+        struct workload_certs *known;
         struct sessions *challenges; /* and how often each source came */
         struct workers *workers;
         struct map lists;     /* by id: struct workload_set */

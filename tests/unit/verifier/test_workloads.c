@@ -388,6 +388,62 @@ static void twins_are_one_use(void **state)
         assert_false(digest_equal(&a, &d));
 }
 
+/* What is known of a certificate ends soon, holds for its own kind alone, and is no verdict. */
+static void known_certificates(void **state)
+{
+        struct fixture *f = *state;
+        struct workload_set *const sets[] = {f->set};
+        struct workload_question q = {.adapters = &f->adapters,
+                                      .certs = {cert_der(f->keep.cert)},
+                                      .n_certs = 1,
+                                      .sets = sets,
+                                      .n_sets = 1,
+                                      .now_ms = NOW_MS};
+        struct workload_verdict v;
+        struct err err = ERR_INIT;
+        struct buf sig = {0};
+
+        assert_ok(workload_certs_new(&q.known, &err), &err);
+        sign(&f->keep, view_str("module 1"), &sig);
+        q.signature = VIEW_BUF(&sig);
+        for (int i = 0; i < 3; i++) {
+                assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+                assert_true(v.trusted);
+        }
+        sign(&f->keep, view_str("module 2"), &sig); /* another module than last time */
+        q.signature = VIEW_BUF(&sig);
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        assert_true(v.trusted);
+        q.n_sets = 0; /* what was allowed last time counts for nothing */
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "no-list", "upload");
+        q.n_sets = 1;
+        q.technology = "spiffe";
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "chain-not-trusted", "no adapter");
+        q.technology = NULL;
+        q.max_age_ms = 1000;
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "certificate-too-old", "ago");
+        q.max_age_ms = 0;
+        q.now_ms = NOW_MS + DAY_MS + 60000;
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "chain-not-trusted", "expired");
+        q.now_ms = NOW_MS;
+        q.signature = view_str("x");
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "signature-bad", "DER");
+        q.signature = VIEW_BUF(&sig);
+        q.certs[0] = cert_der(f->wide.cert);
+        sign(&f->wide, view_str("module 1"), &sig);
+        q.signature = VIEW_BUF(&sig);
+        assert_ok(workload_judge_monitor(&q, &v, &err), &err);
+        refused(v, "not-allowed", "no digest");
+        workload_certs_forget(q.known);
+        workload_certs_free(q.known);
+        buf_free(&sig);
+}
+
 /* A list that is not indexed yet decides nothing against anybody. */
 static void long_lists_are_waited_for(void **state)
 {
@@ -484,11 +540,12 @@ static void out_of_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(whole_lists_count),         T(certificates_that_do_not_count),
-                T(old_certificates),          T(kinds_are_apart),
-                T(every_member_is_signed),    T(twins_are_one_use),
-                T(long_lists_are_waited_for), T(judging_shares_nothing),
-                T(settings_that_are_wrong),   T(out_of_memory),
+                T(whole_lists_count),      T(certificates_that_do_not_count),
+                T(old_certificates),       T(kinds_are_apart),
+                T(every_member_is_signed), T(known_certificates),
+                T(twins_are_one_use),      T(long_lists_are_waited_for),
+                T(judging_shares_nothing), T(settings_that_are_wrong),
+                T(out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
