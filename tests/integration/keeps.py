@@ -31,6 +31,7 @@ class Steward:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.cert = (self.builder(self.name, self.key.public_key())
                      .add_extension(x509.BasicConstraints(True, 0), critical=True)
+                     .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
                      .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
                      .sign(self.key, hashes.SHA256()))
 
