@@ -57,14 +57,15 @@ static int gather(const struct tee_work *w, const struct enarx_csr *csr, struct 
 
         for (size_t i = 0; r >= 0 && i < csr->n_pieces; i++)
                 r = endorsements_add(heap, csr->pieces[i], &kind, err);
-        if (r >= 0 && w->heap)
-                r = endorsements_add_all(heap, w->heap, err);
+        if (r >= 0 && w->trust && w->trust->heap)
+                r = endorsements_add_all(heap, w->trust->heap, err);
         return r;
 }
 
 static int judge(struct tee_work *w, const struct enarx_csr *csr, struct err *err)
 {
         AUTO(endorsements_free_p) struct endorsements *heap = NULL;
+        struct tee_trust trust = w->trust ? *w->trust : (struct tee_trust){0};
         struct tee_work inner = *w;
         int r = endorsements_new(&heap, err);
 
@@ -73,7 +74,8 @@ static int judge(struct tee_work *w, const struct enarx_csr *csr, struct err *er
         if (r < 0)
                 return r;
         inner.bytes = csr->evidence;
-        inner.heap = heap;
+        trust.heap = heap;
+        inner.trust = &trust;
         r = csr->kind == ENARX_SNP ? tee_run_snp(&inner, err) : tee_run_sgx(&inner, err);
         w->result = inner.result;
         w->verdict = inner.verdict;
