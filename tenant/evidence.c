@@ -344,7 +344,8 @@ static json_t *quote_json(const struct bundle *b)
             json_object_set_new(j, "pcrs", pcr_values_to_json(&b->pcrs)) < 0 ||
             json_set_hex(j, "challenge", VIEW_BUF(&b->challenge)) < 0 ||
             json_set_bool(j, "immediate", b->immediate) < 0 ||
-            json_set_bool(j, "for_release", b->release_request.len > 0) < 0 ||
+            json_set_bool(j, "for_release", b->release_request.len > 0 && !b->for_permit) < 0 ||
+            json_set_bool(j, "for_permit", b->for_permit) < 0 ||
             json_set_bool(j, "time", b->time_message.len > 0) < 0 ||
             json_set_bool(j, "counters", b->counter_key.len > 0) < 0)
                 return NULL;
@@ -431,7 +432,9 @@ static int print_bundle(const struct bundle *b, const struct cel_log *log, const
         (void)printf("Host:      %s\nPeer:      %s\nChallenge: sent %s%s%s\nReceived:  %s\n", b->host,
                      b->peer == BUNDLE_PEER_AVOW ? "avow" : "keylime", clock_format(b->issued_at_ms, issued),
                      b->immediate ? ", with a deadline of seconds" : "",
-                     b->release_request.len ? ", for a release of secrets" : "",
+                     b->for_permit            ? ", for a launch"
+                     : b->release_request.len ? ", for a release of secrets"
+                                              : "",
                      clock_format(b->received_at_ms, received));
         (void)printf("Policy:    %s, version %u\nVerdict:   %s (recorded; 'avow evidence verify' judges "
                      "anew)\n%.*s",

@@ -41,7 +41,7 @@ void round_free(struct round *r)
                 return;
         wire_evidence_done(&r->evidence);
         buf_free(&r->list);
-        free(r->release);
+        release_free(r->release);
         appraisal_result_done(&r->result);
         policy_unref(r->policy.policy);
         policy_effective_free(r->effective);
@@ -102,9 +102,10 @@ static int qualify(const struct round *r, const struct host *host, struct digest
         struct view challenge = VIEW(r->challenge.nonce, r->challenge.nonce_len);
         const char *id = verifier_db_id(r->v->db);
 
-        return r->release ? qualify_release(id, host->e.name, challenge, digest_view(&r->release->request),
-                                            ret, err)
-                          : qualify_heartbeat(id, host->e.name, challenge, ret, err);
+        if (!r->release)
+                return qualify_heartbeat(id, host->e.name, challenge, ret, err);
+        return (r->release->launch ? qualify_permit : qualify_release)(
+                id, host->e.name, challenge, digest_view(&r->release->request), ret, err);
 }
 
 /* What the evidence is, and what it is measured against. RET_E and RET_X borrow from R and HOST. */
@@ -422,7 +423,9 @@ static void answer_keylime(struct round *r, const struct host *host, bool now)
 
 static void answer(struct round *r, struct host *host, enum wire_evaluation evaluation, bool now, bool full)
 {
-        if (r->release)
+        if (r->release && r->release->launch)
+                launch_answer(r, host, evaluation, full);
+        else if (r->release)
                 release_answer(r, host, evaluation, full);
         else if (host->e.keylime)
                 answer_keylime(r, host, now);
@@ -716,10 +719,9 @@ static int round_new(struct verifier *v, struct http_request *req, const struct 
         if (!r)
                 return err_nomem(err);
         if (for_release) {
-                r->release = mem_zalloc(1, sizeof(*r->release));
+                r->release = release_dup(for_release);
                 if (!r->release)
                         return err_nomem(err);
-                *r->release = *for_release;
         }
         r->v = v;
         r->req = req;

@@ -46,7 +46,7 @@ static void host_free(void *p)
         ruleset_unref(host->rules);
         continuation_free(host->cont);
         policy_effective_free(host->judged_by);
-        free(host->release);
+        release_free(host->release);
         gather_free(host->gather);
         pubkey_free(host->key);
         free(host);

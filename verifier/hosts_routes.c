@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "verifier/enrol.h"
+#include "verifier/permits.h"
 #include "verifier/reply.h"
 #include "verifier/view.h"
 
@@ -340,6 +341,7 @@ static void on_removed(void *ctx, enum store_outcome outcome, const struct err *
         }
         sessions_drop_host(c->v->sessions, c->name);
         hosts_remove(c->v->hosts, c->name);
+        permits_drop(c->v->permits, c->name);
         log_info("host %s was removed", SHOW(c->name));
         events_emit(c->v->events, "host.removed", c->name, NULL, NULL, NULL);
         reply_json(c->req, 200, json_pack("{s:s, s:s}", "schema", "avow.removed/1", "name", c->name));

@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/verifier_permits.h"
+#include "verifier/modules.h"
+#include "verifier/permits.h"
 #include "verifier/trust.h"
 
 /* Few enough that the loop answers between two pages. */
@@ -79,33 +82,76 @@ static void on_page(void *ctx, enum store_outcome outcome, struct verifier_host 
         log_info("%zu hosts, %zu policies", hosts_count(v->hosts), rules_count(v->rules));
 }
 
+/* How many of the N begin with the first one's name. */
+static size_t run_of_name(const struct stored_policy *policies, size_t n)
+{
+        size_t run = 1;
+
+        while (run < n && str_equal(policies[0].name, policies[run].name))
+                run++;
+        return run;
+}
+
+/* Before the hosts: their logs are compared with these. */
+static void on_permits(void *ctx, enum store_outcome outcome, const struct stored_permit *permits, size_t n,
+                       const struct err *e)
+{
+        struct verifier *v = ctx;
+        struct err err = ERR_INIT;
+
+        if (outcome == STORE_FAILED)
+                log_err(e, "reading the permits");
+        for (size_t i = 0; i < n; i++)
+                if (permits_add(v->permits, permits[i].host, &permits[i].permit, &err) < 0)
+                        log_err(&err, "a permit cannot be remembered");
+        next_page(v, NULL, NULL);
+}
+
+static void on_modules(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
+                       const struct err *e)
+{
+        struct verifier *v = ctx;
+        struct err err = ERR_INIT;
+
+        if (outcome == STORE_FAILED)
+                log_err(e, "reading the module policies");
+        for (size_t i = 0, run; i < n; i += run) {
+                run = run_of_name(policies + i, n - i);
+                if (modules_replace(v->modules, policies[i].name, &policies[i], run, &err) < 0)
+                        log_err(&err, "a module policy cannot be used");
+        }
+        if (verifier_db_permits_open(v->db, on_permits, v, &err) < 0)
+                log_err(&err, "reading the permits");
+}
+
 /* Rows come ordered by name: each run of one name is a ruleset. */
 static void on_policies(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
                         const struct err *e)
 {
         struct verifier *v = ctx;
+        struct err err = ERR_INIT;
 
         if (outcome == STORE_FAILED) {
                 log_err(e, "reading the policies");
                 return;
         }
         for (size_t i = 0, run; i < n; i += run) {
-                struct err err = ERR_INIT;
-
-                for (run = 1; i + run < n && str_equal(policies[i].name, policies[i + run].name); run++)
-                        ;
+                run = run_of_name(policies + i, n - i);
                 if (rules_replace(v->rules, policies[i].name, &policies[i], run, &err) < 0)
                         log_err(&err, "a policy cannot be used");
         }
         v->rules_loaded = true;
-        next_page(v, NULL, NULL);
+        if (verifier_db_policies_in_force(v->db, STORED_MODULES, NULL, NULL, clock_now_ms(), on_modules, v,
+                                          &err) < 0)
+                log_err(&err, "reading module policies");
 }
 
 int load_start(struct verifier *v, struct err *err)
 {
         v->loading = true;
         hosts_remember_removed(v->hosts, true);
-        return verifier_db_policies_in_force(v->db, NULL, NULL, clock_now_ms(), on_policies, v, err);
+        return verifier_db_policies_in_force(v->db, STORED_POLICY, NULL, NULL, clock_now_ms(), on_policies, v,
+                                             err);
 }
 
 /* ---- one of them ---- */

@@ -18,10 +18,13 @@ verifier_libverifier_la_SOURCES = \
 	verifier/hosts.c verifier/hosts.h \
 	verifier/hosts_routes.c \
 	verifier/keys.c verifier/keys.h \
+	verifier/launch.c \
 	verifier/load.c \
 	verifier/monitor_routes.c \
+	verifier/modules.c verifier/modules.h verifier/modules_routes.c \
 	verifier/outbox.c verifier/outbox.h verifier/outbox_renumber.c verifier/outbox_renumber.h \
-	verifier/policies_routes.c \
+	verifier/permits.c verifier/permits.h \
+	verifier/policies_routes.c verifier/policy_desk.h \
 	verifier/policy_test.c verifier/policy_test.h \
 	verifier/react.c verifier/react.h \
 	verifier/proofs.c verifier/proofs.h \

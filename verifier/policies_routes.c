@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /avow/v1/policies: push, list, show, versions, remove. docs/verifier-api.md has the shapes. */
+/* /avow/v1/policies: push, list, show, versions, remove; the last four for /avow/v1/modules, too.
+ * docs/verifier-api.md has the shapes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,56 +9,40 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "policy/signed.h"
+#include "verifier/modules.h"
+#include "verifier/policy_desk.h"
 #include "verifier/policy_test.h"
 #include "verifier/reply.h"
 #include "verifier/trial.h"
 #include "verifier/trust.h"
 #include "verifier/view.h"
 
-#define SOURCE_MAX 255
 /* A push waits so long for its trial, and needs no more hosts than these to be refused. */
 #define TRIAL_MS     10000
 #define TRIAL_ENOUGH 20
 
-/* A request that waits for the store. */
-struct pushing {
-        struct verifier *v;
-        struct http_request *req;
-        char *name;
-        char *source;
-        struct policy *policy;
-        struct dsse envelope;         /* n_signatures 0: it came without */
-        struct view text;             /* of the policy: the envelope's, or the request's */
-        char *signatures, *signed_by; /* as they are stored */
-        int64_t now_ms, overlap_ms;
-        int64_t version; /* before */
-        bool force;
-        size_t newly_failing;        /* of those that were forced */
-        struct stored_policy stored; /* of a push: what it became */
-};
-
-static void pushing_free(struct pushing *p)
+void pushing_free(struct pushing *p)
 {
         if (!p)
                 return;
         free(p->name);
         free(p->source);
         policy_unref(p->policy);
+        module_policy_unref(p->modules);
         dsse_done(&p->envelope);
         free(p->signatures);
         free(p->signed_by);
         stored_policy_free(&p->stored);
         free(p);
 }
-DEFINE_AUTO(struct pushing, pushing_free)
 
-static struct pushing *pushing_new(struct verifier *v, struct http_request *req)
+struct pushing *pushing_new(struct policy_desk *desk, struct http_request *req)
 {
         struct pushing *p = mem_zalloc(1, sizeof(*p));
 
         if (p) {
-                p->v = v;
+                p->v = desk->v;
+                p->kind = desk->kind;
                 p->req = req;
                 p->name = str_dup(http_request_param(req, "name") ? http_request_param(req, "name") : "");
         }
@@ -99,18 +84,35 @@ static int set_policy(json_t *j, const struct stored_policy *p)
         return r;
 }
 
+/* How the kinds are called on the wire and in the audit log. */
+static const struct {
+        const char *one, *list, *member, *version, *push, *remove, *changed;
+} words[] = {
+        [STORED_POLICY] = {"avow.policy/1", "avow.policies/1", "policies", "avow.policy-version/1",
+                           "policy.push", "policy.remove", "policy.changed"},
+        [STORED_MODULES] = {"avow.module-policy/1", "avow.module-policies/1", "modules",
+                            "avow.module-policy-version/1", "modules.push", "modules.remove",
+                            "modules.changed"},
+};
+
+/* How many hosts a policy has: none has a module policy of its own. */
+static int set_hosts(const struct pushing *p, json_t *j, const char *name)
+{
+        return p->kind == STORED_POLICY ? json_set_int(j, "hosts", (int64_t)hosts_under(p->v, name)) : 0;
+}
+
 /* ---- push ---- */
 
-static json_t *view_pushed(struct verifier *v, const struct stored_policy *p, bool unchanged, bool dry)
+json_t *pushing_view(const struct pushing *p, const struct stored_policy *stored, bool unchanged, bool dry)
 {
         AUTO(json_free_p) json_t *j = json_object();
         int r = 0;
 
-        r |= json_set_str(j, "schema", "avow.policy/1");
-        r |= json_set_str(j, "name", p->name);
-        r |= set_policy(j, p);
+        r |= json_set_str(j, "schema", words[p->kind].one);
+        r |= json_set_str(j, "name", stored->name);
+        r |= set_policy(j, stored);
         r |= json_set_bool(j, "unchanged", unchanged);
-        r |= json_set_int(j, "hosts", (int64_t)hosts_under(v, p->name));
+        r |= set_hosts(p, j, stored->name);
         if (dry)
                 r |= json_set_bool(j, "dry_run", true);
         return r ? NULL : TAKE(j);
@@ -153,7 +155,7 @@ static void on_in_force(void *ctx, enum store_outcome outcome, struct stored_pol
                          (long long)p->stored.version, hosts_under(p->v, p->name));
                 events_emit(p->v->events, "policy.changed", NULL, NULL, NULL, p->name);
         }
-        reply_json(p->req, unchanged ? 200 : 201, view_pushed(p->v, &p->stored, unchanged, false));
+        reply_json(p->req, unchanged ? 200 : 201, pushing_view(p, &p->stored, unchanged, false));
 }
 
 static void on_pushed(void *ctx, enum store_outcome outcome, struct stored_policy *policies, size_t n,
@@ -168,13 +170,14 @@ static void on_pushed(void *ctx, enum store_outcome outcome, struct stored_polic
         }
         p->stored = policies[0];
         policies[0] = (struct stored_policy){.version = 0};
-        if (verifier_db_policies_in_force(p->v->db, NULL, p->name, clock_now_ms(), on_in_force, p, &err) < 0)
+        if (verifier_db_policies_in_force(p->v->db, STORED_POLICY, NULL, p->name, clock_now_ms(), on_in_force,
+                                          p, &err) < 0)
                 reply_failure(p->req, &err, "reading a policy back");
         else
                 (void)TAKE(p);
 }
 
-static bool read_overlap(struct http_request *req, int64_t now_ms, int64_t *ret_until_ms)
+bool pushing_read_overlap(struct http_request *req, int64_t now_ms, int64_t *ret_until_ms)
 {
         const char *text = http_request_query(req, "overlap");
         struct err err = ERR_INIT;
@@ -189,10 +192,10 @@ static bool read_overlap(struct http_request *req, int64_t now_ms, int64_t *ret_
 }
 
 /* The text's place in a message "SOURCE:LINE:COLUMN: …", for `where`. */
-static void refuse_policy(struct http_request *req, const struct err *err, const char *source)
+void pushing_refuse(struct http_request *req, const struct err *err, const char *source)
 {
         size_t len = strlen(source);
-        char where[SOURCE_MAX + 32] = "";
+        char where[POLICY_SOURCE_MAX + 32] = "";
 
         if (err->kind == ERR_NOMEM) {
                 http_answer_problem(req, 503, NULL, "Out of memory.");
@@ -250,12 +253,12 @@ static bool check_signatures(struct pushing *p)
 }
 
 /* Takes the text out of its envelope. Return: false with the answer given. */
-static bool open_policy(struct pushing *p)
+bool pushing_open(struct pushing *p)
 {
         struct err err = ERR_INIT;
 
         if (policy_unwrap(http_request_body(p->req), &p->envelope, &p->text, &err) < 0) {
-                refuse_policy(p->req, &err, p->source);
+                pushing_refuse(p->req, &err, p->source);
                 return false;
         }
         return check_signatures(p);
@@ -268,7 +271,7 @@ static bool check_policy(struct pushing *p, struct policy_effective **ret_effect
         struct err err = ERR_INIT;
 
         if (policy_parse(p->text, p->source, &p->policy, &err) < 0) {
-                refuse_policy(req, &err, p->source);
+                pushing_refuse(req, &err, p->source);
                 return false;
         }
         if (!str_equal(p->policy->name, p->name)) {
@@ -284,28 +287,27 @@ static bool check_policy(struct pushing *p, struct policy_effective **ret_effect
         return true;
 }
 
-static void push(struct pushing *p)
+void pushing_store(struct pushing *p, const struct digest *sha256, int64_t newest,
+                   verifier_policies_fn on_stored)
 {
-        struct ruleset *had = rules_find(p->v->rules, p->name);
-        char sha256[2 * DIGEST_BYTES_MAX + 1];
+        char hex[2 * DIGEST_BYTES_MAX + 1];
         struct buf actor = {0};
         AUTO(mem_free_p) char *who = NULL;
         AUTO(mem_free_p) char *detail = NULL;
         struct stored_policy stored = {.name = p->name,
-                                       .sha256 = hex_write(sha256, digest_view(&p->policy->sha256)),
+                                       .sha256 = hex_write(hex, digest_view(sha256)),
                                        .source = p->source,
                                        .signatures = p->signatures,
                                        .signed_by = p->signed_by,
                                        .created_at_ms = p->now_ms};
-        struct audit_entry entry = {.time_ms = p->now_ms, .action = "policy.push", .object = p->name};
+        struct audit_entry entry = {.time_ms = p->now_ms, .action = words[p->kind].push, .object = p->name};
         struct err err = ERR_INIT;
 
-        if (had && ruleset_newest(had))
-                p->version = ruleset_newest(had)->version;
+        p->version = newest;
         reply_actor(p->req, &actor);
         entry.actor = stored.actor = who = buf_take_str(&actor);
         entry.detail = detail = str_fmt(
-                "{\"sha256\":\"%s\",\"overlap_ms\":%lld,\"newly_failing\":%zu,\"signed_by\":%s}", sha256,
+                "{\"sha256\":\"%s\",\"overlap_ms\":%lld,\"newly_failing\":%zu,\"signed_by\":%s}", hex,
                 (long long)(p->overlap_ms - p->now_ms), p->newly_failing, p->signed_by ? p->signed_by : "[]");
         if (!who || !detail) {
                 http_answer_problem(p->req, 503, NULL, "Out of memory.");
@@ -314,16 +316,25 @@ static void push(struct pushing *p)
         }
         if (reply_dry_run(p->req)) {
                 stored.version = p->version + 1;
-                reply_json(p->req, 200, view_pushed(p->v, &stored, false, true));
+                reply_json(p->req, 200, pushing_view(p, &stored, false, true));
                 pushing_free(p);
                 return;
         }
         stored.text = (struct buf){
                 .p = (uint8_t *)(uintptr_t)p->text.p, .len = p->text.len, .cap = p->text.len}; /* lent */
-        if (verifier_db_policy_push(p->v->db, &stored, p->overlap_ms, &entry, on_pushed, p, &err) < 0) {
+        if (verifier_db_policy_push(p->v->db, p->kind, &stored, p->overlap_ms, &entry, on_stored, p, &err) <
+            0) {
                 reply_failure(p->req, &err, "writing a policy");
                 pushing_free(p);
         }
+}
+
+static void push(struct pushing *p)
+{
+        const struct ruleset *had = rules_find(p->v->rules, p->name);
+
+        pushing_store(p, &p->policy->sha256, had && ruleset_newest(had) ? ruleset_newest(had)->version : 0,
+                      on_pushed);
 }
 
 /* SR-3: a policy under which hosts that pass would fail has to be forced. */
@@ -371,7 +382,8 @@ static void try_first(struct pushing *p, struct policy_effective *effective)
 
 static void on_push(struct http_request *req, void *ctx)
 {
-        struct verifier *v = ctx;
+        struct policy_desk *desk = ctx;
+        struct verifier *v = desk->v;
         struct policy_effective *effective = NULL;
         const char *name = http_request_param(req, "name"), *source = http_request_query(req, "source");
         const char *force = http_request_query(req, "force");
@@ -384,8 +396,8 @@ static void on_push(struct http_request *req, void *ctx)
         }
         if (!source || source[0] == '\0')
                 source = name;
-        if (strlen(source) > SOURCE_MAX) {
-                http_answer_problem(req, 400, "source", "Longer than %d characters.", SOURCE_MAX);
+        if (strlen(source) > POLICY_SOURCE_MAX) {
+                http_answer_problem(req, 400, "source", "Longer than %d characters.", POLICY_SOURCE_MAX);
                 return;
         }
         if (!v->rules_loaded || v->loading) {
@@ -394,7 +406,7 @@ static void on_push(struct http_request *req, void *ctx)
                                     "Policies and hosts are still being read from the database.");
                 return;
         }
-        if (!read_overlap(req, now_ms, &overlap_ms) || !(p = pushing_new(v, req)))
+        if (!pushing_read_overlap(req, now_ms, &overlap_ms) || !(p = pushing_new(desk, req)))
                 return;
         p->now_ms = now_ms;
         p->overlap_ms = overlap_ms;
@@ -402,7 +414,7 @@ static void on_push(struct http_request *req, void *ctx)
         p->source = str_dup(source);
         if (!p->source)
                 http_answer_problem(req, 503, NULL, "Out of memory.");
-        else if (open_policy(p) && check_policy(p, &effective))
+        else if (pushing_open(p) && check_policy(p, &effective))
                 try_first(TAKE(p), effective);
 }
 
@@ -421,15 +433,15 @@ static void on_listed(void *ctx, enum store_outcome outcome, struct stored_polic
                 reply_failure(p->req, err, "listing policies");
                 return;
         }
-        r |= json_set_str(j, "schema", "avow.policies/1");
-        r |= json_object_set_new(j, "policies", list);
+        r |= json_set_str(j, "schema", words[p->kind].list);
+        r |= json_object_set_new(j, words[p->kind].member, list);
         for (size_t i = 0; i < n && r == 0; i++) {
                 json_t *one = json_object();
 
                 r |= json_array_append_new(list, one);
                 r |= json_set_str(one, "name", policies[i].name);
                 r |= set_policy(one, &policies[i]);
-                r |= json_set_int(one, "hosts", (int64_t)hosts_under(p->v, policies[i].name));
+                r |= set_hosts(p, one, policies[i].name);
         }
         reply_json(p->req, 200, r ? NULL : TAKE(j));
 }
@@ -451,9 +463,9 @@ static void on_versions(void *ctx, enum store_outcome outcome, struct stored_pol
                         http_answer_problem(p->req, 404, NULL, "There is no policy of this name.");
                 return;
         }
-        r |= json_set_str(j, "schema", "avow.policy/1");
+        r |= json_set_str(j, "schema", words[p->kind].one);
         r |= json_set_str(j, "name", p->name);
-        r |= json_set_int(j, "hosts", (int64_t)hosts_under(p->v, p->name));
+        r |= set_hosts(p, j, p->name);
         r |= json_object_set_new(j, "versions", list);
         for (size_t i = 0; i < n && r == 0; i++) {
                 json_t *one = json_object();
@@ -481,7 +493,7 @@ static void on_version(void *ctx, enum store_outcome outcome, struct stored_poli
                 http_answer_problem(p->req, 404, NULL, "There is no such version.");
                 return;
         }
-        r |= json_set_str(j, "schema", "avow.policy-version/1");
+        r |= json_set_str(j, "schema", words[p->kind].version);
         r |= json_set_str(j, "name", p->name);
         r |= set_policy(j, &policies[0]);
         r |= set_stored(j, "signatures", policies[0].signatures);
@@ -490,38 +502,35 @@ static void on_version(void *ctx, enum store_outcome outcome, struct stored_poli
         reply_json(p->req, 200, r ? NULL : TAKE(j));
 }
 
-static void on_list(struct http_request *req, void *ctx)
+void desk_on_list(struct http_request *req, void *ctx)
 {
-        struct verifier *v = ctx;
-        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(ctx, req);
         struct err err = ERR_INIT;
 
         if (!p)
                 return;
-        if (verifier_db_policy_versions(v->db, NULL, NULL, on_listed, p, &err) < 0)
+        if (verifier_db_policy_versions(p->v->db, p->kind, NULL, NULL, on_listed, p, &err) < 0)
                 reply_failure(req, &err, "listing policies");
         else
                 (void)TAKE(p);
 }
 
-static void on_show(struct http_request *req, void *ctx)
+void desk_on_show(struct http_request *req, void *ctx)
 {
-        struct verifier *v = ctx;
-        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(ctx, req);
         struct err err = ERR_INIT;
 
         if (!p)
                 return;
-        if (verifier_db_policy_versions(v->db, NULL, p->name, on_versions, p, &err) < 0)
+        if (verifier_db_policy_versions(p->v->db, p->kind, NULL, p->name, on_versions, p, &err) < 0)
                 reply_failure(req, &err, "reading a policy");
         else
                 (void)TAKE(p);
 }
 
-static void on_show_version(struct http_request *req, void *ctx)
+void desk_on_show_version(struct http_request *req, void *ctx)
 {
-        struct verifier *v = ctx;
-        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(ctx, req);
         const char *text = http_request_param(req, "version");
         struct err err = ERR_INIT;
         int64_t version = 0;
@@ -530,7 +539,7 @@ static void on_show_version(struct http_request *req, void *ctx)
                 return;
         if (!str_equal(text, "latest") && str_parse_int(view_str(text), 1, UINT32_MAX, &version, &err) < 0)
                 http_answer_problem(req, 404, NULL, "Expected a version's number, or latest.");
-        else if (verifier_db_policy_get(v->db, NULL, p->name, version, on_version, p, &err) < 0)
+        else if (verifier_db_policy_get(p->v->db, p->kind, NULL, p->name, version, on_version, p, &err) < 0)
                 reply_failure(req, &err, "reading a policy");
         else
                 (void)TAKE(p);
@@ -549,17 +558,19 @@ static void on_removed(void *ctx, enum store_outcome outcome, const struct err *
         } else if (outcome == STORE_NOT_FOUND) {
                 http_answer_problem(p->req, 404, NULL, "There is no policy of this name.");
         } else {
-                rules_remove(p->v->rules, p->name);
-                events_emit(p->v->events, "policy.changed", NULL, NULL, NULL, p->name);
+                if (p->kind == STORED_POLICY)
+                        rules_remove(p->v->rules, p->name);
+                else
+                        modules_remove(p->v->modules, p->name);
+                events_emit(p->v->events, words[p->kind].changed, NULL, NULL, NULL, p->name);
                 reply_json(p->req, 200, json_pack("{s:s, s:s}", "schema", "avow.removed/1", "name", p->name));
         }
 }
 
-static void on_remove(struct http_request *req, void *ctx)
+void desk_on_remove(struct http_request *req, void *ctx)
 {
-        struct verifier *v = ctx;
-        AUTO(pushing_free_p) struct pushing *p = pushing_new(v, req);
-        struct audit_entry entry = {.time_ms = clock_now_ms(), .action = "policy.remove"};
+        AUTO(pushing_free_p) struct pushing *p = pushing_new(ctx, req);
+        struct audit_entry entry = {.time_ms = clock_now_ms()};
         AUTO(mem_free_p) char *who = NULL;
         struct buf actor = {0};
         struct err err = ERR_INIT;
@@ -568,30 +579,36 @@ static void on_remove(struct http_request *req, void *ctx)
                 return;
         reply_actor(req, &actor);
         entry.actor = who = buf_take_str(&actor);
+        entry.action = words[p->kind].remove;
         entry.object = p->name;
-        if (verifier_db_policy_remove(v->db, NULL, p->name, &entry, on_removed, p, &err) < 0)
+        if (verifier_db_policy_remove(p->v->db, p->kind, NULL, p->name, &entry, on_removed, p, &err) < 0)
                 reply_failure(req, &err, "removing a policy");
         else
                 (void)TAKE(p);
 }
 
-#define READERS  (ROLE_ADMIN | ROLE_AUDITOR | ROLE_TENANT | ROLE_POLICY_ADMIN)
-#define WRITERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN)
 #define TESTERS  (ROLE_ADMIN | ROLE_POLICY_ADMIN | ROLE_AUDITOR)
 #define TEXT_MAX DSSE_TEXT_MAX /* an envelope around the longest text */
 
 static const struct http_route routes[] = {
-        {HTTP_GET, "/avow/v1/policies", READERS, on_list, 0, HTTP_NATIVE, NULL},
-        {HTTP_GET, "/avow/v1/policies/:name", READERS, on_show, 0, HTTP_NATIVE, NULL},
-        {HTTP_PUT, "/avow/v1/policies/:name", WRITERS, on_push, TEXT_MAX, HTTP_NATIVE, NULL},
-        {HTTP_DELETE, "/avow/v1/policies/:name", WRITERS, on_remove, 0, HTTP_NATIVE, NULL},
-        {HTTP_GET, "/avow/v1/policies/:name/versions/:version", READERS, on_show_version, 0, HTTP_NATIVE,
-         NULL},
+        {HTTP_GET, "/avow/v1/policies", POLICY_READERS, desk_on_list, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/policies/:name", POLICY_READERS, desk_on_show, 0, HTTP_NATIVE, NULL},
+        {HTTP_PUT, "/avow/v1/policies/:name", POLICY_WRITERS, on_push, TEXT_MAX, HTTP_NATIVE, NULL},
+        {HTTP_DELETE, "/avow/v1/policies/:name", POLICY_WRITERS, desk_on_remove, 0, HTTP_NATIVE, NULL},
+        {HTTP_GET, "/avow/v1/policies/:name/versions/:version", POLICY_READERS, desk_on_show_version, 0,
+         HTTP_NATIVE, NULL},
+};
+static const struct http_route tests[] = {
         {HTTP_POST, "/avow/v1/policies/:name/test", TESTERS, policy_test_on_request, TEXT_MAX, HTTP_NATIVE,
          NULL},
 };
 
 int routes_policies(struct verifier *v, struct err *err)
 {
-        return http_server_add_routes(v->server, routes, ARRAY_LEN(routes), v, err);
+        struct policy_desk *desk = &v->desks[STORED_POLICY];
+        int r;
+
+        *desk = (struct policy_desk){v, STORED_POLICY};
+        r = http_server_add_routes(v->server, routes, ARRAY_LEN(routes), desk, err);
+        return r < 0 ? r : http_server_add_routes(v->server, tests, ARRAY_LEN(tests), v, err);
 }

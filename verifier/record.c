@@ -143,6 +143,7 @@ static int fill_bundle(const struct round *r, const struct host *host, struct bu
         if (!b->has_tee && r->challenge.tee_in_vain) /* what is not there is part of what was judged */
                 b->has_tee = true;
         b->tee_kind = tee.kind;
+        b->for_permit = r->release && r->release->launch;
         b->policy_version = r->policy.version;
         b->policy_sha256 = r->policy.policy->sha256;
         if (dup_text(host->e.name, &b->host, err) < 0 ||

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "verifier/enrol.h"
+#include "verifier/permits.h"
 #include "verifier/reply.h"
 #include "wire/v2host.h"
 
@@ -340,6 +341,7 @@ static void on_removed(void *ctx, enum store_outcome outcome, const struct err *
         }
         sessions_drop_host(d->v->sessions, d->name);
         hosts_remove(d->v->hosts, d->name);
+        permits_drop(d->v->permits, d->name);
         events_emit(d->v->events, "host.removed", d->name, NULL, NULL, NULL);
         reply_v2(d->req, 200, "Success", NULL);
 }

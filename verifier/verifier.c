@@ -14,7 +14,9 @@
 #include "crypto/cert.h"
 #include "verifier/adopt.h"
 #include "verifier/endorsed.h"
+#include "verifier/modules.h"
 #include "verifier/outbox.h"
+#include "verifier/permits.h"
 #include "verifier/proofs.h"
 #include "verifier/trust.h"
 #include "verifier/wait.h"
@@ -95,6 +97,7 @@ static int add_metrics(struct verifier *v, struct err *err)
         static const char evidence[] = "Evidence received, by what it came to.";
         static const char releases[] = "Requests for releases of secrets that evidence came for, by outcome.";
         static const char workloads[] = "Evidence of workloads, by what it came to.";
+        static const char launches[] = "Requests for launches that evidence came for, by outcome.";
         static const char sessions[] = "Proofs of possession, by outcome.";
         struct counters *c = &v->counters;
         const struct {
@@ -111,6 +114,8 @@ static int add_metrics(struct verifier *v, struct err *err)
                  &c->ima_entries},
                 {"avow_releases", releases, "outcome", "granted", &c->released},
                 {"avow_releases", releases, "outcome", "refused", &c->withheld},
+                {"avow_launches", launches, "outcome", "permitted", &c->permitted},
+                {"avow_launches", launches, "outcome", "refused", &c->forbidden},
                 {"avow_session_proofs", sessions, "outcome", "good", &c->sessions_opened},
                 {"avow_session_proofs", sessions, "outcome", "refused", &c->sessions_refused},
                 {"avow_workloads", workloads, "outcome", "trusted", &c->workloads_trusted},
@@ -202,10 +207,10 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts,     routes_records,
-                routes_policies, routes_releases,     routes_results,   routes_trust,
-                routes_wait,     routes_proofs,       routes_secrets,   routes_approvals,
-                routes_v2,       routes_status,       routes_workloads, routes_monitor,
+                routes_sessions, routes_attestations, routes_hosts,    routes_records, routes_policies,
+                routes_releases, routes_results,      routes_trust,    routes_wait,    routes_proofs,
+                routes_secrets,  routes_approvals,    routes_v2,       routes_status,  routes_workloads,
+                routes_monitor,  routes_modules,      routes_launches,
         };
         int r = 0;
 
@@ -299,6 +304,10 @@ int verifier_new(struct verifier *v, const char *config_file, struct err *err)
                 r = hosts_new(&v->hosts, err);
         if (r >= 0)
                 r = rules_new(&v->rules, err);
+        if (r >= 0)
+                r = modules_new(&v->modules, err);
+        if (r >= 0)
+                r = permits_new(&v->permits, err);
         if (r >= 0)
                 r = sessions_new(&v->sessions, err);
         if (r >= 0)
@@ -415,6 +424,8 @@ void verifier_done(struct verifier *v)
         workloads_free(v->workloads);
         hosts_free(v->hosts);
         rules_free(v->rules);
+        modules_free(v->modules);
+        permits_free(v->permits);
         fuse_free(v->fuse);
         sessions_free(v->sessions);
         tls_server_free(v->tls);

@@ -24,11 +24,18 @@
 struct counters {
         struct metric_series *passed, *failed, *inconclusive, *asked_again, *refused;
         struct metric_series *parts, *gathered, *ima_entries;
-        struct metric_series *released, *withheld;
+        struct metric_series *released, *withheld, *permitted, *forbidden;
         struct metric_series *sessions_opened, *sessions_refused;
         struct metric_series *hosts[HOST_N_SHOWN], *sessions, *cert_end_s;
         struct metric_series *workloads_trusted, *workloads_refused, *workloads_limited;
         struct metric_series *reactions[REACTION_N], *trust[TRUST_N], *held;
+};
+
+struct verifier;
+/* Behind the routes of policies of one kind: policy_desk.h. */
+struct policy_desk {
+        struct verifier *v;
+        enum stored_kind kind;
 };
 
 struct verifier {
@@ -46,6 +53,9 @@ struct verifier {
         bool endorsed_read;        /* the folder is being read again */
         struct hosts *hosts;
         struct rules *rules;
+        struct policy_desk desks[2];
+        struct modules *modules; /* module policies in force */
+        struct permits *permits; /* that were given and are open */
         struct sessions *sessions;
         struct events *events;
         struct waits *waits;
@@ -107,9 +117,11 @@ int routes_attestations(struct verifier *v, struct err *err) MUST_USE;
 int routes_hosts(struct verifier *v, struct err *err) MUST_USE;
 int routes_records(struct verifier *v, struct err *err) MUST_USE;
 int routes_policies(struct verifier *v, struct err *err) MUST_USE;
+int routes_modules(struct verifier *v, struct err *err) MUST_USE;
 int routes_v2(struct verifier *v, struct err *err) MUST_USE;
 int routes_results(struct verifier *v, struct err *err) MUST_USE;
 int routes_releases(struct verifier *v, struct err *err) MUST_USE;
+int routes_launches(struct verifier *v, struct err *err) MUST_USE;
 int routes_status(struct verifier *v, struct err *err) MUST_USE;
 int routes_secrets(struct verifier *v, struct err *err) MUST_USE;
 int routes_approvals(struct verifier *v, struct err *err) MUST_USE;

@@ -72,10 +72,11 @@ int bundle_evidence(const struct bundle *b, struct tpm_public *ret_ak, struct di
         if (r < 0)
                 return err_wrap(err, "member 'ak'");
         if (b->peer == BUNDLE_PEER_AVOW) {
-                r = b->release_request.len
-                            ? qualify_release(b->verifier_id, b->host, qualifying,
-                                              VIEW_BUF(&b->release_request), ret_qualifying, err)
-                            : qualify_heartbeat(b->verifier_id, b->host, qualifying, ret_qualifying, err);
+                r = b->release_request.len == 0
+                            ? qualify_heartbeat(b->verifier_id, b->host, qualifying, ret_qualifying, err)
+                            : (b->for_permit ? qualify_permit : qualify_release)(
+                                      b->verifier_id, b->host, qualifying, VIEW_BUF(&b->release_request),
+                                      ret_qualifying, err);
                 if (r < 0)
                         return r;
                 qualifying = digest_view(ret_qualifying);

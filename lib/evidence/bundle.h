@@ -47,6 +47,7 @@ struct bundle {
         struct buf challenge;
         bool immediate;             /* it was a challenge of seconds */
         struct buf release_request; /* SHA-256 of the request that releases waited for; empty: a heartbeat */
+        bool for_permit;            /* it was a launch that waited ("permit_request") */
         struct pcr_selection asked;
         int64_t issued_at_ms, received_at_ms;
         struct clock_tolerance tolerance;

@@ -87,15 +87,20 @@ static int read_ak(const json_t *j, struct bundle *b, struct err *err)
         return r;
 }
 
-/* Missing: a heartbeat. */
-static int read_release(const json_t *j, struct bundle *b, struct err *err)
+/* One of the two names, or none: a heartbeat. */
+static int read_request(const json_t *j, struct bundle *b, struct err *err)
 {
         size_t want = digest_size(DIGEST_SHA256);
-        int r = json_opt_hex(j, "release_request", want, &b->release_request, err);
+        const char *name;
+        int r;
 
-        if (r > 0 && (b->release_request.len != want || b->peer != BUNDLE_PEER_AVOW))
-                return err_set(err, ERR_FORMAT, 0,
-                               "member 'release_request': expected a SHA-256, of an avow agent");
+        b->for_permit = json_object_get(j, "permit_request") != NULL;
+        name = b->for_permit ? "permit_request" : "release_request";
+        r = json_opt_hex(j, name, want, &b->release_request, err);
+        if ((r > 0 && (b->release_request.len != want || b->peer != BUNDLE_PEER_AVOW)) ||
+            (b->for_permit && (r == 0 || json_object_get(j, "release_request"))))
+                return err_set(err, ERR_FORMAT, 0, "member '%s': expected one SHA-256, of an avow agent",
+                               name);
         return r < 0 ? r : 0;
 }
 
@@ -114,7 +119,7 @@ static int read_question(const json_t *j, struct bundle *b, struct err *err)
         if (r >= 0)
                 r = json_get_bool(j, "immediate", &b->immediate, err);
         if (r >= 0)
-                r = read_release(j, b, err);
+                r = read_request(j, b, err);
         if (r < 0)
                 return r;
         r = pcr_selection_from_json(json_object_get(j, "asked"), &b->asked, err);
@@ -357,17 +362,29 @@ static int read_answer(const json_t *j, struct bundle *b, struct err *err)
 static int decode(const json_t *j, struct bundle *b, struct err *err)
 {
         static const char *const names[] = {
-                "schema",    "host",
-                "peer",      "verifier_id",
-                "ak",        "ak_certificate",
-                "challenge", "asked",
-                "immediate", "release_request",
-                "issued_at", "received_at",
-                "previous",  "clock_tolerance",
-                "quote",     "time",
-                "logs",      "tee",
-                "verdict",   "policy",
-                "counters",  "counters_before",
+                "schema",
+                "host",
+                "peer",
+                "verifier_id",
+                "ak",
+                "ak_certificate",
+                "challenge",
+                "asked",
+                "immediate",
+                "release_request",
+                "issued_at",
+                "received_at",
+                "previous",
+                "clock_tolerance",
+                "quote",
+                "time",
+                "logs",
+                "tee",
+                "verdict",
+                "policy",
+                "counters",
+                "counters_before",
+                "permit_request",
         };
         int r = json_only(j, names, ARRAY_LEN(names), err);
 

@@ -47,7 +47,8 @@ static void put_question(struct json_out *o, const struct bundle *b)
         json_out_base64(o, "challenge", VIEW_BUF(&b->challenge));
         json_out_bool(o, "immediate", b->immediate);
         if (b->release_request.len)
-                json_out_hex(o, "release_request", VIEW_BUF(&b->release_request));
+                json_out_hex(o, b->for_permit ? "permit_request" : "release_request",
+                             VIEW_BUF(&b->release_request));
         pcr_selection_put(o, "asked", &b->asked);
         json_out_time(o, "issued_at", b->issued_at_ms);
 }

@@ -19,6 +19,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/ima_words.c \
 	lib/policy/judge.c lib/policy/judge.h \
 	lib/policy/keylime_policy.c lib/policy/keylime_policy.h \
+	lib/policy/ledger.h \
 	lib/policy/module_judge.c lib/policy/module_impl.h \
 	lib/policy/module_parse.c \
 	lib/policy/module_policy.c lib/policy/module_policy.h \

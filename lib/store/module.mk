@@ -19,6 +19,7 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/verifier_keys.c lib/store/verifier_keys.h \
 	lib/store/verifier_logs.c \
 	lib/store/verifier_outbox.c lib/store/verifier_outbox.h \
+	lib/store/verifier_permits.c lib/store/verifier_permits.h \
 	lib/store/verifier_policies.c \
 	lib/store/verifier_request.h \
 	lib/store/verifier_revocations.c lib/store/verifier_revocations.h \

@@ -85,6 +85,7 @@ void vreq_clear(struct vreq *q)
         vreq_set_clear(&q->set);
         vreq_result_keys_clear(&q->result_keys);
         vreq_workloads_clear(&q->workloads);
+        vreq_permits_clear(&q->permits);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
@@ -102,6 +103,7 @@ static void record_free(struct evidence_record *r)
                 return;
         host_state_free(&r->state);
         buf_free(&r->bundle);
+        free(r->marks);
         free(r);
 }
 

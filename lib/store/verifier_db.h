@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "policy/ledger.h"
 #include "store/audit.h"
 #include "store/store.h"
 #include "store/verifier_revocations.h"
@@ -142,6 +143,8 @@ struct evidence_record {
         struct audit_entry audit;         /* action NULL: none */
         const struct trust_change *trust; /* that comes of it, and its revocation; NULL: none; `durable` */
         struct history_limits limits;
+        struct ledger_mark *marks; /* what became of permits; copied */
+        size_t n_marks;
 };
 
 /*
@@ -182,6 +185,9 @@ int verifier_db_evidence_before(struct verifier_db *db, const char *tenant, cons
 
 /* ---- policies ---- */
 
+/* What hosts are judged by, and which modules may run: two kinds with names of their own each. */
+enum stored_kind { STORED_POLICY, STORED_MODULES };
+
 struct stored_policy {
         char *tenant, *name;
         int64_t version;
@@ -205,24 +211,26 @@ typedef void (*verifier_policies_fn)(void *ctx, enum store_outcome outcome, stru
  * content as the newest version has is STORE_OK and adds none, unless it comes with other signatures. Gives
  * the version it now has, without text. POLICY's version, until_ms are ignored.
  */
-int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *policy,
+int verifier_db_policy_push(struct verifier_db *db, enum stored_kind kind, const struct stored_policy *policy,
                             int64_t overlap_until_ms, const struct audit_entry *audit,
                             verifier_policies_fn done, void *ctx, struct err *err) MUST_USE;
 /* All versions in force at NOW_MS, with texts, ordered by tenant, name, newest version first. NAME NULL: all.
  */
-int verifier_db_policies_in_force(struct verifier_db *db, const char *tenant, const char *name,
-                                  int64_t now_ms, verifier_policies_fn done, void *ctx,
+int verifier_db_policies_in_force(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                                  const char *name, int64_t now_ms, verifier_policies_fn done, void *ctx,
                                   struct err *err) MUST_USE;
 /* All versions of one (NAME NULL: newest versions of all), without texts. */
-int verifier_db_policy_versions(struct verifier_db *db, const char *tenant, const char *name,
-                                verifier_policies_fn done, void *ctx, struct err *err) MUST_USE;
+int verifier_db_policy_versions(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                                const char *name, verifier_policies_fn done, void *ctx,
+                                struct err *err) MUST_USE;
 /* One version (0: the newest), with text. STORE_NOT_FOUND. */
-int verifier_db_policy_get(struct verifier_db *db, const char *tenant, const char *name, int64_t version,
-                           verifier_policies_fn done, void *ctx, struct err *err) MUST_USE;
+int verifier_db_policy_get(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                           const char *name, int64_t version, verifier_policies_fn done, void *ctx,
+                           struct err *err) MUST_USE;
 /* Removes all versions. STORE_CONFLICT while a host uses it. */
-int verifier_db_policy_remove(struct verifier_db *db, const char *tenant, const char *name,
-                              const struct audit_entry *audit, verifier_done_fn done, void *ctx,
-                              struct err *err) MUST_USE;
+int verifier_db_policy_remove(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                              const char *name, const struct audit_entry *audit, verifier_done_fn done,
+                              void *ctx, struct err *err) MUST_USE;
 
 /* ---- audit ---- */
 

@@ -187,6 +187,8 @@ static int body_record(struct vreq *q, struct store_conn *c, struct err *err)
         }
         r = write_history(q, c, err);
         if (r >= 0)
+                r = vreq_write_marks(q, c, err);
+        if (r >= 0)
                 r = vreq_write_logs(q, c, err);
         if (r >= 0 && (q->record->durable || new_bytes(q) > 0))
                 r = bound_host(q, c, err);
@@ -234,6 +236,12 @@ int verifier_db_record(struct verifier_db *db, struct evidence_record *record, v
             vreq_set_audit(q, &record->audit, err) < 0 ||
             (record->trust && trust_change_dup(record->trust, &q->trust, err) < 0))
                 return -ERR_NOMEM;
+        if (record->n_marks) {
+                q->record->marks = mem_dup(record->marks, record->n_marks * sizeof(*record->marks));
+                if (!q->record->marks)
+                        return err_nomem(err);
+                q->record->n_marks = record->n_marks;
+        }
         q->has_trust = record->trust != NULL;
         q->record->bundle = record->bundle;
         record->bundle = (struct buf){0};

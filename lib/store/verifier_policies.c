@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policies in the verifier's database. A version is never changed, but for the end of its overlap, which can
- * only come nearer. Which versions hold at a given time is a question of until_ms alone; the newest has none.
+ * Policies in the verifier's database, of hosts and of modules. A version is never changed, but for the end
+ * of its overlap, which can only come nearer. Which versions hold at a given time is a question of until_ms
+ * alone; the newest has none.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,11 +14,17 @@
         "SELECT tenant, name, version, sha256, source, actor, created_at_ms, until_ms, signatures, "         \
         "signed_by"
 
+/* The same for each kind, in its own table. */
+#define KINDS(before, after)                                                                                 \
+        {                                                                                                    \
+                [STORED_POLICY] = before "policies" after, [STORED_MODULES] = before "module_policies" after \
+        }
+
 const char verifier_policies_migration[] = "ALTER TABLE policies ADD COLUMN signatures TEXT;"
                                            "ALTER TABLE policies ADD COLUMN signed_by TEXT";
 
-static const char sql_newest[] = POLICY_HEAD ", NULL FROM policies WHERE tenant = $1 AND name = $2"
-                                             " ORDER BY version DESC LIMIT 1";
+static const char *const sql_newest[] =
+        KINDS(POLICY_HEAD ", NULL FROM ", " WHERE tenant = $1 AND name = $2 ORDER BY version DESC LIMIT 1");
 
 static int read_policy(const struct store_row *row, void *arg, struct err *err)
 {
@@ -45,14 +52,15 @@ static int read_policy(const struct store_row *row, void *arg, struct err *err)
 
 static int body_push(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql_overlap[] = "UPDATE policies SET until_ms = $3"
-                                          " WHERE tenant = $1 AND name = $2 AND until_ms > $3";
-        static const char sql_add[] = "INSERT INTO policies (tenant, name, version, content, sha256, source, "
-                                      "actor, created_at_ms, until_ms, signatures, signed_by)"
-                                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        static const char *const sql_overlap[] =
+                KINDS("UPDATE ", " SET until_ms = $3 WHERE tenant = $1 AND name = $2 AND until_ms > $3");
+        static const char *const sql_add[] = KINDS(
+                "INSERT INTO ", " (tenant, name, version, content, sha256, source, actor, created_at_ms,"
+                                " until_ms, signatures, signed_by)"
+                                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
         const struct stored_policy *p = &q->policy;
         int64_t version = 1;
-        int r = store_query(c, sql_newest, STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
+        int r = store_query(c, sql_newest[q->kind], STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
 
         if (r < 0)
                 return r;
@@ -61,9 +69,9 @@ static int body_push(struct vreq *q, struct store_conn *c, struct err *err)
                 return 0;
         if (r > 0)
                 version = q->policies[0].version + 1;
-        r = store_exec(c, sql_overlap, STORE_ARGS(VREQ_KEY(q), STORE_I(q->at_ms)), err);
+        r = store_exec(c, sql_overlap[q->kind], STORE_ARGS(VREQ_KEY(q), STORE_I(q->at_ms)), err);
         if (r >= 0)
-                r = store_exec(c, sql_add,
+                r = store_exec(c, sql_add[q->kind],
                                STORE_ARGS(VREQ_KEY(q), STORE_I(version), STORE_B(VIEW_BUF(&p->text)),
                                           STORE_T(p->sha256), STORE_T(p->source), STORE_T(p->actor),
                                           STORE_I(p->created_at_ms), STORE_I(INT64_MAX),
@@ -74,22 +82,24 @@ static int body_push(struct vreq *q, struct store_conn *c, struct err *err)
         if (r < 0)
                 return r;
         vreq_clear(q);
-        r = store_query(c, sql_newest, STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
+        r = store_query(c, sql_newest[q->kind], STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
         return r < 0 ? r : 0;
 }
 
 static int body_in_force(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql_all[] = POLICY_HEAD ", content FROM policies WHERE until_ms > $1"
-                                                  " ORDER BY tenant, name, version DESC";
-        static const char sql_one[] = POLICY_HEAD ", content FROM policies WHERE tenant = $1 AND name = $2"
-                                                  " AND until_ms > $3 ORDER BY version DESC";
+        static const char *const sql_all[] = KINDS(
+                POLICY_HEAD ", content FROM ", " WHERE until_ms > $1 ORDER BY tenant, name, version DESC");
+        static const char *const sql_one[] =
+                KINDS(POLICY_HEAD ", content FROM ",
+                      " WHERE tenant = $1 AND name = $2 AND until_ms > $3 ORDER BY version DESC");
         int n;
 
         if (q->name)
-                n = store_query(c, sql_one, STORE_ARGS(VREQ_KEY(q), STORE_I(q->at_ms)), read_policy, q, err);
+                n = store_query(c, sql_one[q->kind], STORE_ARGS(VREQ_KEY(q), STORE_I(q->at_ms)), read_policy,
+                                q, err);
         else
-                n = store_query(c, sql_all, STORE_ARGS(STORE_I(q->at_ms)), read_policy, q, err);
+                n = store_query(c, sql_all[q->kind], STORE_ARGS(STORE_I(q->at_ms)), read_policy, q, err);
         if (n == 0 && q->name)
                 q->outcome = STORE_NOT_FOUND;
         return n < 0 ? n : 0;
@@ -97,18 +107,18 @@ static int body_in_force(struct vreq *q, struct store_conn *c, struct err *err)
 
 static int body_versions(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql_all[] =
-                POLICY_HEAD ", NULL FROM policies p WHERE tenant = $1 AND version ="
-                            " (SELECT max(version) FROM policies o"
-                            " WHERE o.tenant = p.tenant AND o.name = p.name) ORDER BY name";
-        static const char sql_one[] = POLICY_HEAD ", NULL FROM policies WHERE tenant = $1 AND name = $2"
-                                                  " ORDER BY version DESC";
+        /* the newest of each: none of its name comes after it */
+        static const char *const sql_all[] =
+                KINDS(POLICY_HEAD ", NULL FROM ",
+                      " WHERE tenant = $1 AND until_ms = 9223372036854775807 ORDER BY name");
+        static const char *const sql_one[] =
+                KINDS(POLICY_HEAD ", NULL FROM ", " WHERE tenant = $1 AND name = $2 ORDER BY version DESC");
         int n;
 
         if (q->name)
-                n = store_query(c, sql_one, STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
+                n = store_query(c, sql_one[q->kind], STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
         else
-                n = store_query(c, sql_all, STORE_ARGS(STORE_T(q->tenant)), read_policy, q, err);
+                n = store_query(c, sql_all[q->kind], STORE_ARGS(STORE_T(q->tenant)), read_policy, q, err);
         if (n == 0 && q->name)
                 q->outcome = STORE_NOT_FOUND;
         return n < 0 ? n : 0;
@@ -116,17 +126,18 @@ static int body_versions(struct vreq *q, struct store_conn *c, struct err *err)
 
 static int body_policy_get(struct vreq *q, struct store_conn *c, struct err *err)
 {
-        static const char sql_version[] = POLICY_HEAD ", content FROM policies"
-                                                      " WHERE tenant = $1 AND name = $2 AND version = $3";
-        static const char sql_newest_text[] =
-                POLICY_HEAD ", content FROM policies WHERE tenant = $1 AND name = $2"
-                            " ORDER BY version DESC LIMIT 1";
+        static const char *const sql_version[] =
+                KINDS(POLICY_HEAD ", content FROM ", " WHERE tenant = $1 AND name = $2 AND version = $3");
+        static const char *const sql_newest_text[] =
+                KINDS(POLICY_HEAD ", content FROM ",
+                      " WHERE tenant = $1 AND name = $2 ORDER BY version DESC LIMIT 1");
         int n;
 
         if (q->n)
-                n = store_query(c, sql_version, STORE_ARGS(VREQ_KEY(q), STORE_I(q->n)), read_policy, q, err);
+                n = store_query(c, sql_version[q->kind], STORE_ARGS(VREQ_KEY(q), STORE_I(q->n)), read_policy,
+                                q, err);
         else
-                n = store_query(c, sql_newest_text, STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
+                n = store_query(c, sql_newest_text[q->kind], STORE_ARGS(VREQ_KEY(q)), read_policy, q, err);
         if (n == 0)
                 q->outcome = STORE_NOT_FOUND;
         return n < 0 ? n : 0;
@@ -135,14 +146,14 @@ static int body_policy_get(struct vreq *q, struct store_conn *c, struct err *err
 static int body_remove(struct vreq *q, struct store_conn *c, struct err *err)
 {
         static const char sql_used[] = "SELECT 1 FROM hosts WHERE tenant = $1 AND policy = $2 LIMIT 1";
-        static const char sql_delete[] = "DELETE FROM policies WHERE tenant = $1 AND name = $2";
-        int r = vreq_any(c, sql_used, STORE_ARGS(VREQ_KEY(q)), err);
+        static const char *const sql_delete[] = KINDS("DELETE FROM ", " WHERE tenant = $1 AND name = $2");
+        int r = q->kind == STORED_POLICY ? vreq_any(c, sql_used, STORE_ARGS(VREQ_KEY(q)), err) : 0;
 
         if (r != 0) {
                 q->outcome = STORE_CONFLICT;
                 return r < 0 ? r : 0;
         }
-        r = store_exec(c, sql_delete, STORE_ARGS(VREQ_KEY(q)), err);
+        r = store_exec(c, sql_delete[q->kind], STORE_ARGS(VREQ_KEY(q)), err);
         if (r == 0)
                 q->outcome = STORE_NOT_FOUND;
         return r > 0 ? vreq_audit(q, c, err) : r;
@@ -155,7 +166,7 @@ static void tell_policies(struct vreq *q, const struct err *err)
         q->fn.policies(q->ctx, q->outcome, q->policies, q->n_found, err);
 }
 
-int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *policy,
+int verifier_db_policy_push(struct verifier_db *db, enum stored_kind kind, const struct stored_policy *policy,
                             int64_t overlap_until_ms, const struct audit_entry *audit,
                             verifier_policies_fn done, void *ctx, struct err *err)
 {
@@ -167,6 +178,7 @@ int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *
                      err) < 0 ||
             vreq_set_audit(q, audit, err) < 0)
                 return -ERR_NOMEM;
+        q->kind = kind;
         p = &q->policy;
         if (COPY_TEXTS(err, {policy->sha256, &p->sha256}, {policy->source, &p->source},
                        {policy->actor, &p->actor}, {policy->signatures, &p->signatures},
@@ -179,8 +191,8 @@ int verifier_db_policy_push(struct verifier_db *db, const struct stored_policy *
         return vreq_submit(&q);
 }
 
-static int read_policies(struct verifier_db *db, const char *tenant, const char *name, int64_t number,
-                         int (*body)(struct vreq *q, struct store_conn *c, struct err *err),
+static int read_policies(struct verifier_db *db, enum stored_kind kind, const char *tenant, const char *name,
+                         int64_t number, int (*body)(struct vreq *q, struct store_conn *c, struct err *err),
                          verifier_policies_fn done, void *ctx, struct err *err)
 {
         AUTO(vreq_free_p)
@@ -188,32 +200,35 @@ static int read_policies(struct verifier_db *db, const char *tenant, const char 
 
         if (vreq_new(db, STORE_READ, tenant, name, body, tell_policies, ctx, &q, err) < 0)
                 return -ERR_NOMEM;
+        q->kind = kind;
         q->n = q->at_ms = number;
         q->fn.policies = done;
         return vreq_submit(&q);
 }
 
-int verifier_db_policies_in_force(struct verifier_db *db, const char *tenant, const char *name,
-                                  int64_t now_ms, verifier_policies_fn done, void *ctx, struct err *err)
+int verifier_db_policies_in_force(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                                  const char *name, int64_t now_ms, verifier_policies_fn done, void *ctx,
+                                  struct err *err)
 {
-        return read_policies(db, tenant, name, now_ms, body_in_force, done, ctx, err);
+        return read_policies(db, kind, tenant, name, now_ms, body_in_force, done, ctx, err);
 }
 
-int verifier_db_policy_versions(struct verifier_db *db, const char *tenant, const char *name,
-                                verifier_policies_fn done, void *ctx, struct err *err)
+int verifier_db_policy_versions(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                                const char *name, verifier_policies_fn done, void *ctx, struct err *err)
 {
-        return read_policies(db, tenant, name, 0, body_versions, done, ctx, err);
+        return read_policies(db, kind, tenant, name, 0, body_versions, done, ctx, err);
 }
 
-int verifier_db_policy_get(struct verifier_db *db, const char *tenant, const char *name, int64_t version,
-                           verifier_policies_fn done, void *ctx, struct err *err)
+int verifier_db_policy_get(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                           const char *name, int64_t version, verifier_policies_fn done, void *ctx,
+                           struct err *err)
 {
-        return read_policies(db, tenant, name, version, body_policy_get, done, ctx, err);
+        return read_policies(db, kind, tenant, name, version, body_policy_get, done, ctx, err);
 }
 
-int verifier_db_policy_remove(struct verifier_db *db, const char *tenant, const char *name,
-                              const struct audit_entry *audit, verifier_done_fn done, void *ctx,
-                              struct err *err)
+int verifier_db_policy_remove(struct verifier_db *db, enum stored_kind kind, const char *tenant,
+                              const char *name, const struct audit_entry *audit, verifier_done_fn done,
+                              void *ctx, struct err *err)
 {
         AUTO(vreq_free_p)
         struct vreq *q = NULL;
@@ -221,6 +236,7 @@ int verifier_db_policy_remove(struct verifier_db *db, const char *tenant, const 
         if (vreq_new(db, STORE_DURABLE, tenant, name, body_remove, vreq_tell_done, ctx, &q, err) < 0 ||
             vreq_set_audit(q, audit, err) < 0)
                 return -ERR_NOMEM;
+        q->kind = kind;
         q->fn.done = done;
         return vreq_submit(&q);
 }

@@ -6,6 +6,7 @@
 #include "store/verifier_db.h"
 #include "store/verifier_keys.h"
 #include "store/verifier_outbox.h"
+#include "store/verifier_permits.h"
 #include "store/verifier_secrets.h"
 #include "store/verifier_workloads.h"
 
@@ -20,6 +21,7 @@ extern const char verifier_keys_migration[];
 extern const char verifier_policies_migration[];
 extern const char verifier_logs_migration[];
 extern const char verifier_workloads_migration[];
+extern const char verifier_permits_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -52,6 +54,13 @@ struct vreq_workloads {
 };
 void vreq_workloads_clear(struct vreq_workloads *w);
 
+/* The same of permits. */
+struct vreq_permits {
+        struct stored_permit *v;
+        size_t n;
+};
+void vreq_permits_clear(struct vreq_permits *p);
+
 /*
  * A request: the job, copies of what was asked, and what was found. BODY may run again, so it starts by
  * forgetting what it found. It sets `outcome` and returns 0, or -kind.
@@ -74,6 +83,7 @@ struct vreq {
                 verifier_set_fn set;
                 verifier_result_keys_fn result_keys;
                 verifier_workloads_fn workloads;
+                verifier_permits_fn permits;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -82,6 +92,7 @@ struct vreq {
         struct enrolment enrolment;
         struct evidence_record *record;
         struct buf logs[KEPT_N_LOGS];
+        enum stored_kind kind;
         struct stored_policy policy;
         bool has_trust;
         struct trust_change trust;
@@ -91,6 +102,7 @@ struct vreq {
         size_t n_given;
         char *object;           /* a secret's name, an approval's id */
         struct buf given_bytes; /* of a workload record; a use */
+        struct ledger_permit permit;
         enum wipe last_wipe;
         bool audited;
         struct audit_entry audit;
@@ -104,6 +116,7 @@ struct vreq {
         struct vreq_set set;
         struct vreq_result_keys result_keys;
         struct vreq_workloads workloads;
+        struct vreq_permits permits;
         size_t n_found;
         struct buf text, found_logs[KEPT_N_LOGS];
         int64_t last;
@@ -136,6 +149,8 @@ int vreq_write_logs(struct vreq *q, struct store_conn *c, struct err *err) MUST_
 int vreq_drop_old_logs(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
 int vreq_read_log(struct vreq *q, struct store_conn *c, int kind, const struct kept_log *log,
                   struct err *err) MUST_USE;
+/* verifier_permits.c: what the record says about permits. */
+int vreq_write_marks(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
 /* Tells fn.done. */
 void vreq_tell_done(struct vreq *q, const struct err *err);
 

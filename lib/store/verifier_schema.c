@@ -53,7 +53,8 @@ static const char *const migrations[] = {first,
                                          verifier_keys_migration,
                                          verifier_policies_migration,
                                          verifier_logs_migration,
-                                         verifier_workloads_migration};
+                                         verifier_workloads_migration,
+                                         verifier_permits_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",

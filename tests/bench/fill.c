@@ -85,7 +85,7 @@ static int push_policy(struct fill *f, struct err *err)
         if (r < 0)
                 return r;
         (void)hex_write(f->sha256, digest_view(&digest));
-        r = verifier_db_policy_push(f->db, &p, 0, NULL, on_policy, f, err);
+        r = verifier_db_policy_push(f->db, STORED_POLICY, &p, 0, NULL, on_policy, f, err);
         if (r < 0)
                 return r;
         f->n_open++;

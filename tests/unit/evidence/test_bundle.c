@@ -161,7 +161,7 @@ static void with_counters(void **state)
         }
 }
 
-/* Evidence for a release was made for another purpose, and is good for that alone. */
+/* Evidence for a release or a launch was made for another purpose, and is good for that alone. */
 static void for_a_release(void **state)
 {
         static const uint8_t request[32] = {7};
@@ -186,6 +186,18 @@ static void for_a_release(void **state)
                   &err);
         assert_true(digest_equal(&release, &want));
         assert_false(digest_equal(&release, &heartbeat));
+        bundle_free(TAKE(back));
+        buf_reset(&out);
+        b->for_permit = true; /* and so was evidence for a launch */
+        assert_ok(bundle_encode(b, &out, &err), &err);
+        assert_ok(bundle_decode(VIEW_BUF(&out), &back, &err), &err);
+        assert_true(back->for_permit);
+        assert_ok(bundle_evidence(back, &ak, &release, &e, &x, &err), &err);
+        assert_false(digest_equal(&release, &want));
+        assert_ok(qualify_permit(b->verifier_id, b->host, VIEW_BUF(&b->challenge), VIEW_ARRAY(request), &want,
+                                 &err),
+                  &err);
+        assert_true(digest_equal(&release, &want));
         b->release_request.len = 31;
         assert_err(bundle_encode(b, &out, &err), ERR_BUG, &err, NULL);
 }

@@ -106,7 +106,7 @@ static enum store_outcome push(struct fixture *f, const char *name, const char *
                                   .text = {(uint8_t *)"text", 4, 4, false},
                                   .created_at_ms = now};
 
-        ASK(&f->s, verifier_db_policy_push(f->s.db, &p, overlap, NULL, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_push(f->s.db, STORED_POLICY, &p, overlap, NULL, on_policies, f, err));
         return f->s.outcome;
 }
 
@@ -153,13 +153,13 @@ static void hosts(void **state)
         assert_string_equal(f->host.enrolment.name, "a");
         ASK(&f->s, verifier_db_page(f->s.db, "default", "a", 10, on_hosts, f, err));
         assert_int_equal(f->n, 1);
-        ASK(&f->s, verifier_db_policy_remove(f->s.db, NULL, "p", NULL, on_done, f, err));
+        ASK(&f->s, verifier_db_policy_remove(f->s.db, STORED_POLICY, NULL, "p", NULL, on_done, f, err));
         assert_int_equal(f->s.outcome, STORE_CONFLICT);
         ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
         assert_int_equal(f->s.outcome, STORE_OK);
         ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
         assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
-        ASK(&f->s, verifier_db_policy_remove(f->s.db, NULL, "p", NULL, on_done, f, err));
+        ASK(&f->s, verifier_db_policy_remove(f->s.db, STORED_POLICY, NULL, "p", NULL, on_done, f, err));
         assert_int_equal(f->s.outcome, STORE_OK);
 }
 
@@ -175,24 +175,27 @@ static void overlaps(void **state)
         push(f, "p", "s2", 200, 1000);
         push(f, "p", "s3", 300, 500); /* comes nearer for the first, too */
         assert_int_equal(f->versions[0], 3);
-        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, "p", 499, on_policies, f, err));
+        ASK(&f->s,
+            verifier_db_policies_in_force(f->s.db, STORED_POLICY, NULL, "p", 499, on_policies, f, err));
         assert_int_equal(f->n, 3);
         assert_int_equal(f->versions[0], 3);
         assert_int_equal(f->untils[1], 500);
         assert_int_equal(f->untils[2], 500);
-        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, NULL, 500, on_policies, f, err));
+        ASK(&f->s,
+            verifier_db_policies_in_force(f->s.db, STORED_POLICY, NULL, NULL, 500, on_policies, f, err));
         assert_int_equal(f->n, 1);
         push(f, "p", "s4", 600, 9000); /* what has ended does not come back */
-        ASK(&f->s, verifier_db_policies_in_force(f->s.db, NULL, "p", 700, on_policies, f, err));
+        ASK(&f->s,
+            verifier_db_policies_in_force(f->s.db, STORED_POLICY, NULL, "p", 700, on_policies, f, err));
         assert_int_equal(f->n, 2);
-        ASK(&f->s, verifier_db_policy_versions(f->s.db, NULL, "p", on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, STORED_POLICY, NULL, "p", on_policies, f, err));
         assert_int_equal(f->n, 4);
-        ASK(&f->s, verifier_db_policy_get(f->s.db, NULL, "p", 0, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_get(f->s.db, STORED_POLICY, NULL, "p", 0, on_policies, f, err));
         assert_int_equal(f->versions[0], 4);
-        ASK(&f->s, verifier_db_policy_get(f->s.db, NULL, "p", 9, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_get(f->s.db, STORED_POLICY, NULL, "p", 9, on_policies, f, err));
         assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
         push(f, "o", "s1", 100, 100);
-        ASK(&f->s, verifier_db_policy_versions(f->s.db, NULL, NULL, on_policies, f, err));
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, STORED_POLICY, NULL, NULL, on_policies, f, err));
         assert_int_equal(f->n, 2);
 }
 
