@@ -69,7 +69,8 @@ enum avow_evidence_verdict {
 
 /*
  * Judges evidence of TYPE: "snp" (a report, alone or in the answer of /dev/sev-guest or in Azure's HCL
- * report), "tdx", "sgx" (quotes), "snp-certificate", "snp-id-block", "ccel" (a log alone). What a former call
+ * report), "tdx", "sgx" (quotes), "snp-certificate", "snp-id-block", "ccel" (a log alone), "snp-csr",
+ * "sgx-csr" (requests of Enarx keeps), "tpm" (a quote in JSON). What a former call
  * answered is gone. Debug and migration agents are refused; anything else than authenticity and the TCB is
  * for the caller to judge, from the content. AT is the time of judging, in seconds since 1970 (UTC):
  * time(NULL), or when old evidence was received. Return: an enum avow_evidence_verdict, or

@@ -132,7 +132,10 @@ int avow_evidence_accept_statuses(struct avow_evidence *e, const char *words)
                 char word[TEE_WORD_BYTES];
 
                 (void)snprintf(word, sizeof(word), "%.*s", len < sizeof(word) ? (int)len : 0, words);
-                if (!dcap_status_by_name(word, &status) || status == DCAP_REVOKED) {
+                for (int k = DCAP_UP_TO_DATE; k < DCAP_N_STATUSES; k++)
+                        if (k != DCAP_REVOKED && str_equal(word, dcap_status_name((enum dcap_status)k)))
+                                status = (enum dcap_status)k;
+                if (status == DCAP_STATUS_NONE) {
                         (void)err_set(&e->err, ERR_FORMAT, 0, "%s is no TCB status that could be accepted",
                                       SHOW_VIEW(VIEW(words, len)));
                         return AVOW_EVIDENCE_ERROR;

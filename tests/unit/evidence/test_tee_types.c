@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "crypto/key.h"
+#include "evidence/avow-evidence.h"
 #include "evidence/bundle.h"
 #include "evidence/enarx_csr.h"
 #include "evidence/tpm_attest.h"
@@ -497,6 +498,29 @@ static void broken_quotes(void **state)
         recorded_done(&rec);
 }
 
+/* ---- the library ---- */
+
+static void statuses_by_their_words(void **state)
+{
+        static const char *const good[] = {"", "UpToDate",
+                                           "  ConfigurationNeeded  OutOfDateConfigurationNeeded ",
+                                           "SWHardeningNeeded ConfigurationAndSWHardeningNeeded OutOfDate",
+                                           "TDRelaunchAdvised TDRelaunchAdvisedConfigurationNeeded"};
+        static const char *const bad[] = {"Revoked", "UpToDate Revoked", "uptodate", "none",
+                                          "UpToDate,OutOfDate"};
+        struct avow_evidence *e = avow_evidence_new();
+
+        (void)state;
+        assert_non_null(e);
+        for (size_t i = 0; i < ARRAY_LEN(good); i++)
+                if (avow_evidence_accept_statuses(e, good[i]) != 0)
+                        fail_msg("%s: %s", good[i], avow_evidence_error(e));
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+                if (avow_evidence_accept_statuses(e, bad[i]) != AVOW_EVIDENCE_ERROR)
+                        fail_msg("%s: taken", bad[i]);
+        avow_evidence_free(e);
+}
+
 static int begin(void **state)
 {
         (void)state;
@@ -516,7 +540,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(good_requests),   cmocka_unit_test(bad_requests),
                 cmocka_unit_test(requests_judged), cmocka_unit_test(quotes),
-                cmocka_unit_test(broken_quotes),
+                cmocka_unit_test(broken_quotes),   cmocka_unit_test(statuses_by_their_words),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

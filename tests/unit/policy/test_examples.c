@@ -88,11 +88,21 @@ static void schema_knows_the_format(void **state)
         const json_t *defs = json_object_get(all, "$defs");
         const json_t *ima = json_object_get(json_object_get(defs, "ima"), "properties");
         const json_t *boot = json_object_get(json_object_get(defs, "boot"), "properties");
+        static const char *const kinds[] = {"snp", "tdx", "sgx"};
+        static const size_t n_keys[] = {23, 15, 6};
 
         (void)state;
         keys_are_known(properties, "", "");
         keys_are_known(ima, "ima: {", "}");
         keys_are_known(boot, "boot: {", "}");
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+                AUTO(mem_free_p) char *def = str_fmt("tee_%s", kinds[i]);
+                AUTO(mem_free_p) char *before = str_fmt("tee: {kinds: %s, %s: {", kinds[i], kinds[i]);
+                const json_t *tee = json_object_get(json_object_get(defs, def), "properties");
+
+                keys_are_known(tee, before, "}}");
+                assert_int_equal(json_object_size(tee), n_keys[i]);
+        }
         /* as many as the parser has keys */
         assert_int_equal(json_object_size(properties), 15);
         assert_int_equal(json_object_size(ima), 14);
