@@ -26,3 +26,7 @@ tests_support_libsnpforge_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 check_PROGRAMS += tests/support/make_receipts
 tests_support_make_receipts_LDADD = tests/support/libplaytpm.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS) \
 	$(OPENSSL_LIBS)
+# configfs-tsm, played by threads.
+check_LTLIBRARIES += tests/support/libfaketsm.la
+tests_support_libfaketsm_la_SOURCES = tests/support/fake_tsm.c tests/support/fake_tsm.h
+tests_support_libfaketsm_la_LIBADD = lib/base/libbase.la -lpthread

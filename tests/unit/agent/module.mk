@@ -15,6 +15,7 @@ agent_tests = \
 	tests/unit/agent/test_privsep \
 	tests/unit/agent/test_receipts \
 	tests/unit/agent/test_store \
+	tests/unit/agent/test_tee \
 	tests/unit/agent/test_unit_stop \
 	tests/unit/agent/test_wipe
 check_PROGRAMS += $(agent_tests)
@@ -45,6 +46,8 @@ tests_unit_agent_test_launches_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_launch_wire_LDADD = agent/liblaunch.la $(TEST_LIBS) $(SYSTEMD_LIBS)
 tests_unit_agent_test_launcher_LDADD = agent/liblaunch.la $(TEST_LIBS) $(SYSTEMD_LIBS)
 tests_unit_agent_test_privsep_LDADD = agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_tee_LDADD = tests/support/libfaketsm.la agent/libagent.la $(TEST_LIBS)
+tests_unit_agent_test_tee_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl
 tests_unit_agent_test_unit_stop_SOURCES = tests/unit/agent/test_unit_stop.c tests/unit/agent/wipe_host.c \
 	tests/unit/agent/wipe_host.h tests/unit/tpm/swtpm.c
 tests_unit_agent_test_unit_stop_LDADD = agent/libagent.la $(TEST_LIBS) $(SYSTEMD_LIBS)
