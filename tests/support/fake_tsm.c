@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel's side of configfs-tsm, played by threads. What the agent wrote waits in a FIFO that is always
- * open here; whoever serves a file takes it first, so that writing and then reading is in order, as it is with
- * the kernel.
+ * open here; whoever serves a file takes it first, so that writing and then reading is in order, as it is
+ * with the kernel.
  */
 #include "support/fake_tsm.h"
 

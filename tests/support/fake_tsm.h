@@ -10,9 +10,9 @@
 
 /*
  * A folder that answers like configfs-tsm: what is written to `inblob` and `privlevel` is counted in
- * `generation`, `outblob` is made when it is read, of what was written last. The files are FIFOs with a thread
- * behind each that is read: a new one for every reader, so that nobody reads twice. Unlike the kernel's it has
- * one entry, which is there from the start, and refuses nothing.
+ * `generation`, `outblob` is made when it is read, of what was written last. The files are FIFOs with a
+ * thread behind each that is read: a new one for every reader, so that nobody reads twice. Unlike the
+ * kernel's it has one entry, which is there from the start, and refuses nothing.
  */
 #define FAKE_TSM_FILES 5
 

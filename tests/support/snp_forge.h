@@ -14,7 +14,7 @@
  */
 #define FORGE_FROM_MS INT64_C(1700000000000)
 #define FORGE_NOW_MS  INT64_C(1750000000000)
-#define FORGE_TO_MS   INT64_C(1800000000000)
+#define FORGE_TO_MS   INT64_C(2400000000000)
 
 struct snp_forge {
         enum snp_line line;

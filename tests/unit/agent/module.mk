@@ -60,6 +60,9 @@ tests_unit_agent_test_half_LDADD = agent/libagent.la $(TEST_LIBS)
 tests_unit_agent_test_handout_SOURCES = tests/unit/agent/test_handout.c tests/unit/agent/owner_kit.c \
 	tests/unit/agent/owner_kit.h tests/unit/tpm/swtpm.c
 tests_unit_agent_test_handout_LDADD = agent/libagent.la $(TEST_LIBS)
+check_PROGRAMS += tests/unit/agent/confidential_guest
+tests_unit_agent_confidential_guest_LDADD = tests/support/libfaketsm.la tests/support/libsnpforge.la \
+	lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
 check_PROGRAMS += tests/unit/agent/put_secret
 tests_unit_agent_put_secret_SOURCES = tests/unit/agent/put_secret.c tests/unit/agent/owner_kit.c \
 	tests/unit/agent/owner_kit.h

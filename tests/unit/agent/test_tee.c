@@ -132,7 +132,7 @@ static void no_provider(void **state)
 
 static struct {
         unsigned n_extended, n_plain;
-        unsigned busy;          /* so many times */
+        unsigned busy; /* so many times */
         bool refuse_extended, refuse_plain;
         uint32_t status, size;
         uint8_t table[512];
@@ -286,9 +286,9 @@ static void from_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reports),         cmocka_unit_test(not_our_answer),
-                cmocka_unit_test(no_provider),     cmocka_unit_test(from_the_device),
-                cmocka_unit_test(bad_answers),     cmocka_unit_test(from_files),
+                cmocka_unit_test(reports),     cmocka_unit_test(not_our_answer),
+                cmocka_unit_test(no_provider), cmocka_unit_test(from_the_device),
+                cmocka_unit_test(bad_answers), cmocka_unit_test(from_files),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
