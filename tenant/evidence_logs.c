@@ -247,7 +247,7 @@ static int entry_json(const struct ima_entry *e, json_t *entries, struct err *er
         r |= json_set_bool(j, "violation", e->violation);
         r |= set_name(j, "name", event.name);
         if (!e->violation) {
-                r |= json_set_str(j, "alg", event.alg_name);
+                r |= set_name(j, "alg", event.alg_name);
                 r |= json_set_hex(j, "digest", event.digest);
         }
         if (event.measured == IMA_VERITY)

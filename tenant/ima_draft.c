@@ -111,7 +111,7 @@ static int add_file(struct ima_draft *d, size_t package, const struct ima_event 
                 return err_nomem(err);
         if (!e->alg_known)
                 return catalogue_note(&d->files, err, "%s: measured with %s, which no policy takes: left out",
-                                      SHOW(path), SHOW(e->alg_name));
+                                      SHOW(path), SHOW_VIEW(e->alg_name));
         r = digest_set(e->alg, e->digest, &digest, err);
         if (r < 0)
                 return r;

@@ -47,7 +47,8 @@ static int read_list(const struct prepare *p, struct view bytes, struct seen *re
                         break;
                 if (ret->n++ == 0) {
                         memcpy(ret->template, entry.form->name, sizeof(ret->template));
-                        memcpy(ret->alg, event.alg_name, sizeof(ret->alg));
+                        (void)snprintf(ret->alg, sizeof(ret->alg), "%.*s", (int)event.alg_name.len,
+                                       (const char *)event.alg_name.p);
                         ret->without_tpm = is_zero(event.digest);
                 }
                 if (ret->rules_at || !event.alg_known ||

@@ -22,12 +22,12 @@ void sip_seed(uint64_t seed[2])
         }
 }
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
         return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
         v[0] += v[1];
         v[1] = rotl(v[1], 13) ^ v[0];
@@ -42,7 +42,7 @@ static void sip_round(uint64_t v[4])
 }
 
 /* Eight bytes, little-endian. */
-static uint64_t word_at(const uint8_t *p)
+static inline uint64_t word_at(const uint8_t *p)
 {
         uint64_t word;
 

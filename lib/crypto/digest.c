@@ -17,13 +17,13 @@
 
 static const struct {
         enum digest_alg alg;
-        uint8_t size;
+        uint8_t size, name_len;
         const char *name;
 } algs[] = {
-        {DIGEST_SHA1, 20, "sha1"},
-        {DIGEST_SHA256, 32, "sha256"},
-        {DIGEST_SHA384, 48, "sha384"},
-        {DIGEST_SHA512, 64, "sha512"},
+        {DIGEST_SHA1, 20, 4, "sha1"},
+        {DIGEST_SHA256, 32, 6, "sha256"},
+        {DIGEST_SHA384, 48, 6, "sha384"},
+        {DIGEST_SHA512, 64, 6, "sha512"},
 };
 
 struct digest_ctx {
@@ -47,14 +47,19 @@ const char *digest_name(enum digest_alg alg)
         return NULL;
 }
 
-bool digest_by_name(const char *name, enum digest_alg *ret)
+bool digest_by_word(struct view name, enum digest_alg *ret)
 {
         for (size_t i = 0; i < ARRAY_LEN(algs); i++)
-                if (strcmp(algs[i].name, name) == 0) {
+                if (view_equal(VIEW(algs[i].name, algs[i].name_len), name)) {
                         *ret = algs[i].alg;
                         return true;
                 }
         return false;
+}
+
+bool digest_by_name(const char *name, enum digest_alg *ret)
+{
+        return digest_by_word(view_str(name), ret);
 }
 
 bool digest_by_tpm_alg(uint16_t tpm_alg, enum digest_alg *ret)

@@ -37,6 +37,7 @@ const char *digest_name(enum digest_alg alg);
 
 /* By that name, exactly; by the TPM's number. Return: false, and nothing written, if unknown. */
 bool digest_by_name(const char *name, enum digest_alg *ret) MUST_USE;
+bool digest_by_word(struct view name, enum digest_alg *ret) MUST_USE;
 bool digest_by_tpm_alg(uint16_t tpm_alg, enum digest_alg *ret) MUST_USE;
 
 /* The value as bytes, borrowed from D. */

@@ -95,9 +95,10 @@ bool ima_template_parse(struct view name, struct ima_template *ret)
 /* Whole lists are of one or two templates: each is parsed when it changes. */
 const struct ima_template *ima_template_of(struct ima_reader *r, struct view name)
 {
-        if (r->form_known && view_equal(name, view_str(r->form.name)))
+        if (r->form_known && view_equal(name, VIEW(r->form.name, r->form_name_len)))
                 return &r->form;
         r->form_known = ima_template_parse(name, &r->form);
+        r->form_name_len = name.len;
         return r->form_known ? &r->form : NULL;
 }
 
@@ -134,11 +135,11 @@ bool ima_hash_fits(const struct ima_reader *r, const struct ima_entry *e)
 
 bool ima_hash_is_zero(struct view hash)
 {
-        uint8_t any = 0;
+        size_t i = 0;
 
-        for (size_t i = 0; i < hash.len; i++)
-                any |= hash.p[i];
-        return any == 0;
+        while (i < hash.len && hash.p[i] == 0)
+                i++;
+        return i == hash.len;
 }
 
 int ima_bad(const struct ima_reader *r, size_t at, struct err *err, const char *what)

@@ -101,7 +101,7 @@ enum ima_measured {
 }; /* what the digest is over: contents, or fs-verity's Merkle tree */
 struct ima_event {
         enum ima_measured measured;
-        char alg_name[32]; /* "sha256", also of algorithms that are not ours */
+        struct view alg_name; /* "sha256", also of algorithms that are not ours: any bytes, at most 31 */
         bool alg_known;
         enum digest_alg alg;
         struct view digest;
@@ -109,7 +109,7 @@ struct ima_event {
         struct view sig;    /* empty: none */
         struct view buf;    /* with has_buf */
         struct view modsig; /* PKCS#7; with modsig_alg_name and modsig_digest */
-        char modsig_alg_name[32];
+        struct view modsig_alg_name;
         struct view modsig_digest;
         struct view evmsig, xattr_names, xattr_lengths, xattr_values;
         bool has_buf, has_owner;

@@ -10,16 +10,7 @@ static int bad_field(const struct ima_entry *e, size_t i, struct err *err, const
                        (unsigned long long)e->number, ima_field_name(e->form->fields[i]), what);
 }
 
-static bool copy_word(struct view word, char ret[32])
-{
-        if (word.len == 0 || word.len > 31 || memchr(word.p, '\0', word.len))
-                return false;
-        memcpy(ret, word.p, word.len);
-        ret[word.len] = '\0';
-        return true;
-}
-
-/* "WORDS:" NUL digest. */
+/* "WORDS:" NUL digest. WORDS hold no NUL. */
 static bool split_digest(struct view field, struct view *ret_words, struct view *ret_digest)
 {
         const uint8_t *end = memchr(field.p, '\0', field.len);
@@ -31,6 +22,12 @@ static bool split_digest(struct view field, struct view *ret_words, struct view 
         *ret_words = VIEW(field.p, n - 1);
         *ret_digest = VIEW(end + 1, field.len - n - 1);
         return true;
+}
+
+/* Of an algorithm, ours or not. */
+static bool is_name(struct view word)
+{
+        return word.len > 0 && word.len < 32;
 }
 
 static bool take_digest(const struct ima_entry *e, struct view field, bool typed, struct ima_event *ret)
@@ -51,18 +48,17 @@ static bool take_digest(const struct ima_entry *e, struct view field, bool typed
                         return false;
                 words = VIEW(colon + 1, words.len - type.len - 1);
         }
-        if (!copy_word(words, ret->alg_name))
+        if (!is_name(words))
                 return false;
-        ret->alg_known = digest_by_name(ret->alg_name, &ret->alg);
+        ret->alg_name = words;
+        ret->alg_known = digest_by_word(words, &ret->alg);
         return e->violation || !ret->alg_known || ret->digest.len == digest_size(ret->alg);
 }
 
 static bool take_modsig_digest(struct view field, struct ima_event *ret)
 {
-        struct view words;
-
-        return field.len == 0 ||
-               (split_digest(field, &words, &ret->modsig_digest) && copy_word(words, ret->modsig_alg_name));
+        return field.len == 0 || (split_digest(field, &ret->modsig_alg_name, &ret->modsig_digest) &&
+                                  is_name(ret->modsig_alg_name));
 }
 
 /* Text that ends with its only NUL. */
@@ -90,7 +86,7 @@ static bool take_old(const struct ima_entry *e, enum ima_field which, struct vie
                      struct ima_event *ret)
 {
         if (which == IMA_D) {
-                (void)copy_word(view_str("sha1"), ret->alg_name);
+                ret->alg_name = view_str("sha1");
                 ret->alg_known = true;
                 ret->alg = DIGEST_SHA1;
                 ret->digest = field;

@@ -11,7 +11,8 @@ struct ima_reader {
         uint64_t number;
         size_t hash_len;
         bool form_known;
-        struct ima_template form;       /* of the last entry */
+        struct ima_template form; /* of the last entry */
+        size_t form_name_len;
         struct buf scratch;             /* data that does not stand in the list as it is hashed */
         uint8_t hash[DIGEST_BYTES_MAX]; /* text form: the template hash */
 };

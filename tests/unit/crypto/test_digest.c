@@ -210,8 +210,11 @@ static void test_unknown(void **state)
         assert_null(digest_name((enum digest_alg)0x12));
         assert_false(digest_by_name("SHA256", &alg));
         assert_false(digest_by_name("sm3", &alg));
+        assert_false(digest_by_name("", &alg));
+        assert_false(digest_by_word(VIEW("sha256", 5), &alg)); /* no end of its own */
         assert_false(digest_by_tpm_alg(0x12, &alg));
         assert_poisoned(alg);
+        assert_true(digest_by_word(VIEW("sha1:x", 4), &alg) && alg == DIGEST_SHA1);
         assert_err(digest_bytes((enum digest_alg)0x12, VIEW_NONE, &d, &err), ERR_FORMAT, &err, "0x0012");
         assert_err(hmac_bytes((enum digest_alg)0x12, VIEW_NONE, VIEW_NONE, &d, &err), ERR_FORMAT, &err,
                    "0x0012");
