@@ -96,7 +96,8 @@ static void answer_challenge(struct http_request *req, const struct host *host,
 static void offer(struct verifier *v, struct http_request *req, struct host *host,
                   const struct wire_capabilities *caps)
 {
-        const struct wire_log_offer *log = &caps->log[WIRE_CEL_LOG], *ima = &caps->log[WIRE_IMA_LOG];
+        const struct wire_log_offer *log = &caps->log[WIRE_CEL_LOG], *ima = &caps->log[WIRE_IMA_LOG],
+                                    *launches = &caps->log[WIRE_LAUNCH_LOG];
         struct challenge_wish wish = {.boot_time_ms = caps->boot_time_ms,
                                       .lifetime_ms = challenge_lifetime_ms(v, host)};
         int64_t now_ms = clock_now_ms(), moved_ms = caps->boot_time_ms - host->s.boot_time_ms;
@@ -119,8 +120,12 @@ static void offer(struct verifier *v, struct http_request *req, struct host *hos
                 if (caps->log[wire_tee_type((enum tee_kind)k)].own_format)
                         host->tee_kinds |= 1u << k;
         host->ima_entries = ima->entry_count;
+        host->wants_launches = launches->offered && launches->own_format && launches->partial;
+        host->launch_pcr = launches->pcr;
         wish.from_start = moved_ms > SAME_BOOT_MS || moved_ms < -SAME_BOOT_MS ||
                           (log->has_count && host->cont && log->entry_count < host->cont->cel_entries) ||
+                          (launches->has_count && host->cont && host->cont->launches.known &&
+                           launches->entry_count < host->cont->launches.entries) ||
                           (ima->has_count && host->cont && host->cont->ima &&
                            ima->entry_count < host->cont->ima->entries);
         if (challenge_new(host, &wish, now_ms, loop_now_ms(), &err) < 0) {

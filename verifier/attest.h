@@ -19,9 +19,11 @@ struct round {
         int64_t received_at_ms;     /* wall clock */
         bool immediate;             /* the challenge was out for seconds only */
         struct wire_evidence evidence;
-        struct buf list;    /* the kernel's list as it is judged: the parts, and what came now */
-        uint64_t ima_first; /* the entry that it begins with */
-        bool list_cut;      /* it is longer than can be gathered */
+        struct buf list;               /* the kernel's list as it is judged: the parts, and what came now */
+        uint64_t ima_first;            /* the entry that it begins with */
+        bool list_cut;                 /* it is longer than can be gathered */
+        struct ledger_permit *permits; /* of the host, as they were when this was judged */
+        size_t n_permits;
         struct pcr_values pcrs;
         struct appraisal_result result;
         struct digest qualifying, ek; /* the host's EK, if the registrar has one on record (has_ek) */

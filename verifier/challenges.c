@@ -19,6 +19,16 @@
 _Static_assert(QUALIFY_CHALLENGE_BYTES <= HOST_NONCE_MAX && HOST_NONCE_MAX <= WIRE_CHALLENGE_MAX,
                "a challenge fits its place");
 
+/* The register of launches, where there is a log of it or was one in this boot. */
+static uint32_t launch_pcrs(const struct host *host)
+{
+        uint32_t mask = host->wants_launches ? 1u << host->launch_pcr : 0;
+
+        if (host->cont && host->cont->launches.known)
+                mask |= 1u << host->cont->launches.pcr;
+        return mask;
+}
+
 static int ask_quote(const struct host *host, const struct policy_effective *e, struct challenge *c,
                      struct err *err)
 {
@@ -28,7 +38,7 @@ static int ask_quote(const struct host *host, const struct policy_effective *e, 
         c->scheme = host->ak.scheme;
         c->hash = host->ak.scheme_hash;
         c->asked = (struct pcr_selection){.bank = policy_effective_policy(e)->bank,
-                                          .mask = mask ? mask : ANY_PCR};
+                                          .mask = (mask ? mask : ANY_PCR) | launch_pcrs(host)};
         return random_bytes(c->nonce, c->nonce_len, err);
 }
 
@@ -70,6 +80,9 @@ static void ask_logs(const struct host *host, const struct policy_effective *e, 
                 ask_ima(host, needs.ima_first, c);
         if (c->part)
                 return;
+        c->wants_launches = host->wants_launches;
+        c->launch_pcr = host->launch_pcr;
+        c->launch_offset = needs.launch_first;
         c->wants_log = host->wants_log && needs.cel;
         c->log_offset = needs.cel_first;
         c->wants_uefi = host->wants_uefi && needs.uefi;
@@ -98,6 +111,12 @@ void challenge_asks(const struct challenge *c, struct wire_asks *ret)
                 ret->item[ret->n++] = (struct wire_ask){.type = WIRE_UEFI_LOG};
         if (c->wants_tee)
                 ret->item[ret->n++] = (struct wire_ask){.type = wire_tee_type(c->tee_kind)};
+        if (c->wants_launches)
+                ret->item[ret->n++] = (struct wire_ask){.type = WIRE_LAUNCH_LOG,
+                                                        .has_offset = true,
+                                                        .starting_offset = c->launch_offset,
+                                                        .has_count = true,
+                                                        .entry_count = CEL_RECORDS_MAX};
         if (c->wants_ima)
                 ret->item[ret->n++] = (struct wire_ask){.type = WIRE_IMA_LOG,
                                                         .has_offset = true,

@@ -21,6 +21,7 @@
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/endorsed.h"
+#include "verifier/permits.h"
 #include "verifier/reply.h"
 #include "verifier/secrets.h"
 #include "verifier/trust.h"
@@ -42,6 +43,7 @@ void round_free(struct round *r)
         wire_evidence_done(&r->evidence);
         buf_free(&r->list);
         release_free(r->release);
+        free(r->permits);
         appraisal_result_done(&r->result);
         policy_unref(r->policy.policy);
         policy_effective_free(r->effective);
@@ -139,6 +141,26 @@ static int round_expect(struct round *r, struct host *host, struct evidence *ret
         if (n >= 0)
                 n = host_counters(host, err);
         return n < 0 ? n : hosts_key(r->v->hosts, host, &ret_e->ak_key, err);
+}
+
+/* The log of launches, and the permits that it is compared with: a copy, for a thread may read it. */
+static int round_launches(struct round *r, const struct host *host, struct appraisal *in, struct err *err)
+{
+        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_LAUNCH_LOG);
+        const struct ledger_permit *permits;
+
+        in->has_launch_log = log != NULL;
+        if (!log)
+                return 0;
+        in->launch_log = VIEW_BUF(&log->entries);
+        in->launch_first = r->challenge.launch_offset;
+        in->launch_pcr = r->challenge.launch_pcr;
+        permits = permits_of(r->v->permits, host->e.name, &r->n_permits);
+        if (r->n_permits && !(r->permits = mem_dup(permits, r->n_permits * sizeof(*permits))))
+                return err_nomem(err);
+        in->permits = r->permits;
+        in->n_permits = r->n_permits;
+        return 0;
 }
 
 /* The logs that came, and the list with the parts that waited for this one. */
@@ -324,7 +346,9 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
         if (ruleset_name(host->rules) && (r->policy_name = str_dup(ruleset_name(host->rules))) == NULL)
                 return err_nomem(err);
         in.policy = effective;
-        n = round_logs(r, host, &in, err);
+        n = round_launches(r, host, &in, err);
+        if (n >= 0)
+                n = round_logs(r, host, &in, err);
         if (n < 0)
                 return n;
         if ((in.has_ima && in.ima.len > AWAY_BYTES) || in.has_tee) /* signatures by the dozen */

@@ -57,6 +57,9 @@ struct challenge {
         bool wants_log;             /* from entry log_offset on */
         uint64_t log_offset;
         bool wants_uefi;
+        bool wants_launches; /* from entry launch_offset on, of register launch_pcr */
+        uint8_t launch_pcr;
+        uint64_t launch_offset;
         bool wants_ima; /* from entry ima_offset on, which begins at byte ima_at (0: not known) */
         bool ima_binary;
         bool part; /* a part of a longer list, and nothing else: there is more of it to come */
@@ -92,6 +95,8 @@ struct host {
         bool wants_log;          /* it can send a cel_log */
         bool wants_uefi;         /* and the others */
         bool wants_ima, ima_binary;
+        bool wants_launches;   /* it has a log of launches, */
+        uint8_t launch_pcr;    /* of this register */
         unsigned tee_kinds;    /* 1 << enum tee_kind: what it can show of its processor */
         uint64_t ima_entries;  /* that it said to have */
         struct gather *gather; /* parts of a list, or NULL */

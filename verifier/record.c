@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "evidence/bundle.h"
+#include "verifier/permits.h"
 #include "verifier/trust.h"
 
 #define RECORD_START 0x1e /* RFC 7464; never inside JSON */
@@ -240,6 +241,7 @@ static int make_state(struct round *r, const struct host *host, struct err *err)
         s->boot_time_ms = r->challenge.boot_time_ms;
         /* its log led nowhere: read it whole until it replays */
         s->asked_full = !r->result.next && (wire_evidence_find(&r->evidence, WIRE_CEL_LOG) ||
+                                            wire_evidence_find(&r->evidence, WIRE_LAUNCH_LOG) ||
                                             wire_evidence_find(&r->evidence, WIRE_IMA_LOG));
         /* another reason for the same verdict is a change worth keeping, and so is the first word under new
          * rules */
@@ -286,6 +288,10 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
         }
         if (n >= 0) {
                 record.state = r->state; /* lent: it is copied */
+                if (r->result.next) {
+                        record.marks = r->result.marks;
+                        record.n_marks = r->result.n_marks;
+                }
                 keep_logs(r, host, &record);
                 memcpy(r->state.logs, record.state.logs, sizeof(r->state.logs));
                 n = make_bundle(r, host, &record.bundle, err);
@@ -338,6 +344,7 @@ void round_apply(struct round *r, struct host *host)
         host->s.continuation = NULL;
         if (r->result.next) {
                 count_entries(r, host);
+                permits_mark(r->v->permits, host->e.name, r->result.marks, r->result.n_marks);
                 continuation_free(host->cont);
                 host->cont = TAKE(r->result.next);
                 if (!host->cont->ima || host->judged_by != r->effective)

@@ -190,6 +190,16 @@ static void measured_put(struct json_out *o, const struct measured *m)
         json_out_object_end(o);
 }
 
+static void launches_put(struct json_out *o, const struct launch_memory *m)
+{
+        json_out_object(o, "launches");
+        json_out_str(o, "alg", digest_name(m->value.alg));
+        json_out_int(o, "entries", (int64_t)m->entries);
+        json_out_int(o, "pcr", m->pcr);
+        json_out_hex(o, "value", digest_view(&m->value));
+        json_out_object_end(o);
+}
+
 static void put(struct json_out *o, const char *name, const void *what)
 {
         const struct continuation *c = what;
@@ -205,6 +215,8 @@ static void put(struct json_out *o, const char *name, const void *what)
         if (c->ima)
                 ima_memory_put(o, "ima", c->ima);
         previous_put(o, "last", &c->last, &pcrs);
+        if (c->launches.known)
+                launches_put(o, &c->launches);
         json_out_array(o, "measured");
         for (size_t i = 0; i < c->n_measured; i++)
                 measured_put(o, &c->measured[i]);
@@ -315,10 +327,36 @@ static int policy_from_json(const json_t *j, struct digest *ret, struct err *err
         return digest_set(DIGEST_SHA256, VIEW(bytes, digest_size(DIGEST_SHA256)), ret, err);
 }
 
+/* Missing: the host shows no such log. */
+static int launches_from_json(const json_t *j, struct launch_memory *ret, struct err *err)
+{
+        static const char *const names[] = {"alg", "entries", "pcr", "value"};
+        int64_t pcr = 0, entries = 0;
+        const json_t *launches = NULL;
+        int r = json_opt_object(j, "launches", &launches, err);
+
+        if (r <= 0)
+                return r;
+        r = json_only(launches, names, ARRAY_LEN(names), err);
+        if (r >= 0)
+                r = json_get_int(launches, "pcr", 0, PCR_COUNT - 1, &pcr, err);
+        if (r >= 0)
+                r = json_get_int(launches, "entries", 0, INT64_MAX, &entries, err);
+        if (r >= 0)
+                r = digest_from_json(launches, "value", &ret->value, err);
+        if (r < 0)
+                return err_wrap(err, "member 'launches'");
+        ret->known = true;
+        ret->pcr = (unsigned)pcr;
+        ret->entries = (uint64_t)entries;
+        return 0;
+}
+
 int continuation_from_json(const json_t *j, struct continuation **ret, struct err *err)
 {
-        static const char *const names[] = {"version",   "last",        "effective_policy", "pcr", "alg",
-                                            "pcr_value", "cel_entries", "measured",         "ima", "boot"};
+        static const char *const names[] = {"version", "last",      "effective_policy", "pcr",
+                                            "alg",     "pcr_value", "cel_entries",      "measured",
+                                            "ima",     "boot",      "launches"};
         AUTO(continuation_free_p)
         struct continuation *c = continuation_new();
         int64_t version = 0, pcr = 0, entries = 0;
@@ -342,6 +380,8 @@ int continuation_from_json(const json_t *j, struct continuation **ret, struct er
                 r = json_get_int(j, "cel_entries", 0, INT64_MAX, &entries, err);
         if (r >= 0)
                 r = all_measured_from_json(j, c, err);
+        if (r >= 0)
+                r = launches_from_json(j, &c->launches, err);
         if (r >= 0)
                 r = json_opt_object(j, "ima", &ima, err);
         if (r == 1)

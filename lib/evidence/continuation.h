@@ -49,6 +49,14 @@ struct measured {
         bool refused;   /* no policy in force allowed it when it was judged */
 };
 
+/* The log of launches, by itself: it is judged by permits, so a changed policy does not void this. */
+struct launch_memory {
+        bool known;
+        unsigned pcr;
+        struct digest value; /* that the first `entries` records lead to */
+        uint64_t entries;
+};
+
 struct continuation {
         struct previous last;
         struct pcr_packed last_pcrs;    /* what it signed */
@@ -59,7 +67,8 @@ struct continuation {
         size_t n_measured;
         struct measured *measured; /* in the order of `entry` */
         struct boot_memory *boot;  /* of a boot log that was judged; NULL: it has to be sent */
-        struct ima_memory *ima;    /* of the kernel's list; NULL: it was not judged */
+        struct launch_memory launches;
+        struct ima_memory *ima; /* of the kernel's list; NULL: it was not judged */
 };
 
 struct continuation *continuation_new(void) MUST_USE;

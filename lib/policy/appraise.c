@@ -29,6 +29,7 @@ void appraisal_result_done(struct appraisal_result *r)
 {
         verdict_free(r->verdict);
         continuation_free(r->next);
+        free(r->marks);
         *r = (struct appraisal_result){0};
 }
 
@@ -52,6 +53,8 @@ void appraisal_needs(const struct continuation *before, const struct policy_effe
                                         .tee = appraisal_tee_kinds(policy)};
         if (ret->ima)
                 ret->ima_first = appraisal_ima_offset(before, policy);
+        if (before && before->launches.known)
+                ret->launch_first = before->launches.entries;
 }
 
 int work_undecided(struct work *w, enum appraisal_ask ask, const struct finding *f, struct err *err)
@@ -151,14 +154,16 @@ static int begin_next(struct work *w, struct err *err)
  * could be judged. */
 static int judge_logs(struct work *w, bool *ret_ok, struct err *err)
 {
-        bool boot_ok = true, ima_ok = true, log_ok = true;
+        bool boot_ok = true, ima_ok = true, log_ok = true, launches_ok = true;
         int r = appraise_boot(w, &boot_ok, err);
 
         if (r >= 0 && policy_effective_judges_ima(w->judging.policy))
                 r = appraise_ima(w, &ima_ok, err);
+        if (r >= 0)
+                r = appraise_launches(w, &launches_ok, err);
         if (r >= 0 && policy_effective_judges_log(w->judging.policy))
                 r = work_read_log(w, &log_ok, err);
-        *ret_ok = boot_ok && ima_ok && log_ok;
+        *ret_ok = boot_ok && ima_ok && log_ok && launches_ok;
         if (r < 0 || !*ret_ok || w->out->ask)
                 return r;
         return appraise_runtimes(w, err);

@@ -8,6 +8,7 @@
 #include "evidence/tee_types.h"
 #include "evidence/verdict.h"
 #include "policy/effective.h"
+#include "policy/ledger.h"
 
 /*
  * The appraisal: there is one, for the verifier's every round and for `avow evidence verify` years later.
@@ -33,10 +34,16 @@ struct appraisal {
         bool has_tee;                          /* evidence of the processor came, */
         struct tee_shown tee;                  /* or was asked for in vain: it is empty then */
         bool tee_not_asked;                    /* it was not asked for, and might be had */
-        const struct digest *ek;           /* of the host, SPKI's SHA-256, by the registrar's proof; NULL */
-        struct view challenge;             /* as it was sent: what that evidence has to name */
-        const struct tee_trust *tee_trust; /* what vouches for processors; NULL: nothing */
-        bool asked_again;                  /* the logs were already asked for a second time, in full */
+        const struct digest *ek;             /* of the host, SPKI's SHA-256, by the registrar's proof; NULL */
+        struct view challenge;               /* as it was sent: what that evidence has to name */
+        const struct tee_trust *tee_trust;   /* what vouches for processors; NULL: nothing */
+        bool has_launch_log;                 /* the log of launches came */
+        struct view launch_log;              /* its records, */
+        uint64_t launch_first;               /* from this entry on, */
+        unsigned launch_pcr;                 /* of this register */
+        const struct ledger_permit *permits; /* of this host, that are open */
+        size_t n_permits;
+        bool asked_again; /* the logs were already asked for a second time, in full */
 };
 
 /* What the verifier has to ask for before there can be a verdict. */
@@ -56,7 +63,9 @@ struct appraisal_result {
         enum appraisal_ask ask;
         uint64_t firmware_version;       /* of the TPM, as signed; 0 if refused */
         struct counters_record counters; /* to be remembered, unless refused */
-        size_t ima_bytes;                /* so many of in->ima the quote covers; the rest decides nothing */
+        struct ledger_mark *marks;       /* what became of permits; they hold if `next` replaces `before` */
+        size_t n_marks;
+        size_t ima_bytes; /* so many of in->ima the quote covers; the rest decides nothing */
 };
 
 void appraisal_result_done(struct appraisal_result *r);
@@ -88,6 +97,7 @@ struct appraisal_needs {
         bool cel, ima, uefi;
         unsigned tee; /* 1 << enum tee_kind: evidence of the processor of one of these kinds */
         uint64_t cel_first, ima_first;
+        uint64_t launch_first; /* of the log of launches, if the host has one */
 };
 void appraisal_needs(const struct continuation *before, const struct policy_effective *policy,
                      struct appraisal_needs *ret);

@@ -6,6 +6,7 @@ lib_policy_libpolicy_la_SOURCES = \
 	lib/policy/appraise.c lib/policy/appraise.h \
 	lib/policy/appraise_boot.c lib/policy/judge_boot.h \
 	lib/policy/appraise_ima.c lib/policy/ima_work.h \
+	lib/policy/appraise_launch.c \
 	lib/policy/appraise_tee.c \
 	lib/policy/appraise_log.c lib/policy/work.h \
 	lib/policy/boot_kernel.c lib/policy/boot_keys.c lib/policy/boot_lines.c \

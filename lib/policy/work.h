@@ -67,6 +67,9 @@ int appraise_ima(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
 /* The runtimes in the kernel's list and those in the agent's, compared both ways. After both were judged. */
 int appraise_runtimes(struct work *w, struct err *err) MUST_USE;
 
+/* appraise_launch.c: the log of launches and the permits, and w->next->launches. *RET_OK as above. */
+int appraise_launches(struct work *w, bool *ret_ok, struct err *err) MUST_USE;
+
 /* appraise_tee.c: the processor's evidence, if it is demanded; fills the verdict's statement. */
 int appraise_tee(struct work *w, struct err *err) MUST_USE;
 /* The kinds of which one is demanded, as a set; 0: none is. */
