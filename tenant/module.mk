@@ -26,7 +26,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/load.c tenant/load.h \
 	tenant/ima_draft.c tenant/ima_draft.h \
 	tenant/init.c tenant/init.h tenant/init_config.c tenant/init_files.c tenant/init_pki.c \
-	tenant/module.c \
+	tenant/module.c tenant/module_remote.c \
 	tenant/options.c tenant/options.h \
 	tenant/output.c tenant/output.h \
 	tenant/pkcs11.c tenant/pkcs11.h \
