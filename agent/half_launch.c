@@ -25,10 +25,19 @@ static struct launches_host host_of(const struct half *h)
 
 int half_launch_new(struct half *h, struct err *err)
 {
+        const struct agent_config *config = h->config;
         const struct launches_options options = {
-                .secrets = h->secrets, .handout = h->handout, .cache_ms = h->config->launch.cache_ms};
+                .secrets = h->secrets, .handout = h->handout, .cache_ms = config->launch.cache_ms};
+        int r = config->launch.enabled ? launches_new(&options, &h->launches, err) : 0;
 
-        return h->config->launch.enabled ? launches_new(&options, &h->launches, err) : 0;
+        if (r < 0 || !config->launch.enabled)
+                return r;
+        if (!config->verifier.url)
+                launches_reach(h->launches, false, "verifier.url names none", clock_mono_ms());
+        else if (config->peer == AGENT_PEER_KEYLIME)
+                launches_reach(h->launches, false, "verifier.peer is keylime, which permits no launches",
+                               clock_mono_ms());
+        return 0;
 }
 
 void half_launch_free(struct half *h)

@@ -83,7 +83,9 @@ int launch_take_record(struct launches *l, const struct launches_host *host, str
         if (record(l, host, one, &why) < 0) {
                 fail(l, one, &why,
                      why.kind == ERR_IO ? "make room for the launch log (df /var/lib/avow)"
-                                        : "journalctl -u avow-agent");
+                     : why.kind == ERR_LIMIT
+                             ? "journalctl -u avow-agent; a full launch log begins anew at the next boot"
+                             : "journalctl -u avow-agent");
                 launches_drop(l, one);
                 if (why.kind != ERR_TPM)
                         return 0;
