@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "wire/receipts.h"
 
-#define RETRY_MS      30000 /* after an answer that is none */
+#define RETRY_MS      5000 /* after an answer that is none */
+#define GAP_MS        300  /* between two questions: verifiers want 250 */
 #define STEP_FIRST_MS 1000
 #define STEP_MAX_MS   60000
 
@@ -53,7 +54,7 @@ enum net_result net_got_countersigned(struct net *net, const struct http_respons
                 net->asks = m.next.asks;
                 net->index = m.next.index;
                 net->due_ms = mono_ms;
-                net->owed_at_ms += net->owed_step_ms;
+                net->owed_at_ms += net->owed_step_ms == 0 ? GAP_MS : net->owed_step_ms;
                 net->owed_step_ms = net->owed_step_ms == 0                ? STEP_FIRST_MS
                                     : net->owed_step_ms < STEP_MAX_MS / 2 ? 2 * net->owed_step_ms
                                                                           : STEP_MAX_MS;

@@ -33,6 +33,7 @@ struct round {
         bool rules_wait;                    /* and newer rules wait for the host's turn */
         char *policy_name;                  /* NULL: a tpm_policy */
         struct release *release;            /* what waits for this evidence, or NULL */
+        struct receipts_decision receipts;  /* what the verdict means for receipts that wait */
         bool durable;                       /* wait for the disk before answering */
         bool changed;                       /* the verdict is another one: an audit record */
         struct host_state state;            /* as it will be */
@@ -70,6 +71,8 @@ int round_appraise(struct round *r, struct host *host, struct err *err) MUST_USE
  * Return: 0; -kind with nothing changed.
  */
 int round_record(struct round *r, struct host *host, verifier_done_fn done, struct err *err) MUST_USE;
+/* receipts.c: what the round's verdict means for the host's receipts that wait. */
+void receipts_decide(const struct round *r, const struct host *host, struct receipts_decision *ret);
 /* Takes the round's state over into the host. */
 void round_apply(struct round *r, struct host *host);
 

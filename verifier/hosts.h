@@ -106,6 +106,8 @@ struct host {
         int64_t offered_ms;      /* monotonic time of the last capabilities */
         int64_t refusal_told_ms; /* monotonic time of the last audit record about refused evidence */
         int64_t n_refused;
+        bool receipts_wait;  /* for a verdict; false also when that is not known */
+        int64_t receipts_ms; /* monotonic time when it last showed some; 0: never */
         struct host_secrets secrets;
         enum host_shown shown; /* as last told to events */
         struct pubkey *key;    /* ak's, ready to check signatures with; NULL: hosts_key() makes it */

@@ -31,6 +31,7 @@ verifier_libverifier_la_SOURCES = \
 	verifier/record.c \
 	verifier/records_routes.c \
 	verifier/release.c verifier/release.h \
+	verifier/receipts.c \
 	verifier/releases.c verifier/releases.h \
 	verifier/result_routes.c \
 	verifier/results.c verifier/results.h \

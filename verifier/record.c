@@ -287,6 +287,9 @@ int round_record(struct round *r, struct host *host, verifier_done_fn done, stru
                 record.trust = &r->trust;
         }
         if (n >= 0) {
+                receipts_decide(r, host, &r->receipts);
+                record.receipts = r->receipts;
+                r->durable = r->durable || (host->receipts_wait && r->receipts.what != RECEIPTS_WAIT);
                 record.state = r->state; /* lent: it is copied */
                 if (r->result.next) {
                         record.marks = r->result.marks;
@@ -353,6 +356,8 @@ void round_apply(struct round *r, struct host *host)
         if (r->result.counters.known)
                 host->counters = r->result.counters;
         trust_apply(r, host);
+        if (r->receipts.what != RECEIPTS_WAIT)
+                host->receipts_wait = false;
         host->evidence_ms = loop_now_ms();
         host->challenge.out = false; /* single-use */
 }

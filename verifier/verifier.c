@@ -207,10 +207,10 @@ static int make_server(struct verifier *v, struct err *err)
 static int add_routes(struct verifier *v, struct err *err)
 {
         static int (*const adders[])(struct verifier * v, struct err * err) = {
-                routes_sessions, routes_attestations, routes_hosts,    routes_records, routes_policies,
-                routes_releases, routes_results,      routes_trust,    routes_wait,    routes_proofs,
-                routes_secrets,  routes_approvals,    routes_v2,       routes_status,  routes_workloads,
-                routes_monitor,  routes_modules,      routes_launches,
+                routes_sessions, routes_attestations, routes_hosts,    routes_records,  routes_policies,
+                routes_releases, routes_results,      routes_trust,    routes_wait,     routes_proofs,
+                routes_secrets,  routes_approvals,    routes_v2,       routes_status,   routes_workloads,
+                routes_monitor,  routes_modules,      routes_launches, routes_receipts,
         };
         int r = 0;
 

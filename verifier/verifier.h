@@ -120,6 +120,7 @@ int routes_policies(struct verifier *v, struct err *err) MUST_USE;
 int routes_modules(struct verifier *v, struct err *err) MUST_USE;
 int routes_v2(struct verifier *v, struct err *err) MUST_USE;
 int routes_results(struct verifier *v, struct err *err) MUST_USE;
+int routes_receipts(struct verifier *v, struct err *err) MUST_USE;
 int routes_releases(struct verifier *v, struct err *err) MUST_USE;
 int routes_launches(struct verifier *v, struct err *err) MUST_USE;
 int routes_status(struct verifier *v, struct err *err) MUST_USE;

@@ -25,5 +25,6 @@ lib_store_libstore_la_SOURCES = \
 	lib/store/verifier_revocations.c lib/store/verifier_revocations.h \
 	lib/store/verifier_schema.c \
 	lib/store/verifier_secrets.c lib/store/verifier_secrets.h \
+	lib/store/verifier_receipts.c lib/store/verifier_receipts.h \
 	lib/store/verifier_workloads.c lib/store/verifier_workloads.h
 lib_store_libstore_la_LIBADD = lib/crypto/libcrypto.la $(SQLITE_LIBS) -lpthread

@@ -86,6 +86,7 @@ void vreq_clear(struct vreq *q)
         vreq_result_keys_clear(&q->result_keys);
         vreq_workloads_clear(&q->workloads);
         vreq_permits_clear(&q->permits);
+        vreq_receipts_clear(&q->receipts);
         q->hosts = NULL;
         q->policies = NULL;
         q->rows = NULL;
@@ -127,6 +128,7 @@ void vreq_free(struct vreq *q)
         free(q->given);
         free(q->object);
         buf_free(&q->given_bytes);
+        vreq_receipts_clear(&q->given_receipts);
         audit_entry_free(&q->audit);
         buf_free(&q->text);
         for (size_t i = 0; i < KEPT_N_LOGS; i++)

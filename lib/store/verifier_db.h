@@ -132,6 +132,15 @@ struct history_limits {
         int64_t n_bundles, bytes, total_bytes;
 };
 
+/* What a verdict means for receipts that wait (store/verifier_receipts.h): nothing; all are tainted; those
+ * that came before its challenge are final, if they are of the boot RESET, RESTART. */
+struct receipts_decision {
+        enum { RECEIPTS_WAIT = 0, RECEIPTS_TAINT, RECEIPTS_PASS } what;
+        int64_t challenge_at_ms;
+        uint32_t reset, restart;
+        char reason[64]; /* tainted: the worst finding's code */
+};
+
 /* What one piece of authentic evidence leaves behind. */
 struct evidence_record {
         const char *tenant, *name;
@@ -145,6 +154,7 @@ struct evidence_record {
         struct history_limits limits;
         struct ledger_mark *marks; /* what became of permits; copied */
         size_t n_marks;
+        struct receipts_decision receipts;
 };
 
 /*

@@ -189,6 +189,8 @@ static int body_record(struct vreq *q, struct store_conn *c, struct err *err)
         if (r >= 0)
                 r = vreq_write_marks(q, c, err);
         if (r >= 0)
+                r = vreq_decide_receipts(q, c, err);
+        if (r >= 0)
                 r = vreq_write_logs(q, c, err);
         if (r >= 0 && (q->record->durable || new_bytes(q) > 0))
                 r = bound_host(q, c, err);
@@ -230,8 +232,10 @@ int verifier_db_record(struct verifier_db *db, struct evidence_record *record, v
         q->record = mem_zalloc(1, sizeof(*q->record));
         if (!q->record)
                 return err_nomem(err);
-        *q->record = (struct evidence_record){
-                .durable = record->durable, .at_ms = record->at_ms, .limits = record->limits};
+        *q->record = (struct evidence_record){.durable = record->durable,
+                                              .at_ms = record->at_ms,
+                                              .limits = record->limits,
+                                              .receipts = record->receipts};
         if (copy_state(&record->state, &q->record->state, err) < 0 || copy_logs(record, q, err) < 0 ||
             vreq_set_audit(q, &record->audit, err) < 0 ||
             (record->trust && trust_change_dup(record->trust, &q->trust, err) < 0))

@@ -210,6 +210,7 @@ static int body_remove(struct vreq *q, struct store_conn *c, struct err *err)
                 "DELETE FROM secrets WHERE tenant = $1 AND host = $2",
                 "DELETE FROM permits WHERE tenant = $1 AND host = $2",
                 "DELETE FROM segments WHERE tenant = $1 AND name = $2",
+                "DELETE FROM receipts WHERE tenant = $1 AND name = $2",
                 "DELETE FROM hosts WHERE tenant = $1 AND name = $2", /* last: its count is the answer */
         };
         int r = 0;

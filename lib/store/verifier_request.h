@@ -7,6 +7,7 @@
 #include "store/verifier_keys.h"
 #include "store/verifier_outbox.h"
 #include "store/verifier_permits.h"
+#include "store/verifier_receipts.h"
 #include "store/verifier_secrets.h"
 #include "store/verifier_workloads.h"
 
@@ -22,6 +23,7 @@ extern const char verifier_policies_migration[];
 extern const char verifier_logs_migration[];
 extern const char verifier_workloads_migration[];
 extern const char verifier_permits_migration[];
+extern const char verifier_receipts_migration[];
 
 struct verifier_db {
         struct store *store;
@@ -53,6 +55,12 @@ struct vreq_workloads {
         size_t n;
 };
 void vreq_workloads_clear(struct vreq_workloads *w);
+/* The same of receipts. */
+struct vreq_receipts {
+        struct stored_receipt *v;
+        size_t n;
+};
+void vreq_receipts_clear(struct vreq_receipts *r);
 
 /* The same of permits. */
 struct vreq_permits {
@@ -84,6 +92,7 @@ struct vreq {
                 verifier_result_keys_fn result_keys;
                 verifier_workloads_fn workloads;
                 verifier_permits_fn permits;
+                verifier_receipts_fn receipts;
         } fn;
         /* asked */
         char *tenant, *name;
@@ -103,6 +112,7 @@ struct vreq {
         char *object;           /* a secret's name, an approval's id */
         struct buf given_bytes; /* of a workload record; a use */
         struct ledger_permit permit;
+        struct vreq_receipts given_receipts;
         enum wipe last_wipe;
         bool audited;
         struct audit_entry audit;
@@ -117,6 +127,7 @@ struct vreq {
         struct vreq_result_keys result_keys;
         struct vreq_workloads workloads;
         struct vreq_permits permits;
+        struct vreq_receipts receipts;
         size_t n_found;
         struct buf text, found_logs[KEPT_N_LOGS];
         int64_t last;
@@ -151,6 +162,8 @@ int vreq_read_log(struct vreq *q, struct store_conn *c, int kind, const struct k
                   struct err *err) MUST_USE;
 /* verifier_permits.c: what the record says about permits. */
 int vreq_write_marks(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
+/* verifier_receipts.c: what the verdict of a record means for receipts that wait. */
+int vreq_decide_receipts(struct vreq *q, struct store_conn *c, struct err *err) MUST_USE;
 /* Tells fn.done. */
 void vreq_tell_done(struct vreq *q, const struct err *err);
 

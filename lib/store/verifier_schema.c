@@ -54,7 +54,9 @@ static const char *const migrations[] = {first,
                                          verifier_policies_migration,
                                          verifier_logs_migration,
                                          verifier_workloads_migration,
-                                         verifier_permits_migration};
+                                         verifier_permits_migration,
+
+                                         verifier_receipts_migration};
 
 const struct store_schema verifier_schema = {
         .name = "verifier",

@@ -7,6 +7,7 @@ store_tests = \
 	tests/unit/store/test_verifier_db \
 	tests/unit/store/test_verifier_generation \
 	tests/unit/store/test_verifier_keys \
+	tests/unit/store/test_verifier_receipts \
 	tests/unit/store/test_verifier_workloads \
 	tests/unit/store/test_verifier_outbox \
 	tests/unit/store/test_verifier_secrets
@@ -22,4 +23,5 @@ tests_unit_store_test_verifier_generation_LDADD = lib/store/libstore.la $(TEST_L
 tests_unit_store_test_verifier_outbox_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_secrets_LDADD = lib/store/libstore.la $(TEST_LIBS)
 tests_unit_store_test_verifier_keys_LDADD = lib/store/libstore.la $(TEST_LIBS)
+tests_unit_store_test_verifier_receipts_LDADD = lib/store/libstore.la lib/evidence/libevidence.la lib/crypto/libcrypto.la $(TEST_LIBS)
 tests_unit_store_test_verifier_workloads_LDADD = lib/store/libstore.la $(TEST_LIBS)
