@@ -236,7 +236,8 @@ static int send_request(struct net *net, const char *method, const char *path, s
         size_t n_headers = 0;
         if (url == NULL)
                 return err_nomem(err);
-        bool plain = peer != NET_VERIFIER || net->state == NET_CLAIM || net->state == NET_SECRETS;
+        bool plain = peer != NET_VERIFIER || net->state == NET_CLAIM || net->state == NET_SECRETS ||
+                     net->state == NET_COUNTERSIGN;
         const char *type = plain ? WIRE_TYPE_JSON : WIRE_TYPE_JSON_API;
         headers[n_headers++] = (struct http_header){"Accept", type};
         if (peer == NET_VERIFIER && net->token.len > 0) {
