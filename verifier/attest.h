@@ -65,6 +65,10 @@ void attest_next(struct verifier *v, struct host *host, int64_t boot_time_ms, bo
  * (the host is busy until then); -ERR_CONFIG, -ERR_NOMEM, -ERR_CRYPTO; -ERR_LIMIT: too much is going on. */
 int round_appraise(struct round *r, struct host *host, struct err *err) MUST_USE;
 
+/* In launch.c: the log of launches that came with R, and the permits that it is compared with, into IN: a
+ * copy, for a thread may read it. */
+int launch_evidence(struct round *r, const struct host *host, struct appraisal *in, struct err *err) MUST_USE;
+
 /*
  * Makes the new state and hands it to the database with the bundle and the log; the host is changed when that
  * is sure: at once for a heartbeat, in DONE for a verdict that changed. DONE is called later in both cases.

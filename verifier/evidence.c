@@ -21,7 +21,6 @@
 #include "verifier/attest.h"
 #include "verifier/challenges.h"
 #include "verifier/endorsed.h"
-#include "verifier/permits.h"
 #include "verifier/reply.h"
 #include "verifier/secrets.h"
 #include "verifier/trust.h"
@@ -141,26 +140,6 @@ static int round_expect(struct round *r, struct host *host, struct evidence *ret
         if (n >= 0)
                 n = host_counters(host, err);
         return n < 0 ? n : hosts_key(r->v->hosts, host, &ret_e->ak_key, err);
-}
-
-/* The log of launches, and the permits that it is compared with: a copy, for a thread may read it. */
-static int round_launches(struct round *r, const struct host *host, struct appraisal *in, struct err *err)
-{
-        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_LAUNCH_LOG);
-        const struct ledger_permit *permits;
-
-        in->has_launch_log = log != NULL;
-        if (!log)
-                return 0;
-        in->launch_log = VIEW_BUF(&log->entries);
-        in->launch_first = r->challenge.launch_offset;
-        in->launch_pcr = r->challenge.launch_pcr;
-        permits = permits_of(r->v->permits, host->e.name, &r->n_permits);
-        if (r->n_permits && !(r->permits = mem_dup(permits, r->n_permits * sizeof(*permits))))
-                return err_nomem(err);
-        in->permits = r->permits;
-        in->n_permits = r->n_permits;
-        return 0;
 }
 
 /* The logs that came, and the list with the parts that waited for this one. */
@@ -346,7 +325,7 @@ int round_appraise(struct round *r, struct host *host, struct err *err)
         if (ruleset_name(host->rules) && (r->policy_name = str_dup(ruleset_name(host->rules))) == NULL)
                 return err_nomem(err);
         in.policy = effective;
-        n = round_launches(r, host, &in, err);
+        n = launch_evidence(r, host, &in, err);
         if (n >= 0)
                 n = round_logs(r, host, &in, err);
         if (n < 0)

@@ -385,6 +385,27 @@ void launch_answer(struct round *r, struct host *host, enum wire_evaluation eval
                 record(TAKE(l), host);
 }
 
+/* ---- what evidence shows of them ---- */
+
+int launch_evidence(struct round *r, const struct host *host, struct appraisal *in, struct err *err)
+{
+        const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_LAUNCH_LOG);
+        const struct ledger_permit *permits;
+
+        in->has_launch_log = log != NULL;
+        if (!log)
+                return 0;
+        in->launch_log = VIEW_BUF(&log->entries);
+        in->launch_first = r->challenge.launch_offset;
+        in->launch_pcr = r->challenge.launch_pcr;
+        permits = permits_of(r->v->permits, host->e.name, &r->n_permits);
+        if (r->n_permits && !(r->permits = mem_dup(permits, r->n_permits * sizeof(*permits))))
+                return err_nomem(err);
+        in->permits = r->permits;
+        in->n_permits = r->n_permits;
+        return 0;
+}
+
 static const struct http_route routes[] = {
         {HTTP_POST, "/avow/v1/agents/:id/launches", ROLE_BEARER, on_ask, WIRE_LAUNCH_BODY_MAX, HTTP_NATIVE,
          NULL},

@@ -7,6 +7,7 @@ policy_tests = \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_appraise_ima \
 	tests/unit/policy/test_appraise_tee \
+	tests/unit/policy/test_appraise_launch \
 	tests/unit/policy/test_appraise_trust \
 	tests/unit/policy/test_boot_bits \
 	tests/unit/policy/test_effective \
@@ -52,5 +53,6 @@ tests_unit_policy_test_boot_bits_LDADD = tests/unit/evidence/libvectors.la $(STO
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_ima_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_tee_LDADD = tests/support/libsnpforge.la $(STORY_LIBS)
+tests_unit_policy_test_appraise_launch_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_trust_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_examples_LDADD = lib/policy/libpolicy.la $(TEST_LIBS)

@@ -101,6 +101,12 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
                 .challenge = VIEW_ARRAY(s->challenge),
                 .tee_trust = s->tee_trust,
                 .asked_again = s->asked_again,
+                .has_launch_log = s->launches.p != NULL,
+                .launch_log = s->launches,
+                .launch_first = s->launch_first,
+                .launch_pcr = LAUNCH_PCR_DEFAULT,
+                .permits = s->permits,
+                .n_permits = s->n_permits,
         };
 
         return appraise(&in, &s->r, err);

@@ -46,6 +46,11 @@ struct story {
         int64_t ima_first;    /* -1: what is asked for */
         struct view uefi;     /* the boot log, if not NULL */
         bool no_ima;
+        /* The log of launches, if it comes (launches.p). */
+        struct view launches;
+        uint64_t launch_first;
+        const struct ledger_permit *permits;
+        size_t n_permits;
         /* The processor's evidence. */
         bool has_tee, tee_not_asked;
         struct tee_shown tee;
