@@ -18,6 +18,7 @@
 #include "verifier/results.h"
 #include "verifier/trust.h"
 #include "wire/ear.h"
+#include "wire/tee_ear.h"
 
 #define TYPE_JWT    "application/eat+jwt"
 #define TYPE_JWKS   "application/jwk-set+json"
@@ -66,6 +67,8 @@ static void on_result(struct http_request *req, void *ctx)
         const char *issuer = conf_str(v->settings.conf, "ear.issuer");
         char own_issuer[ISSUER_SIZE];
         struct wire_ear m = {.root = NULL};
+        AUTO(tee_statement_free_p) struct tee_statement *tee = NULL;
+        AUTO(json_free_p) json_t *submod = NULL;
         AUTO(mem_free_p) char *jwt = NULL;
         struct err err = ERR_INIT;
 
@@ -92,6 +95,18 @@ static void on_result(struct http_request *req, void *ctx)
                 facts.effective = host_rules(host, facts.effective, facts.mono_ms);
         fill_who(v, host, &m);
         results_judge(&facts, &m);
+        tee = results_tee(&facts, &m);
+        submod = tee ? tee_ear_submod(&tee->result, tee->intel, m.status) : NULL;
+        if (tee && !submod) {
+                (void)err_nomem(&err);
+                reply_failure(req, &err, "a result's words on the processor");
+                return;
+        }
+        if (submod) {
+                m.tee = tee_kind_name(tee->kind);
+                m.tee_binding = tee_statement_binding(tee);
+                m.tee_submod = submod;
+        }
         if (wire_ear_sign(&m, v->keys.ear, &jwt, &err) < 0) {
                 reply_failure(req, &err, "signing a result");
                 return;

@@ -94,17 +94,25 @@ static void fill_times(const struct result_facts *f, struct wire_ear *ret)
 
 /* ---- the vector ---- */
 
-/* Which of the two a fail was about. */
-static void blame(const struct host *host, struct wire_ear *ret)
+/* The last verdict, the caller's; NULL without one. */
+static struct verdict *verdict_of(const struct host *host)
 {
         AUTO(json_free_p) json_t *j = NULL;
-        AUTO(verdict_free_p) struct verdict *v = NULL;
+        struct verdict *v = NULL;
         struct err ignored = ERR_INIT;
-        bool code = false, config = false;
 
         if (host->s.verdict_json &&
             json_parse(view_str(host->s.verdict_json), VERDICT_JSON_BYTES_MAX, &j, &ignored) >= 0)
-                (void)!verdict_from_json(j, &v, &ignored); /* without it all is blamed */
+                (void)!verdict_from_json(j, &v, &ignored); /* V stays NULL */
+        return v;
+}
+
+/* Which of the two a fail was about; without a verdict all is blamed. */
+static void blame(const struct host *host, struct wire_ear *ret)
+{
+        AUTO(verdict_free_p) struct verdict *v = verdict_of(host);
+        bool code = false, config = false;
+
         for (size_t i = 0; v && i < v->n_findings; i++) {
                 const struct finding *x = &v->findings[i];
                 bool pcr = str_equal(x->log, "pcr") && x->entry >= 0 && x->entry < PCR_COUNT;
@@ -122,14 +130,18 @@ static void blame(const struct host *host, struct wire_ear *ret)
                 ret->vector[EAR_CONFIGURATION] = EAR_CONFIGURATION_BAD;
 }
 
+static bool is_silent(const struct result_facts *f)
+{
+        return f->mono_ms - f->host->evidence_ms > host_late_ms(f->host, &f->times);
+}
+
 static void fill_vector(const struct result_facts *f, enum host_shown shown, struct wire_ear *ret)
 {
         const struct host *host = f->host;
         uint32_t mask = f->effective ? policy_effective_pcr_mask(f->effective) : 0;
-        bool silent = f->mono_ms - host->evidence_ms > host_late_ms(host, &f->times);
         bool proven = !host->ek_findings && host->e.ek_class; /* the registrar verified the EK */
 
-        if (ret->status == EAR_NONE || silent)
+        if (ret->status == EAR_NONE || is_silent(f))
                 return;
         if (proven)
                 ret->vector[EAR_IDENTITY] = f->trust == TRUST_REVOKED ? EAR_IDENTITY_BAD : EAR_IDENTITY_KNOWN;
@@ -165,4 +177,14 @@ void results_judge(const struct result_facts *f, struct wire_ear *ret)
                 ret->policy_version = host->s.policy_version;
                 ret->policy_sha256 = host->s.policy_sha256;
         }
+}
+
+struct tee_statement *results_tee(const struct result_facts *f, const struct wire_ear *result)
+{
+        AUTO(verdict_free_p) struct verdict *v = NULL;
+
+        if (result->status == EAR_NONE || is_silent(f) || !is_current(f))
+                return NULL;
+        v = verdict_of(f->host);
+        return v ? TAKE(v->tee) : NULL;
 }

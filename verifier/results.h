@@ -21,4 +21,8 @@ struct result_facts {
  * static or the host's. */
 void results_judge(const struct result_facts *f, struct wire_ear *ret);
 
+/* What was found of the processor's evidence, if RESULT, which results_judge() filled, speaks of evidence at
+ * all; the caller's. NULL: nothing to say. */
+struct tee_statement *results_tee(const struct result_facts *f, const struct wire_ear *result) MUST_USE;
+
 #endif

@@ -111,6 +111,12 @@ static json_t *own_claims(const struct wire_ear *m)
         r |= set_text(j, "reason", m->reason);
         r |= json_set_bool(j, "enforced", m->enforced);
         r |= json_set_int(j, "issued_at", m->issued_s);
+        if (m->tee) {
+                json_t *tee = put_object(j, "tee", &r);
+
+                r |= json_set_str(tee, "kind", m->tee);
+                r |= json_set_str(tee, "binding", m->tee_binding);
+        }
         if (m->policy) {
                 policy = put_object(j, "policy", &r);
                 r |= json_set_str(policy, "name", m->policy);
@@ -127,6 +133,8 @@ static json_t *claims_of(const struct wire_ear *m)
         json_t *verifier = put_object(j, "ear.verifier-id", &r), *submods = put_object(j, "submods", &r);
 
         r |= json_object_set_new(submods, SUBMOD, submod(m));
+        if (m->tee)
+                r |= json_object_set(submods, m->tee, m->tee_submod);
         r |= json_set_str(verifier, "developer", "avow");
         r |= json_set_str(verifier, "build", m->build);
         r |= json_set_str(j, "eat_profile", WIRE_EAR_PROFILE);
@@ -206,8 +214,9 @@ static int read_own(const json_t *root, struct wire_ear *m, struct err *err)
                                          {"reason", &m->reason}},
                               ek_texts[] = {{"sha256", &m->ek_sha256},
                                             {"class", &m->ek_class},
-                                            {"bound_by", &m->ek_bound_by}};
-        const json_t *own = NULL, *ek = NULL, *policy = NULL;
+                                            {"bound_by", &m->ek_bound_by}},
+                              tee_texts[] = {{"kind", &m->tee}, {"binding", &m->tee_binding}};
+        const json_t *own = NULL, *ek = NULL, *policy = NULL, *tee = NULL;
         int r = json_get_object(root, "avow", &own, err);
 
         if (r >= 0)
@@ -220,6 +229,10 @@ static int read_own(const json_t *root, struct wire_ear *m, struct err *err)
                 r = json_get_object(own, "ek", &ek, err);
         if (r >= 0)
                 r = read_texts(ek, ek_texts, ARRAY_LEN(ek_texts), err);
+        if (r >= 0)
+                r = json_opt_object(own, "tee", &tee, err);
+        if (r > 0)
+                r = read_texts(tee, tee_texts, ARRAY_LEN(tee_texts), err);
         if (r >= 0)
                 r = json_opt_object(own, "policy", &policy, err);
         if (r <= 0)

@@ -55,7 +55,11 @@ struct wire_ear {
         int64_t policy_version;
         const char *ek_sha256, *ek_class, *ek_bound_by;
         const char *ak_certificate;
-        json_t *root; /* decode */
+        /* Of the processor's evidence: its kind ("snp"), how it is bound ("rooted", "named"); NULL without.
+         */
+        const char *tee, *tee_binding;
+        json_t *tee_submod; /* encode: the submodule of that kind, borrowed */
+        json_t *root;       /* decode */
 };
 
 /* "urn:avow:verifier:ID"-like names and audiences: 1 to WIRE_EAR_AUD_MAX printable ASCII characters. */

@@ -141,7 +141,7 @@ enum ear_status tee_ear_judge(const struct tee_result *r, enum dcap_status intel
         return worst;
 }
 
-static json_t *submod(const struct tee_result *r, enum dcap_status intel)
+json_t *tee_ear_submod(const struct tee_result *r, enum dcap_status intel, enum ear_status worst)
 {
         static const char *const names[TEE_EAR_N_CLAIMS] = {"instance-identity", "configuration",
                                                             "executables", "hardware", "runtime-opaque"};
@@ -149,10 +149,12 @@ static json_t *submod(const struct tee_result *r, enum dcap_status intel)
         AUTO(json_free_p) json_t *vector = json_object();
         AUTO(json_free_p) json_t *checks = tee_result_to_json(r, tee_verdict_name(r->verdict));
         int v[TEE_EAR_N_CLAIMS], bad = !j || !vector || !checks;
+        enum ear_status status;
 
         if (bad)
                 return NULL;
-        bad |= json_set_str(j, "ear.status", ear_status_name(tee_ear_judge(r, intel, v)));
+        status = tee_ear_judge(r, intel, v);
+        bad |= json_set_str(j, "ear.status", ear_status_name(status > worst ? status : worst));
         for (size_t i = 0; i < TEE_EAR_N_CLAIMS; i++)
                 if (v[i])
                         bad |= json_set_int(vector, names[i], v[i]);
@@ -175,7 +177,7 @@ json_t *tee_ear_claims(const struct tee_result *r, enum dcap_status intel, const
         bad |= json_set_int(j, "iat", at_ms / 1000);
         bad |= json_object_set_new(j, "ear.verifier-id",
                                    json_pack("{s:s, s:s}", "developer", "avow", "build", build));
-        bad |= json_object_set_new(submods, type, submod(r, intel));
+        bad |= json_object_set_new(submods, type, tee_ear_submod(r, intel, EAR_NONE));
         bad |= json_object_set(j, "submods", submods);
         return bad ? NULL : TAKE(j);
 }

@@ -29,6 +29,10 @@ enum tee_ear_claim {
 enum ear_status tee_ear_judge(const struct tee_result *r, enum dcap_status intel,
                               int ret_vector[TEE_EAR_N_CLAIMS]);
 
+/* One submodule. WORST: no better than this is said of it, whatever the checks found: the status of the host
+ * that it belongs to. NULL when out of memory. */
+json_t *tee_ear_submod(const struct tee_result *r, enum dcap_status intel, enum ear_status worst) MUST_USE;
+
 /* The claims; NULL when out of memory. TYPE: "snp", "tdx", "sgx". AT_MS: the time it was checked for. */
 json_t *tee_ear_claims(const struct tee_result *r, enum dcap_status intel, const char *type, int64_t at_ms,
                        const char *build) MUST_USE;

@@ -111,11 +111,27 @@ static void claims(void **state)
                          2);
 }
 
+/* A host that is not affirmed has no affirmed processor. */
+static void no_better_than_its_host(void **state)
+{
+        static const char *const words[] = {"affirming", "affirming", "warning", "contraindicated"};
+        struct tee_result r = genuine();
+
+        (void)state;
+        for (size_t i = 0; i < EAR_N_STATUS; i++) {
+                AUTO(json_free_p) json_t *j = tee_ear_submod(&r, DCAP_STATUS_NONE, (enum ear_status)i);
+
+                assert_non_null(j);
+                assert_string_equal(json_string_value(json_object_get(j, "ear.status")), words[i]);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(good),      cmocka_unit_test(bad),    cmocka_unit_test(not_authentic),
-                cmocka_unit_test(undecided), cmocka_unit_test(claims),
+                cmocka_unit_test(good),          cmocka_unit_test(bad),
+                cmocka_unit_test(not_authentic), cmocka_unit_test(undecided),
+                cmocka_unit_test(claims),        cmocka_unit_test(no_better_than_its_host),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
