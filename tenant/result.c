@@ -178,6 +178,8 @@ static json_t *document_of(const struct wire_ear *m)
         r |= json_set_int(doc, "policy_version", m->policy_version);
         r |= json_set_str(doc, "ek_class", m->ek_class);
         r |= json_set_str(doc, "bound_by", m->ek_bound_by);
+        r |= json_set_str(doc, "processor", m->tee);
+        r |= json_set_str(doc, "processor_binding", m->tee_binding);
         r |= json_set_str(doc, "issuer", m->issuer);
         r |= json_set_str(doc, "audience", m->audience);
         r |= json_set_str(doc, "nonce", m->nonce);
@@ -189,14 +191,15 @@ static json_t *document_of(const struct wire_ear *m)
 }
 
 static const struct column verify_lines[] = {
-        {"Host", "host"},         {"Status", "status"},
-        {"Reason", "reason"},     {"State", "state"},
-        {"Trust", "trust"},       {"Enforced", "enforced"},
-        {"Policy", "policy"},     {"Version", "policy_version"},
-        {"EK class", "ek_class"}, {"Bound by", "bound_by"},
-        {"Issuer", "issuer"},     {"Audience", "audience"},
-        {"Nonce", "nonce"},       {"Evidence", "evidence_at"},
-        {"Issued", "issued_at"},  {"Expires", "expires_at"},
+        {"Host", "host"},           {"Status", "status"},
+        {"Reason", "reason"},       {"State", "state"},
+        {"Trust", "trust"},         {"Enforced", "enforced"},
+        {"Policy", "policy"},       {"Version", "policy_version"},
+        {"EK class", "ek_class"},   {"Bound by", "bound_by"},
+        {"Processor", "processor"}, {"Its binding", "processor_binding"},
+        {"Issuer", "issuer"},       {"Audience", "audience"},
+        {"Nonce", "nonce"},         {"Evidence", "evidence_at"},
+        {"Issued", "issued_at"},    {"Expires", "expires_at"},
 };
 
 static int answer_of(const struct wire_ear *m, bool warning)
