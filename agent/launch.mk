@@ -26,3 +26,4 @@ agent_avow_run_LDADD = agent/liblaunchwire.la lib/base/libbase.la $(SYSTEMD_LIBS
 
 nodewasidir = $(datadir)/avow
 dist_nodewasi_DATA = contrib/wasm-runtimes/node-wasi.js
+EXTRA_DIST += contrib/wasm-runtimes/install

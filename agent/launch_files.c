@@ -196,23 +196,33 @@ static bool is_static(const char *path)
         return is;
 }
 
-/* Makes it hold still, or a copy of it. FIRST: the executable. */
-static int still(struct launch_file_held *f, bool first, struct err *err)
+/* An agent that is not root has no leases on root's files; but then root alone could change them, and against
+ * root such an agent protects nothing. */
+static bool is_roots_own(const struct stat *st)
 {
+        return geteuid() != 0 && st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Makes it hold still, or a copy of it. FIRST: the executable. */
+static int still(struct launch_file_held *f, const struct stat *st, bool first, struct err *err)
+{
+        int error;
+
         if (fcntl(f->fd, F_SETLEASE, F_RDLCK) == 0) {
                 f->leased = true;
                 return 0;
         }
-        if (errno == EAGAIN)
+        error = errno;
+        if (error == EAGAIN)
                 return err_set(err, ERR_CONFIG, 0,
                                "%s is open for writing: a runtime that somebody is changing is not started. "
                                "Who it is: fuser -v %s",
                                SHOW(f->path), f->path);
-        if (has_verity(f->fd))
+        if (has_verity(f->fd) || (error == EACCES && is_roots_own(st)))
                 return 0;
         if (first && is_static(f->path))
                 return launch_copy_make(f->fd, f->path, COPY_MAX, true, &f->copy, err);
-        return err_errno(err, errno,
+        return err_errno(err, error,
                          "%s cannot be held still: no read lease is to be had (a file system without leases, "
                          "or no CAP_LEASE), and fs-verity is not on for it (fsverity enable)",
                          SHOW(f->path));
@@ -245,7 +255,8 @@ static int hold(const char *path, bool first, bool copied, const struct digest_c
         f->fd = file_open_regular(path, &st, err);
         if (f->fd < 0)
                 return f->fd;
-        r = copied ? launch_copy_make(f->fd, path, COPY_MAX, false, &f->copy, err) : still(f, first, err);
+        r = copied ? launch_copy_make(f->fd, path, COPY_MAX, false, &f->copy, err)
+                   : still(f, &st, first, err);
         if (r >= 0 && fstat(f->fd, &st) < 0) /* again, now that it holds still */
                 r = err_errno(err, errno, "%s", SHOW(path));
         if (r < 0)

@@ -30,7 +30,7 @@ PATIENCE = 3  # what is waited for has this many times its time: on a busy machi
 SKIP = 77
 
 PROGRAMS = {"avow": "tenant/avow", "avow-registrar": "registrar/avow-registrar", "avow-verifier": "verifier/avow-verifier",
-            "avow-agent": "agent/avow-agent"}
+            "avow-agent": "agent/avow-agent", "avow-run": "agent/avow-run"}
 
 
 def say(text):
