@@ -22,7 +22,6 @@
 #define USE_AFTER_MS                                                                                         \
         60000 /* after its certificate's end a signature is remembered so long: clocks differ                \
                */
-#define PAGE_MAX 65536
 
 static void PRINTF(3, 4) answer(struct http_request *req, int status, const char *fmt, ...)
 {
@@ -354,35 +353,14 @@ static void on_remove_verifier(struct http_request *req, void *ctx)
 
 /* ---- allow-lists ---- */
 
-static json_t *view_hashes(const struct workload_set *set, int64_t offset, int64_t limit)
-{
-        AUTO(json_free_p) json_t *list = json_array();
-
-        for (size_t k = 0; list && k < WORKLOAD_N_KINDS; k++) {
-                size_t size = digest_size(workload_kind_alg((enum workload_kind)k));
-
-                for (size_t at = 0; at < set->list.digests[k].len && limit > 0; at += size) {
-                        char hex[2 * DIGEST_BYTES_MAX + 1];
-
-                        if (offset-- > 0)
-                                continue;
-                        limit--;
-                        (void)hex_write(hex, VIEW(set->list.digests[k].p + at, size));
-                        if (json_array_append_new(list, json_string(hex)) < 0)
-                                return NULL;
-                }
-        }
-        return list ? TAKE(list) : NULL;
-}
-
 static json_t *view_whitelist(const struct workload_set *set, int64_t offset, int64_t limit)
 {
         const struct workload_list *l = &set->list;
 
         return json_pack("{s:s, s:{s:s, s:s}, s:{s:o}, s:I, s:b}", "_id", l->id, "metadata", "att_tech",
                          l->technology, "hash_algo", l->digests[WORKLOAD_SHA384].len ? "sha384" : "sha256",
-                         "whitelist", "wasm_hashes_list", view_hashes(set, offset, limit), "count",
-                         (json_int_t)workload_list_count(l), "ready", set->ready);
+                         "whitelist", "wasm_hashes_list", workloads_digests(set, offset, limit, false),
+                         "count", (json_int_t)workload_list_count(l), "ready", set->ready);
 }
 
 static json_t *view_list_id(const void *one)
@@ -399,7 +377,7 @@ static void on_get_whitelist(struct http_request *req, void *ctx)
 
         if (!is_loaded(w, req) || !wanted(req, "whitelist_uuid", "_id", false, id) ||
             !reply_query_int(req, "offset", 0, WORKLOAD_LIST_MAX, 0, &offset) ||
-            !reply_query_int(req, "limit", 1, PAGE_MAX, PAGE_MAX, &limit))
+            !reply_query_int(req, "limit", 1, WORKLOADS_PAGE_MAX, WORKLOADS_PAGE_MAX, &limit))
                 return;
         set = map_get(&w->lists, id);
         if (set)

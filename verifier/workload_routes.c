@@ -18,7 +18,6 @@
 #include "verifier/workloads.h"
 
 #define CHALLENGED "workload" /* what a challenge is for, where sessions name a host */
-#define PAGE_MAX   65536
 
 static struct session_peer peer_of(const struct http_request *req)
 {
@@ -200,31 +199,6 @@ static void on_lists(struct http_request *req, void *ctx)
         reply_json(req, 200, view_lists(((struct verifier *)ctx)->workloads));
 }
 
-/* The digests from the OFFSETth on: those of one kind, then those of the other. */
-static json_t *view_digests(const struct workload_set *set, int64_t offset, int64_t limit)
-{
-        AUTO(json_free_p) json_t *list = json_array();
-
-        for (size_t k = 0; list && k < WORKLOAD_N_KINDS; k++) {
-                enum digest_alg alg = workload_kind_alg((enum workload_kind)k);
-                size_t size = digest_size(alg);
-
-                for (size_t at = 0; at < set->list.digests[k].len && limit > 0; at += size) {
-                        char text[8 + 2 * DIGEST_BYTES_MAX];
-                        int n;
-
-                        if (offset-- > 0)
-                                continue;
-                        limit--;
-                        n = snprintf(text, sizeof(text), "%s:", digest_name(alg));
-                        (void)hex_write(text + n, VIEW(set->list.digests[k].p + at, size));
-                        if (json_array_append_new(list, json_string(text)) < 0)
-                                return NULL;
-                }
-        }
-        return list ? TAKE(list) : NULL;
-}
-
 /* The list in the path; else answers. */
 static struct workload_set *list_of(struct verifier *v, struct http_request *req)
 {
@@ -247,12 +221,12 @@ static void on_list(struct http_request *req, void *ctx)
         int r = 0;
 
         if (!set || !reply_query_int(req, "offset", 0, WORKLOAD_LIST_MAX, 0, &offset) ||
-            !reply_query_int(req, "limit", 1, PAGE_MAX, PAGE_MAX, &limit))
+            !reply_query_int(req, "limit", 1, WORKLOADS_PAGE_MAX, WORKLOADS_PAGE_MAX, &limit))
                 return;
         j = json_object();
         r |= json_set_str(j, "schema", "avow.workload-list/1");
         r |= j ? set_list(j, set) : -1;
-        r |= json_object_set_new(j, "digests", view_digests(set, offset, limit));
+        r |= json_object_set_new(j, "digests", workloads_digests(set, offset, limit, true));
         reply_json(req, 200, r ? NULL : TAKE(j));
 }
 

@@ -98,19 +98,21 @@ static void start_indexing(struct workloads *w, struct workload_set *set)
 
 /* ---- what is in force ---- */
 
-static int apply(struct workloads *w, enum workload_record_kind kind, const char *id,
-                 struct workload_set *set, json_t *doc, struct err *err)
+static int apply_list(struct workloads *w, const char *id, struct workload_set *set, struct err *err)
+{
+        if (map_put(&w->lists, id, workload_set_ref(set)) < 0) {
+                workload_set_unref(set);
+                return err_nomem(err);
+        }
+        start_indexing(w, set);
+        return 0;
+}
+
+static int apply_record(struct workloads *w, enum workload_record_kind kind, const char *id, json_t *doc,
+                        struct err *err)
 {
         struct entity *e;
 
-        if (kind == WORKLOAD_LIST) {
-                if (map_put(&w->lists, id, workload_set_ref(set)) < 0) {
-                        workload_set_unref(set);
-                        return err_nomem(err);
-                }
-                start_indexing(w, set);
-                return 0;
-        }
         if (kind == WORKLOAD_VERIFIER) {
                 if (map_put(&w->verifiers, id, json_incref(doc)) == 0)
                         return 0;
@@ -168,8 +170,12 @@ static void on_put(void *ctx, enum store_outcome outcome, const struct err *stor
 {
         struct workload_change *c = ctx;
         struct err err = ERR_INIT;
+        int r = 0;
 
-        if (outcome == STORE_OK && apply(c->w, c->kind, c->id, c->set, c->doc, &err) < 0) {
+        if (outcome == STORE_OK)
+                r = c->set ? apply_list(c->w, c->id, c->set, &err)
+                           : apply_record(c->w, c->kind, c->id, c->doc, &err);
+        if (r < 0) {
                 c->done(c, STORE_FAILED, &err);
                 return;
         }
@@ -358,7 +364,7 @@ static void load_done(void *ctx, bool ran)
 
         if (ran && !x->err.kind) {
                 x->set->updated_at_ms = x->record.updated_at_ms;
-                (void)!apply(w, WORKLOAD_LIST, x->record.id, x->set, NULL, &x->err); /* the error says it */
+                (void)!apply_list(w, x->record.id, x->set, &x->err); /* the error says it */
         }
         if (x->err.kind)
                 log_err(&x->err, "allow-list %s cannot be used", SHOW(x->record.id));
@@ -396,10 +402,11 @@ static int take_record(struct workloads *w, struct workload_record *r, struct er
                 int n = json_parse(VIEW_BUF(&r->bytes), WORKLOAD_RECORD_MAX, &doc, err);
 
                 return n < 0 ? n
-                             : apply(w,
-                                     str_equal(r->kind, record_names[WORKLOAD_ENTITY]) ? WORKLOAD_ENTITY
-                                                                                       : WORKLOAD_VERIFIER,
-                                     r->id, NULL, doc, err);
+                             : apply_record(w,
+                                            str_equal(r->kind, record_names[WORKLOAD_ENTITY])
+                                                    ? WORKLOAD_ENTITY
+                                                    : WORKLOAD_VERIFIER,
+                                            r->id, doc, err);
         }
         x = mem_zalloc(1, sizeof(*x));
         if (!x || map_put(&w->waiting, r->id, x) < 0) {
@@ -575,6 +582,30 @@ struct workload_set **workloads_sets_of(const struct workloads *w, const char *e
         else
                 sets[(*ret_n)++] = set;
         return sets;
+}
+
+json_t *workloads_digests(const struct workload_set *set, int64_t offset, int64_t limit, bool named)
+{
+        AUTO(json_free_p) json_t *list = json_array();
+
+        for (size_t k = 0; list && k < WORKLOAD_N_KINDS; k++) {
+                enum digest_alg alg = workload_kind_alg((enum workload_kind)k);
+                size_t size = digest_size(alg);
+
+                for (size_t at = 0; at < set->list.digests[k].len && limit > 0; at += size) {
+                        char text[8 + 2 * DIGEST_BYTES_MAX];
+                        int n;
+
+                        if (offset-- > 0)
+                                continue;
+                        limit--;
+                        n = named ? snprintf(text, sizeof(text), "%s:", digest_name(alg)) : 0;
+                        (void)hex_write(text + n, VIEW(set->list.digests[k].p + at, size));
+                        if (json_array_append_new(list, json_string(text)) < 0)
+                                return NULL;
+                }
+        }
+        return list ? TAKE(list) : NULL;
 }
 
 void workloads_note(struct workloads *w, struct entity *entity, const struct workload_verdict *v)

@@ -93,6 +93,10 @@ struct workload_set **workloads_sets(const struct workloads *w, size_t *ret_n);
 struct workload_set **workloads_sets_of(const struct workloads *w, const char *entity_uuid, size_t *ret_n,
                                         struct entity **ret_entity, struct workload_verdict *verdict);
 void workloads_refuse(struct workload_verdict *verdict, const char *reason, const char *detail);
+/* At most LIMIT digests from the OFFSETth on, those of one kind and then those of the other; NAMED: with
+ * their algorithm in front. NULL: no memory. */
+#define WORKLOADS_PAGE_MAX 65536
+json_t *workloads_digests(const struct workload_set *set, int64_t offset, int64_t limit, bool named);
 /* Notes what an entity showed, counts it. ENTITY may be NULL. */
 void workloads_note(struct workloads *w, struct entity *entity, const struct workload_verdict *v);
 
