@@ -15,6 +15,7 @@ dist_man_MANS += \
 	docs/man/avow-agent.yaml.5 \
 	docs/man/avow-evidence.3 \
 	docs/man/avow-evidence.5 \
+	docs/man/avow-modules.5 \
 	docs/man/avow-policy.5 \
 	docs/man/avow-run.1 \
 	docs/man/avow-registrar.8 \

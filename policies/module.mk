@@ -12,4 +12,6 @@ dist_policies_DATA = \
 	policies/examples/systemd-host.yaml \
 	policies/examples/uki.yaml \
 	policies/examples/web.yaml \
+	policies/modules/web-modules.yaml \
+	policies/avow-modules.schema.json \
 	policies/avow-policy.schema.json

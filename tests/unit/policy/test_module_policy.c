@@ -6,7 +6,10 @@
  */
 #include "support/support.h"
 
+#include <stdlib.h>
+
 #include "base/base64.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "crypto/dsse.h"
@@ -544,6 +547,61 @@ static void runtimes_have_closures(void **state)
                    "web.yaml:6:5: runtime 'iwasm' has no closure");
 }
 
+/* ---- what is shipped ---- */
+
+static void read_source(const char *path, struct buf *ret)
+{
+        const char *top = getenv("top_srcdir");
+        AUTO(mem_free_p) char *full = str_fmt("%s/%s", top ? top : ".", path);
+        struct err err = ERR_INIT;
+
+        assert_ok(file_read(full, 1u << 20, ret, &err), &err);
+}
+
+/* Every key of the schema is one of the parser's. */
+static void schema_keys_are_known(const json_t *properties, const char *before)
+{
+        const char *key;
+        json_t *value;
+
+        json_object_foreach ((json_t *)(uintptr_t)properties, key, value) {
+                AUTO(mem_free_p) char *behind = str_fmt("%s%s: 17\n", before, key);
+                AUTO(mem_free_p) char *text = text_of(behind);
+                struct module_policy *p = NULL;
+                struct err err = ERR_INIT;
+
+                if (module_policy_parse(view_str(text), "schema", &p, &err) == 0)
+                        module_policy_unref(p);
+                else if (strstr(err.text, "unknown key"))
+                        fail_msg("%s%s", text, err.text);
+        }
+}
+
+static void example_and_schema(void **state)
+{
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(json_free_p) json_t *schema = NULL;
+        AUTO(module_policy_unref_p) struct module_policy *p = NULL;
+        struct module_policy_sum sum;
+        struct err err = ERR_INIT;
+        const json_t *items;
+
+        (void)state;
+        read_source("policies/modules/web-modules.yaml", &text);
+        assert_ok(module_policy_parse(VIEW_BUF(&text), "web-modules.yaml", &p, &err), &err);
+        assert_string_equal(module_policy_name(p), "web-modules");
+        module_policy_sum(p, &sum);
+        assert_true(sum.n_items == 2 && sum.n_digests == 1 && sum.n_accounts == 1 && sum.n_closures == 1 &&
+                    sum.n_denied == 1 && sum.n_signers == 0);
+        buf_reset(&text);
+        read_source("policies/avow-modules.schema.json", &text);
+        assert_ok(json_parse(VIEW_BUF(&text), 1u << 20, &schema, &err), &err);
+        items = json_object_get(json_object_get(json_object_get(schema, "properties"), "allow"), "items");
+        assert_true(json_object_size(json_object_get(items, "properties")) == 10);
+        schema_keys_are_known(json_object_get(schema, "properties"), "");
+        schema_keys_are_known(json_object_get(items, "properties"), "allow:\n  - ");
+}
+
 static int parse_and_judge(void *ctx, struct err *err)
 {
         struct asked *a = ctx;
@@ -593,6 +651,7 @@ int main(void)
                 cmocka_unit_test(refused_texts),
                 cmocka_unit_test(refused_heads),
                 cmocka_unit_test(runtimes_have_closures),
+                cmocka_unit_test(example_and_schema),
                 cmocka_unit_test(out_of_memory),
         };
 
