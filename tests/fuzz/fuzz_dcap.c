@@ -26,6 +26,26 @@ static void try_quote(struct view v)
                            res.quote.is_signed.len + res.quote.trailing.len < v.len);
 }
 
+/* What was read before makes no difference. */
+static void try_warm(struct view v)
+{
+        const struct dcap_policy policy = {.ignore_dates = true, .statuses = DCAP_STATUSES_DEFAULT};
+        AUTO(dcap_warm_free_p) struct dcap_warm *warm = NULL;
+        struct dcap_collateral kept = {0};
+        struct dcap_result cold, res;
+        struct err err = ERR_INIT;
+
+        if (dcap_verify(v, &kept, &policy, &cold, &err) < 0 || dcap_warm_new(&warm, &err) < 0)
+                return;
+        kept.warm = warm;
+        for (int i = 0; i < 2; i++) {
+                FUZZ_CHECK(dcap_verify(v, &kept, &policy, &res, &err) == 0);
+                FUZZ_CHECK(res.tee.verdict == cold.tee.verdict && res.tee.n_checks == cold.tee.n_checks);
+                for (size_t k = 0; k < cold.tee.n_checks; k++)
+                        FUZZ_CHECK(res.tee.checks[k].state == cold.tee.checks[k].state);
+        }
+}
+
 static void try_info(struct view v)
 {
         struct tcb_info info;
@@ -106,7 +126,7 @@ static void try_log(struct view v)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static void (*const tries[])(struct view) = {try_quote, try_info, try_identity, try_cut,
-                                                     try_pck,   try_crl,  try_log};
+                                                     try_pck,   try_crl,  try_log,      try_warm};
 
         if (size)
                 tries[data[0] % ARRAY_LEN(tries)](VIEW(data + 1, size - 1));
