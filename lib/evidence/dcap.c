@@ -338,7 +338,7 @@ static int run(struct dcap_work *w, struct err *err)
 int dcap_verify(struct view quote, const struct dcap_collateral *collateral, const struct dcap_policy *policy,
                 struct dcap_result *ret, struct err *err)
 {
-        struct dcap_warm own;
+        struct dcap_warm own = {.bytes = 0};
         struct dcap_work w = {.collateral = collateral,
                               .policy = policy,
                               .res = ret,

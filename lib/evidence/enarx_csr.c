@@ -123,7 +123,7 @@ static int lists(struct cursor *c, struct enarx_csr *csr, struct err *err)
 static int sgx_evidence(struct cursor *c, struct enarx_csr *csr, struct err *err)
 {
         struct cursor collateral, certs;
-        struct view info;
+        struct view info = VIEW_NONE;
         int r = take(c, TAG_OCTETS, "quote", &csr->evidence, NULL, err);
 
         if (r >= 0)
@@ -170,7 +170,7 @@ static int kind_of(struct view oid, enum enarx_kind *ret, struct err *err)
 static int extension(struct cursor *c, struct enarx_csr *csr, struct err *err)
 {
         struct cursor one, value, inner;
-        struct view oid, octets;
+        struct view oid = VIEW_NONE, octets = VIEW_NONE;
         int r = into(c, TAG_SEQUENCE, "extension", &one, err);
 
         if (r >= 0)
@@ -196,7 +196,7 @@ static int extension(struct cursor *c, struct enarx_csr *csr, struct err *err)
 static int attributes(struct cursor *c, struct enarx_csr *csr, struct err *err)
 {
         struct cursor all, one, set, list;
-        struct view oid;
+        struct view oid = VIEW_NONE;
         int r = into(c, TAG_ATTRIBUTES, "attributes", &all, err);
 
         if (r >= 0)
@@ -222,7 +222,7 @@ static int attributes(struct cursor *c, struct enarx_csr *csr, struct err *err)
 
 static int info(struct cursor c, struct enarx_csr *csr, struct err *err)
 {
-        struct view version, subject, key;
+        struct view version = VIEW_NONE, subject, key;
         int r = take(&c, TAG_INTEGER, "version", &version, NULL, err);
 
         if (r >= 0 && (version.len != 1 || version.p[0] != 0))
@@ -239,7 +239,7 @@ static int info(struct cursor c, struct enarx_csr *csr, struct err *err)
 static int algorithm(struct cursor *c, struct enarx_csr *csr, struct err *err)
 {
         struct cursor in;
-        struct view oid;
+        struct view oid = VIEW_NONE;
         int r = into(c, TAG_SEQUENCE, "signature algorithm", &in, err);
 
         if (r >= 0)
@@ -256,7 +256,7 @@ static int algorithm(struct cursor *c, struct enarx_csr *csr, struct err *err)
 static int parse(struct view in, struct enarx_csr *csr, struct err *err)
 {
         struct cursor c = cursor_of(in), all;
-        struct view content, bits;
+        struct view content = VIEW_NONE, bits = VIEW_NONE;
         int r = into(&c, TAG_SEQUENCE, "request", &all, err);
 
         if (r >= 0)
