@@ -46,6 +46,7 @@ tenant_libtenant_la_SOURCES = \
 	tenant/proof.c \
 	tenant/revocation.c tenant/revocations.h \
 	tenant/receipt.c \
+	tenant/receipt_get.c \
 	tenant/result.c \
 	tenant/secret.c tenant/secrets.h tenant/secret_adopt.c tenant/secret_approve.c tenant/secret_put.c tenant/secret_read.c \
 	tenant/sealing.c tenant/sealing.h \

@@ -332,7 +332,7 @@ static void on_show(struct http_request *req, void *ctx)
 void receipts_decide(const struct round *r, const struct host *host, struct receipts_decision *ret)
 {
         const struct verdict *v = r->result.verdict;
-        enum trust trust = r->trust_changed ? r->trust.trust.trust : host->s.trust.trust;
+        const struct host_trust *after = r->trust_changed ? &r->trust.trust : &host->s.trust;
 
         *ret = (struct receipts_decision){.what = RECEIPTS_WAIT,
                                           .challenge_at_ms = r->challenge.issued_at_ms};
@@ -341,7 +341,7 @@ void receipts_decide(const struct round *r, const struct host *host, struct rece
                 (void)snprintf(ret->reason, sizeof(ret->reason), "%s",
                                v->n_findings ? verdict_worst(v)->code : "fail"); /* cut if too long */
         } else if (v->state == VERDICT_PASS && host->receipts_wait && r->immediate && r->result.next &&
-                   trust == TRUST_TRUSTED) {
+                   after->trust == TRUST_TRUSTED) {
                 ret->what = RECEIPTS_PASS;
                 ret->reset = r->result.next->last.clock.reset_count;
                 ret->restart = r->result.next->last.clock.restart_count;

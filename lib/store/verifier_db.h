@@ -134,8 +134,9 @@ struct history_limits {
 
 /* What a verdict means for receipts that wait (store/verifier_receipts.h): nothing; all are tainted; those
  * that came before its challenge are final, if they are of the boot RESET, RESTART. */
+enum receipts_what { RECEIPTS_WAIT = 0, RECEIPTS_TAINT, RECEIPTS_PASS };
 struct receipts_decision {
-        enum { RECEIPTS_WAIT = 0, RECEIPTS_TAINT, RECEIPTS_PASS } what;
+        enum receipts_what what;
         int64_t challenge_at_ms;
         uint32_t reset, restart;
         char reason[64]; /* tainted: the worst finding's code */

@@ -89,8 +89,8 @@ static const char *all(struct fixture *f)
         return f->seen;
 }
 
-static void judge(struct fixture *f, enum verdict_state verdict, int what, int64_t challenge_ms,
-                  int64_t at_ms)
+static void judge(struct fixture *f, enum verdict_state verdict, enum receipts_what what,
+                  int64_t challenge_ms, int64_t at_ms)
 {
         struct evidence_record r = {
                 .tenant = NULL,
