@@ -112,6 +112,11 @@ static const struct conf_key keys[] = {
          .def = "/dev/attestation",
          .flags = CONF_RESTART,
          .help = "folder in which a library OS shows SGX quotes, or none"},
+        {.path = "tee.svsm",
+         .type = CONF_BOOL,
+         .def = "false",
+         .flags = CONF_RESTART,
+         .help = "configfs-tsm: let the SVSM below this guest report, which names its virtual TPM"},
         {.path = "tee.privlevel",
          .type = CONF_INT,
          .def = "0",
@@ -354,6 +359,7 @@ static int read_all(const struct conf *c, struct agent_config *config, struct er
                 return r;
         config->log_level = (int)level;
         config->tpm.pcr = (unsigned)conf_int(c, "tpm.pcr");
+        config->tee.svsm = conf_bool(c, "tee.svsm");
         config->tee.privlevel = (unsigned)conf_int(c, "tee.privlevel");
         config->peer = (enum agent_peer)index_of(peer_names, conf_str(c, "verifier.peer"));
         config->interval_ms = conf_int(c, "interval");

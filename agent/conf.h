@@ -55,6 +55,7 @@ struct agent_config {
         struct {
                 char *tsm, *sev_guest, *attestation; /* NULL: not asked */
                 unsigned privlevel;                  /* VMPL, at least; the kernel's floor counts */
+                bool svsm;                           /* the SVSM below this guest reports */
         } tee;
         int64_t interval_ms;
         int64_t rescan_ms;                       /* watch.rescan */

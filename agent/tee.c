@@ -75,7 +75,7 @@ int tee_source_make(const struct agent_config *config, enum tee_kind kind, const
         if (kind == TEE_SGX)
                 return make_sgx(config->tee.attestation, data, ret, err);
         if (is_there(config->tee.tsm, W_OK) && tee_tsm_kind(config->tee.tsm, &is, err) == 0)
-                return tee_tsm_make(config->tee.tsm, config->tee.privlevel, data, ret, err);
+                return tee_tsm_make(config->tee.tsm, config->tee.privlevel, config->tee.svsm, data, ret, err);
         err_clear(err);
         r = tee_sev_guest_make(config->tee.sev_guest, config->tee.privlevel, data, ret, err);
         return r;

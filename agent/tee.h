@@ -35,7 +35,8 @@ int tee_source_make(const struct agent_config *config, enum tee_kind kind, const
 
 /* The sources by themselves; as above. */
 int tee_tsm_kind(const char *folder, enum tee_kind *ret, struct err *err) MUST_USE;
-int tee_tsm_make(const char *folder, unsigned privlevel, const uint8_t data[TEE_DATA_BYTES],
+/* SVSM: its report and manifest, and the certificates of an ordinary report. */
+int tee_tsm_make(const char *folder, unsigned privlevel, bool svsm, const uint8_t data[TEE_DATA_BYTES],
                  struct tee_made *ret, struct err *err) MUST_USE;
 int tee_sev_guest_make(const char *device, unsigned vmpl, const uint8_t data[TEE_DATA_BYTES],
                        struct tee_made *ret, struct err *err) MUST_USE;

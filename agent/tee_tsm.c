@@ -144,8 +144,34 @@ static int set_privlevel(const struct entry *e, unsigned wanted, struct err *err
         return r < 0 ? r : 1;
 }
 
-static int ask(const struct entry *e, unsigned privlevel, const uint8_t data[TEE_DATA_BYTES],
-               struct tee_made *ret, bool *ret_ours, struct err *err)
+/* That the SVSM reports, on the virtual TPM that it runs. Return: how many writes; < 0. */
+static int set_svsm(const struct entry *e, struct err *err)
+{
+        static const struct {
+                const char *name, *value;
+        } rows[] = {
+                {"service_provider", "svsm"},
+                {"service_guid", "c476f1eb-0123-45a5-9641-b4e7dde5bfe3"},
+                {"service_manifest_version", "0"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                int r = write_file(e, rows[i].name, view_str(rows[i].value), err);
+
+                if (r < 0)
+                        return r;
+        }
+        return ARRAY_LEN(rows);
+}
+
+struct question {
+        const uint8_t *data;
+        unsigned privlevel;
+        bool svsm;
+};
+
+static int ask_once(const struct entry *e, const struct question *q, struct tee_made *ret, bool *ret_ours,
+                    struct err *err)
 {
         uint64_t before = 0, after = 0;
         int writes = 0;
@@ -154,13 +180,14 @@ static int ask(const struct entry *e, unsigned privlevel, const uint8_t data[TEE
         if (r == 0)
                 r = err_set(err, ERR_IO, ENOENT, "%s/generation is not there", e->path);
         if (r >= 0)
-                writes = r = set_privlevel(e, privlevel, err);
+                writes = r = q->svsm ? set_svsm(e, err) : set_privlevel(e, q->privlevel, err);
         if (r >= 0)
-                r = write_file(e, "inblob", VIEW(data, TEE_DATA_BYTES), err);
+                r = write_file(e, "inblob", VIEW(q->data, TEE_DATA_BYTES), err);
         if (r >= 0)
                 r = read_file(e, "outblob", TEE_EVIDENCE_BYTES_MAX, &ret->evidence, err);
         if (r >= 0)
-                r = read_file(e, "auxblob", TEE_EVIDENCE_BYTES_MAX, &ret->table, err);
+                r = q->svsm ? read_file(e, "manifestblob", TEE_EVIDENCE_BYTES_MAX, &ret->manifest, err)
+                            : read_file(e, "auxblob", TEE_EVIDENCE_BYTES_MAX, &ret->table, err);
         if (r >= 0)
                 r = read_number(e, "generation", &after, err);
         if (r < 0)
@@ -169,25 +196,42 @@ static int ask(const struct entry *e, unsigned privlevel, const uint8_t data[TEE
         return 0;
 }
 
-int tee_tsm_make(const char *folder, unsigned privlevel, const uint8_t data[TEE_DATA_BYTES],
-                 struct tee_made *ret, struct err *err)
+/* Asks until the answer is to this question. */
+static int ask(const struct entry *e, const struct question *q, struct tee_made *ret, struct err *err)
 {
-        AUTO(entry_close) struct entry e = {0};
         bool ours = false;
-        int r = entry_open(folder, &e, err);
 
-        for (int i = 0; r >= 0 && !ours; i++) {
+        for (int i = 0; !ours; i++) {
+                int r;
+
                 if (i == TRIES)
                         return err_set(
                                 err, ERR_IO, 0,
                                 "%s: the answers are not to our questions: somebody else writes there, "
                                 "or the kernel takes none",
-                                e.path);
+                                e->path);
                 buf_reset(&ret->evidence);
-                buf_reset(&ret->table);
-                r = ask(&e, privlevel, data, ret, &ours, err);
+                buf_reset(q->svsm ? &ret->manifest : &ret->table);
+                r = ask_once(e, q, ret, &ours, err);
+                if (r < 0)
+                        return r;
         }
-        if (r >= 0 && !ret->evidence.len)
-                r = err_set(err, ERR_IO, 0, "%s/outblob is empty", e.path);
+        return ret->evidence.len ? 0 : err_set(err, ERR_IO, 0, "%s/outblob is empty", e->path);
+}
+
+int tee_tsm_make(const char *folder, unsigned privlevel, bool svsm, const uint8_t data[TEE_DATA_BYTES],
+                 struct tee_made *ret, struct err *err)
+{
+        AUTO(entry_close) struct entry e = {0};
+        struct question q = {.data = data, .privlevel = privlevel};
+        int r = entry_open(folder, &e, err);
+
+        if (r >= 0)
+                r = ask(&e, &q, ret, err);
+        q.svsm = svsm;
+        if (r >= 0 && svsm) /* it gives no certificates: those that came are good for its report as well */
+                r = ask(&e, &q, ret, err);
+        if (r >= 0 && svsm && !ret->manifest.len)
+                r = err_set(err, ERR_IO, 0, "%s/manifestblob is empty", e.path);
         return r < 0 ? r : 0;
 }

@@ -15,10 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROVIDER, GENERATION, FLOOR, OUT, AUX };
-static const char *const names[FAKE_TSM_FILES] = {"provider", "generation", "privlevel_floor", "outblob",
-                                                  "auxblob"};
-static const char *const inputs[] = {"inblob", "privlevel"};
+enum { PROVIDER, GENERATION, FLOOR, OUT, AUX, MANIFEST };
+static const char *const names[FAKE_TSM_FILES] = {"provider", "generation", "privlevel_floor",
+                                                  "outblob",  "auxblob",    "manifestblob"};
+static const char *const inputs[FAKE_TSM_INPUTS] = {"inblob", "privlevel", "service_provider", "service_guid",
+                                                    "service_manifest_version"};
 
 static void need(bool good, const char *what)
 {
@@ -49,6 +50,13 @@ static void take_inputs(struct fake_tsm *t)
                 t->level = bytes[0] - (unsigned)'0';
                 t->generation++;
         }
+        for (size_t i = 2; i < FAKE_TSM_INPUTS && t->in[i] >= 0; i++) {
+                n = read(t->in[i], bytes, sizeof(bytes) - 1);
+                if (n <= 0)
+                        continue;
+                buf_put(&t->service, bytes, (size_t)n);
+                t->generation++;
+        }
 }
 
 static void make(struct fake_tsm *t)
@@ -74,6 +82,8 @@ static void answer(struct fake_tsm *t, int which, struct buf *ret)
                 buf_fmt(ret, "%u\n", t->floor);
         else if (which == OUT)
                 make(t);
+        else if (which == MANIFEST)
+                buf_str(ret, t->manifest);
         if (which == OUT || which == AUX)
                 buf_put_view(ret, which == OUT ? VIEW_BUF(&t->out) : VIEW_BUF(&t->aux));
         need(buf_ok(ret), "memory");
@@ -133,10 +143,12 @@ void fake_tsm_start(struct fake_tsm *t)
         need(mkdir(path, 0700) == 0, path);
         t->in[0] = open_input(t, inputs[0]);
         t->in[1] = t->no_levels ? -1 : open_input(t, inputs[1]);
+        for (size_t i = 2; i < FAKE_TSM_INPUTS; i++)
+                t->in[i] = t->manifest ? open_input(t, inputs[i]) : -1;
         for (int i = 0; i < FAKE_TSM_FILES; i++) {
                 struct fake_tsm_file *f = &t->file[t->n];
 
-                if (i == FLOOR && t->no_levels)
+                if ((i == FLOOR && t->no_levels) || (i == MANIFEST && !t->manifest))
                         continue;
                 f->t = t;
                 f->which = i;
@@ -161,7 +173,7 @@ void fake_tsm_stop(struct fake_tsm *t)
                 (void)close(fd);
                 (void)unlink(t->file[i].path);
         }
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < FAKE_TSM_INPUTS; i++)
                 if (t->in[i] >= 0) {
                         (void)close(t->in[i]);
                         entry_path(t, inputs[i], path);
@@ -169,6 +181,7 @@ void fake_tsm_stop(struct fake_tsm *t)
                 }
         entry_path(t, "", path);
         (void)rmdir(path);
+        buf_free(&t->service);
         buf_free(&t->out);
         buf_free(&t->aux);
 }

@@ -14,7 +14,8 @@
  * thread behind each that is read: a new one for every reader, so that nobody reads twice. Unlike the
  * kernel's it has one entry, which is there from the start, and refuses nothing.
  */
-#define FAKE_TSM_FILES 5
+#define FAKE_TSM_FILES  6
+#define FAKE_TSM_INPUTS 5
 
 struct fake_tsm {
         /* set by the caller, who frees nothing of it before fake_tsm_stop() */
@@ -22,7 +23,8 @@ struct fake_tsm {
         const char *provider; /* "sev_guest" */
         bool no_levels;
         unsigned floor;
-        unsigned intruders; /* so many times somebody else asks before our answer is read */
+        const char *manifest; /* of an SVSM; NULL: there is none */
+        unsigned intruders;   /* so many times somebody else asks before our answer is read */
         void (*make)(void *ctx, const uint8_t data[64], unsigned level, struct buf *out, struct buf *aux);
         void *ctx;
         /* its own */
@@ -31,7 +33,8 @@ struct fake_tsm {
         uint64_t generation;
         uint8_t data[64];
         unsigned level;
-        int in[2]; /* inblob, privlevel */
+        int in[FAKE_TSM_INPUTS]; /* inblob, privlevel, and what asks an SVSM */
+        struct buf service;      /* provider, GUID and version, as they were written */
         struct buf out, aux;
         struct fake_tsm_file {
                 struct fake_tsm *t;

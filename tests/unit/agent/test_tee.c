@@ -86,6 +86,36 @@ static void reports(void **state)
         tree_done(&t);
 }
 
+/* The SVSM reports on its virtual TPM; the certificates are those of an ordinary report. */
+static void below_the_guest(void **state)
+{
+        struct err err = ERR_INIT;
+        struct tee_made m = {0};
+        struct tree t;
+
+        (void)state;
+        tree_init(&t, "sev_guest", false);
+        t.tsm.manifest = "the TPM's key";
+        t.tsm.floor = 2;
+        fake_tsm_start(&t.tsm);
+        t.config.tee.svsm = true;
+        assert_ok(tee_source_make(&t.config, TEE_SNP, data, &m, &err), &err);
+        assert_int_equal(t.n_made, 2);
+        assert_view(VIEW_BUF(&t.tsm.service), "svsmc476f1eb-0123-45a5-9641-b4e7dde5bfe30");
+        assert_int_equal(m.evidence.len, 65);
+        assert_memory_equal(m.evidence.p + 1, data, 64);
+        assert_view(VIEW_BUF(&m.manifest), "the TPM's key");
+        assert_view(VIEW_BUF(&m.table), "table");
+        tee_made_done(&m);
+        tree_done(&t);
+        tree_init(&t, "sev_guest", false);
+        fake_tsm_start(&t.tsm);
+        m = (struct tee_made){0};
+        assert_err(tee_tsm_make(t.folder, 0, true, data, &m, &err), ERR_IO, &err, "service_provider");
+        tee_made_done(&m);
+        tree_done(&t);
+}
+
 /* Somebody else writes between our question and its answer. */
 static void not_our_answer(void **state)
 {
@@ -97,7 +127,7 @@ static void not_our_answer(void **state)
         tree_init(&t, "tdx_guest", true);
         t.tsm.intruders = 2;
         fake_tsm_start(&t.tsm);
-        assert_ok(tee_tsm_make(t.folder, 3, data, &m, &err), &err);
+        assert_ok(tee_tsm_make(t.folder, 3, false, data, &m, &err), &err);
         assert_int_equal(t.n_made, 3);
         assert_int_equal(m.evidence.len, 65);
         assert_int_equal(m.evidence.p[0], 0); /* a TD has no such levels */
@@ -105,7 +135,7 @@ static void not_our_answer(void **state)
         tee_made_done(&m);
         m = (struct tee_made){0};
         t.tsm.intruders = 1000;
-        assert_err(tee_tsm_make(t.folder, 0, data, &m, &err), ERR_IO, &err, "not to our questions");
+        assert_err(tee_tsm_make(t.folder, 0, false, data, &m, &err), ERR_IO, &err, "not to our questions");
         tee_made_done(&m);
         tree_done(&t);
 }
@@ -124,7 +154,8 @@ static void no_provider(void **state)
         assert_false(tee_source_look(&t.config, &kind));
         tree_done(&t);
         err_clear(&err);
-        assert_err(tee_tsm_make("/nowhere/at/all", 0, data, &m, &err), ERR_IO, &err, "/nowhere/at/all");
+        assert_err(tee_tsm_make("/nowhere/at/all", 0, false, data, &m, &err), ERR_IO, &err,
+                   "/nowhere/at/all");
         assert_false(tee_source_look(&(struct agent_config){0}, &kind));
 }
 
@@ -286,9 +317,10 @@ static void from_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reports),     cmocka_unit_test(not_our_answer),
-                cmocka_unit_test(no_provider), cmocka_unit_test(from_the_device),
-                cmocka_unit_test(bad_answers), cmocka_unit_test(from_files),
+                cmocka_unit_test(reports),         cmocka_unit_test(below_the_guest),
+                cmocka_unit_test(not_our_answer),  cmocka_unit_test(no_provider),
+                cmocka_unit_test(from_the_device), cmocka_unit_test(bad_answers),
+                cmocka_unit_test(from_files),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

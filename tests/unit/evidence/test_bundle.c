@@ -106,6 +106,69 @@ static void both_ways(void **state)
         assert_true(json_equal(was, is));
 }
 
+static void put_bytes(struct buf *b, const char *text);
+
+/* A processor's evidence, and what was found of it; half of it, and more than one piece, are refused. */
+static void with_a_processor(void **state)
+{
+        static const struct {
+                const char *tee, *part;
+        } bad[] = {
+                {"[{\"kind\": \"sev\", \"evidence\": \"\"}]", "sev"},
+                {"[{\"kind\": \"snp\"}]", "evidence"},
+                {"[{\"evidence\": \"\"}]", "kind"},
+                {"[{\"kind\": \"snp\", \"evidence\": \"\", \"more\": 1}]", "more"},
+                {"[{\"kind\": \"snp\", \"evidence\": \"\"}, {\"kind\": \"tdx\", \"evidence\": \"\"}]", "tee"},
+                {"{}", "tee"},
+        };
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(buf_free) struct buf once = {0};
+        AUTO(buf_free) struct buf twice = {0};
+        AUTO(bundle_free_p) struct bundle *b = small(&text);
+        AUTO(bundle_free_p) struct bundle *back = NULL;
+        AUTO(json_free_p) json_t *j = NULL;
+        struct err err = ERR_INIT;
+        struct tee_shown shown;
+
+        (void)state;
+        assert_false(bundle_tee(b, &shown));
+        b->has_tee = true;
+        b->tee_kind = TEE_TDX;
+        put_bytes(&b->tee, "a quote");
+        put_bytes(&b->tee_manifest, "services");
+        b->verdict->tee = tee_statement_new();
+        assert_non_null(b->verdict->tee);
+        b->verdict->tee->kind = TEE_TDX;
+        b->verdict->tee->intel = DCAP_SW_HARDENING;
+        b->verdict->tee->result.verdict = TEE_ACCEPT;
+        tee_pass(&b->verdict->tee->result, "binding");
+        tee_flag(&b->verdict->tee->result, "binding-named");
+        assert_ok(bundle_encode(b, &once, &err), &err);
+        assert_ok(bundle_decode(VIEW_BUF(&once), &back, &err), &err);
+        assert_true(bundle_tee(back, &shown));
+        assert_int_equal(shown.kind, TEE_TDX);
+        assert_view(shown.evidence, "a quote");
+        assert_int_equal(shown.table.len, 0);
+        assert_view(shown.manifest, "services");
+        assert_int_equal(back->verdict->tee->intel, DCAP_SW_HARDENING);
+        assert_string_equal(tee_statement_binding(back->verdict->tee), "named");
+        assert_ok(bundle_encode(back, &twice, &err), &err);
+        assert_true(view_equal(VIEW_BUF(&once), VIEW_BUF(&twice)));
+        assert_ok(json_parse(VIEW_BUF(&once), BUNDLE_BYTES_MAX, &j, &err), &err);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                AUTO(bundle_free_p) struct bundle *none = NULL;
+                AUTO(mem_free_p) char *spelt = NULL;
+                json_t *tee = NULL;
+
+                assert_ok(json_parse(view_str(bad[i].tee), 1000, &tee, &err), &err);
+                assert_int_equal(json_object_set_new(j, "tee", tee), 0);
+                spelt = json_print(j);
+                assert_int_not_equal(bundle_decode(view_str(spelt), &none, &err), 0);
+                assert_non_null(strstr(err.text, bad[i].part));
+                err_clear(&err);
+        }
+}
+
 static void put_bytes(struct buf *b, const char *text)
 {
         buf_str(b, text);
@@ -406,6 +469,7 @@ int main(void)
                 cmocka_unit_test(real_counters),
                 cmocka_unit_test(both_ways),
                 cmocka_unit_test(with_counters),
+                cmocka_unit_test(with_a_processor),
                 cmocka_unit_test(for_a_release),
                 cmocka_unit_test(keylime_bundle),
                 cmocka_unit_test(certificate_of_another),
