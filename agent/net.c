@@ -169,6 +169,12 @@ static void say_away(struct net *net, enum net_peer peer, const struct err *err)
                 log_warning("%s %s: %s; trying on", name, peer_url(net, peer), err->text);
 }
 
+/* "Unknown" is the host here; elsewhere it may be a route that this verifier lacks. */
+static bool not_enrolled(const struct net *net)
+{
+        return net->state == NET_LOGIN || net->state == NET_OFFER || net->state == NET_SEND;
+}
+
 static void on_answer(void *ctx, const struct http_response *res, const struct err *err)
 {
         struct net *net = ctx;
@@ -192,7 +198,7 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
         net->retry_after_ms = res->retry_after_ms;
         enum net_result result = net_flow_status(net->state, res->status, "");
         result = result == NET_DONE ? net_handlers[net->state].reply(net, res) : refusal(net, res);
-        if (peer == NET_VERIFIER && (res->status >= 500 || result == NET_UNKNOWN))
+        if (peer == NET_VERIFIER && (res->status >= 500 || (result == NET_UNKNOWN && not_enrolled(net))))
                 net_wait_reach(net->wait, res->status >= 500 ? "it answers with an error of its own"
                                                              : "this host is not enrolled there");
         net_finish(net, result);
