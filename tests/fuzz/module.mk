@@ -18,6 +18,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_keylime_policy \
 	tests/fuzz/fuzz_launch \
 	tests/fuzz/fuzz_launch_wire \
+	tests/fuzz/fuzz_modules \
 	tests/fuzz/fuzz_pattern \
 	tests/fuzz/fuzz_policy \
 	tests/fuzz/fuzz_privsep \
@@ -49,6 +50,7 @@ tests_fuzz_fuzz_dsse_LDADD = lib/crypto/libcrypto.la lib/base/libbase.la $(OPENS
 tests_fuzz_fuzz_endorsements_LDADD = $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_keylime_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_launch_LDADD = $(EVIDENCE_FUZZ_LIBS)
+tests_fuzz_fuzz_modules_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_pattern_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_policy_LDADD = lib/policy/libpolicy.la $(EVIDENCE_FUZZ_LIBS)
 tests_fuzz_fuzz_receipt_LDADD = $(EVIDENCE_FUZZ_LIBS)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "evidence/verdict.h"
+#include "store/verifier_permits.h"
 #include "verifier_store.h"
 
 struct fixture {
@@ -12,6 +13,7 @@ struct fixture {
         size_t n;
         struct verifier_host host;
         int64_t ns[64], versions[8], untils[8];
+        struct ledger_permit permits[8];
         char text[4096], log[4096];
         enum kept log_kind; /* of the log that is looked at */
 };
@@ -564,12 +566,117 @@ static void oom(void **state)
         assert_string_equal(f->log, "log");
 }
 
+/* ---- permits ---- */
+
+static void on_permits(void *ctx, enum store_outcome outcome, const struct stored_permit *permits, size_t n,
+                       const struct err *err)
+{
+        struct fixture *f = ctx;
+
+        f->n = n;
+        for (size_t i = 0; i < n && i < 8; i++)
+                f->permits[i] = permits[i].permit;
+        (void)snprintf(f->text, sizeof(f->text), "%s", n ? permits[0].host : "");
+        tell(f, outcome, err);
+}
+
+static enum store_outcome give(struct fixture *f, const char *host, unsigned n, int64_t cache_until_ms)
+{
+        struct ledger_permit p = {.runtime = "node",
+                                  .issued_at_ms = n,
+                                  .expires_at_ms = n + 10,
+                                  .cache_until_ms = cache_until_ms};
+
+        (void)snprintf(p.id, sizeof(p.id), "00000000-0000-4000-8000-00000000000%u", n);
+        digest_zero(DIGEST_SHA256, &p.launch);
+        digest_zero(DIGEST_SHA256, &p.module);
+        digest_zero(DIGEST_SHA256, &p.closure);
+        p.launch.b[0] = (uint8_t)n;
+        p.module.b[31] = 7;
+        ASK(&f->s, verifier_db_permit_add(f->s.db, NULL, host, &p, "web", 3, 500, NULL, on_done, f, err));
+        return f->s.outcome;
+}
+
+/* Evidence at AT_MS did this to the permits. */
+static void marked(struct fixture *f, int64_t at_ms, struct ledger_mark *marks, size_t n)
+{
+        struct evidence_record r = {.tenant = "default",
+                                    .name = "a",
+                                    .state = {.n_evidence = at_ms, .judged = true, .verdict = VERDICT_PASS},
+                                    .at_ms = at_ms,
+                                    .limits = roomy,
+                                    .marks = marks,
+                                    .n_marks = n};
+
+        buf_str(&r.bundle, "bundle");
+        ASK(&f->s, verifier_db_record(f->s.db, &r, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+}
+
+/* A permit is open until evidence closes it, in the transaction of that evidence. */
+static void permits(void **state)
+{
+        struct ledger_mark marks[] = {{"00000000-0000-4000-8000-000000000001", true, true},
+                                      {"00000000-0000-4000-8000-000000000002", true, false}};
+        struct fixture *f = *state;
+
+        assert_int_equal(give(f, "a", 1, 0), STORE_NOT_FOUND);
+        add(f, "a", NULL);
+        for (unsigned n = 1; n <= 3; n++)
+                assert_int_equal(give(f, "a", n, n == 2 ? 900 : 0), STORE_OK);
+        ASK(&f->s, verifier_db_permits_open(f->s.db, on_permits, f, err));
+        assert_int_equal(f->n, 3);
+        assert_string_equal(f->text, "a");
+        assert_string_equal(f->permits[1].runtime, "node");
+        assert_true(f->permits[1].cache_until_ms == 900 && f->permits[1].expires_at_ms == 12);
+        assert_true(f->permits[1].launch.b[0] == 2 && f->permits[1].module.b[31] == 7);
+        marked(f, 400, marks, ARRAY_LEN(marks));
+        ASK(&f->s, verifier_db_permits_open(f->s.db, on_permits, f, err));
+        assert_int_equal(f->n, 2);
+        assert_true(f->permits[0].recorded && !f->permits[1].recorded);
+        marks[1].closed = true;
+        marked(f, 600, marks + 1, 1);
+        /* what was closed before 500 is forgotten with the next, what was closed later is not */
+        assert_int_equal(give(f, "a", 1, 0), STORE_OK);
+        ASK(&f->s, verifier_db_permits_open(f->s.db, on_permits, f, err));
+        assert_int_equal(f->n, 2);
+        ASK(&f->s, verifier_db_remove(f->s.db, NULL, "a", NULL, on_done, f, err));
+        ASK(&f->s, verifier_db_permits_open(f->s.db, on_permits, f, err));
+        assert_int_equal(f->n, 0);
+}
+
+/* Module policies are kept beside those of hosts, under names of their own. */
+static void modules_beside(void **state)
+{
+        struct stored_policy p = {.name = (char *)"p",
+                                  .sha256 = (char *)"m1",
+                                  .text = {(uint8_t *)"text", 4, 4, false},
+                                  .created_at_ms = 100};
+        struct fixture *f = *state;
+
+        push(f, "p", "s1", 100, 100);
+        push(f, "p", "s2", 200, 200);
+        ASK(&f->s, verifier_db_policy_push(f->s.db, STORED_MODULES, &p, 100, NULL, on_policies, f, err));
+        assert_int_equal(f->versions[0], 1);
+        ASK(&f->s,
+            verifier_db_policies_in_force(f->s.db, STORED_MODULES, NULL, NULL, 300, on_policies, f, err));
+        assert_int_equal(f->n, 1);
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, STORED_MODULES, NULL, "p", on_policies, f, err));
+        assert_int_equal(f->n, 1);
+        ASK(&f->s, verifier_db_policy_remove(f->s.db, STORED_MODULES, NULL, "p", NULL, on_done, f, err));
+        assert_int_equal(f->s.outcome, STORE_OK);
+        ASK(&f->s, verifier_db_policy_get(f->s.db, STORED_MODULES, NULL, "p", 0, on_policies, f, err));
+        assert_int_equal(f->s.outcome, STORE_NOT_FOUND);
+        ASK(&f->s, verifier_db_policy_versions(f->s.db, STORED_POLICY, NULL, "p", on_policies, f, err));
+        assert_int_equal(f->n, 2);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(hosts),          T(overlaps), T(evidence), T(lists), T(bounded_by_bytes),
-                T(bounded_in_all), T(oom),      T(trust),    T(holds), T(trust_oom),
+                T(hosts), T(overlaps), T(evidence), T(lists),     T(bounded_by_bytes), T(bounded_in_all),
+                T(oom),   T(trust),    T(holds),    T(trust_oom), T(permits),          T(modules_beside),
         };
 
         return cmocka_run_group_tests_name("verifier_db", tests, NULL, NULL);

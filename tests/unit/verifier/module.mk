@@ -3,6 +3,7 @@ verifier_tests = \
 	tests/unit/verifier/test_gather \
 	tests/unit/verifier/test_hosts \
 	tests/unit/verifier/test_keys \
+	tests/unit/verifier/test_modules \
 	tests/unit/verifier/test_releases \
 	tests/unit/verifier/test_results \
 	tests/unit/verifier/test_secrets \
@@ -22,5 +23,6 @@ tests_unit_verifier_test_keys_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_workloads_LDADD = $(verifier_test_libs) -lpthread
 tests_unit_verifier_test_signers_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_trust_LDADD = $(verifier_test_libs)
+tests_unit_verifier_test_modules_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_releases_LDADD = $(verifier_test_libs)
 tests_unit_verifier_test_results_LDADD = tests/support/libplaytpm.la $(verifier_test_libs)
