@@ -2,13 +2,19 @@
 /*
  * Trying a policy before it decides anything. A wrong policy fails nearly all hosts alike, so a trial that
  * runs out of time has still seen it; what it has not seen is the fuse's (holds.c).
+ *
+ * Long lists are judged on the threads that judge them when they are received (appraise_away.c), one piece at
+ * a time: a policy that is pushed must not hold up the hosts that attest meanwhile.
  */
 #include "verifier/trial.h"
 
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/str.h"
+#include "http/workers.h"
 #include "policy/appraise.h"
+#include "verifier/appraise_away.h"
 #include "verifier/endorsed.h"
 #include "verifier/policy_test.h"
 
@@ -55,6 +61,40 @@ static void count(struct trial *t, const struct host *host, const struct verdict
         sum->n_newly_failing++;
 }
 
+/* A kept piece of evidence and all that its judging needs: nothing of it is the loop's. */
+struct piece {
+        struct trial *t;
+        int64_t n;
+        struct bundle *bundle;
+        struct policy_effective *policy;
+        struct continuation *memory;
+        struct endorsed *endorsed;
+        struct verdict *verdict;
+        int r;
+        struct err err;
+};
+
+static void piece_free(struct piece *p)
+{
+        if (!p)
+                return;
+        bundle_free(p->bundle);
+        policy_effective_free(p->policy);
+        continuation_free(p->memory);
+        endorsed_free(p->endorsed);
+        verdict_free(p->verdict);
+        free(p);
+}
+DEFINE_AUTO(struct piece, piece_free)
+
+static void piece_judge(void *ctx)
+{
+        struct piece *p = ctx;
+
+        p->r = appraise_bundle(p->bundle, p->policy, p->memory, endorsed_trust(p->endorsed), &p->verdict,
+                               &p->err);
+}
+
 static void next_evidence(struct trial *t);
 
 /* Goes on with the next host. */
@@ -66,28 +106,75 @@ static void next_host(struct trial *t)
         next_evidence(t);
 }
 
-/* The kept pieces are tried from the newest on. Return: 0; -kind. */
+/* The kept pieces are tried from the newest on. The host may be gone meanwhile. */
+static int take_result(struct piece *p, const struct host *host, struct err *err)
+{
+        struct trial *t = p->t;
+        struct trial_result result = {.verdict = p->verdict,
+                                      .was = p->bundle->verdict->state,
+                                      .received_at_ms = p->bundle->received_at_ms,
+                                      .n = p->n,
+                                      .newest = t->n_of_host == 0};
+
+        if (p->r < 0) {
+                *err = p->err;
+                return p->r;
+        }
+        if (!host)
+                return 0;
+        if (result.newest)
+                count(t, host, p->verdict);
+        t->n_of_host++;
+        t->before_n = p->n;
+        return t->each && t->each(t->ctx, host, &result) < 0 ? err_nomem(err) : 0;
+}
+
+static void on_judged(void *ctx, bool ran)
+{
+        AUTO(piece_free_p) struct piece *p = ctx;
+        struct trial *t = p->t;
+        const struct host *host = hosts_find(t->v->hosts, t->names.items[t->at]);
+        struct err err = ERR_INIT;
+
+        if (!ran)
+                p->r = err_set(&p->err, ERR_IO, 0, "the verifier stops");
+        if (take_result(p, host, &err) < 0)
+                finish(t, &err);
+        else if (host && t->n_of_host < t->last)
+                next_evidence(t);
+        else
+                next_host(t);
+}
+
+/* Return: 0, and on_judged() is called, now or later; -kind, and it is not. */
 static int try_one(struct trial *t, const struct host *host, struct view text,
                    const struct view logs[static KEPT_N_LOGS], int64_t n, struct err *err)
 {
-        AUTO(verdict_free_p) struct verdict *verdict = NULL;
-        AUTO(bundle_free_p) struct bundle *b = NULL;
-        struct trial_result result = {.n = n, .newest = t->n_of_host == 0};
-        int r = bundle_with_logs(text, logs, &b, err);
+        AUTO(piece_free_p) struct piece *p = mem_zalloc(1, sizeof(*p));
+        size_t size = text.len;
+        int r;
 
-        if (r >= 0)
-                r = appraise_bundle(b, t->effective, host->cont, endorsed_trust(t->v->endorsed), &verdict,
-                                    err);
+        if (!p)
+                return err_nomem(err);
+        for (size_t i = 0; i < KEPT_N_LOGS; i++)
+                size += logs[i].len;
+        p->t = t;
+        p->n = n;
+        p->policy = policy_effective_ref(t->effective);
+        p->endorsed = endorsed_ref(t->v->endorsed);
+        if (host->cont && !(p->memory = continuation_dup(host->cont)))
+                return err_nomem(err);
+        r = bundle_with_logs(text, logs, &p->bundle, err);
         if (r < 0)
                 return r;
-        result.verdict = verdict;
-        result.was = b->verdict->state;
-        result.received_at_ms = b->received_at_ms;
-        if (result.newest)
-                count(t, host, verdict);
-        t->n_of_host++;
-        t->before_n = n;
-        return t->each && t->each(t->ctx, host, &result) < 0 ? err_nomem(err) : 0;
+        if (size > AWAY_BYTES && workers_do(t->v->workers, size, piece_judge, on_judged, p, &p->err) == 0) {
+                (void)TAKE(p);
+                return 0;
+        }
+        p->err = (struct err)ERR_INIT; /* short, or the threads have all that they may hold: here and now */
+        piece_judge(p);
+        on_judged(TAKE(p), true);
+        return 0;
 }
 
 static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
@@ -103,14 +190,15 @@ static void on_evidence(void *ctx, enum store_outcome outcome, struct view text,
                 finish(t, store_err);
                 return;
         }
-        if (outcome == STORE_OK && host)
-                r = try_one(t, host, text, logs, n, &err);
-        else if (host && t->n_of_host == 0 && t->each && t->each(t->ctx, host, &none) < 0)
+        if (outcome == STORE_OK && host) {
+                if (try_one(t, host, text, logs, n, &err) < 0)
+                        finish(t, &err);
+                return;
+        }
+        if (host && t->n_of_host == 0 && t->each && t->each(t->ctx, host, &none) < 0)
                 r = err_nomem(&err);
         if (r < 0)
                 finish(t, &err);
-        else if (outcome == STORE_OK && host && t->n_of_host < t->last)
-                next_evidence(t);
         else
                 next_host(t);
 }
