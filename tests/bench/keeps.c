@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeps in one process, for load: each has a key, a certificate of the Steward that is given, and a
- * connection of its own, and proves one module after another to a verifier, the next as soon as the answer to
- * the one before is there.
+ * connection of its own, and proves its module to a verifier again and again, the next time as soon as the
+ * answer to the last is there.
  *
  *   keeps VERIFIER-URL CA-FILE STEWARD-CERT STEWARD-KEY CLIENTS REQUESTS ENTRIES [OPTION...]
  *
- * The modules are the texts "module 0" … "module ENTRIES-1"; every answer must be 200. What is to be signed
- * is signed before the clock starts. Prints one line of JSON. Options:
+ * The modules are the texts "module 0" … "module ENTRIES-1", one of them for each keep; every answer must be
+ * 200. Connections are made, and what is to be signed is signed, before the clock starts. Prints one line of
+ * JSON. Options:
  *
  *   sha384   keys on P-384, digests SHA-384; else P-256 and SHA-256
  *   native   /avow/v1/workloads with a challenge (two requests, and signing in between) instead of the Trust
@@ -51,7 +52,7 @@ struct bench {
         struct cert *steward;
         struct key *steward_key;
         struct keep *keeps;
-        size_t n_keeps, n_requests, n_entries, n_sent, n_done, n_failed;
+        size_t n_keeps, n_requests, n_entries, n_ready, n_sent, n_done, n_failed;
         enum digest_alg alg;
         bool native, fresh, others;
         uint32_t *took_us;
@@ -110,6 +111,17 @@ static void send(struct keep *k, const char *path, const char *type, struct view
         (void)snprintf(url, sizeof(url), "%s%s", k->b->url, path);
         if (http_client_send(k->client, &call, done, k, NULL, &err) < 0)
                 die(&err);
+}
+
+/* Each has its connection before the clock starts. */
+static void on_ready(void *ctx, const struct http_response *res, const struct err *err)
+{
+        struct keep *k = ctx;
+
+        if (!res)
+                die(err);
+        if (++k->b->n_ready == k->b->n_keeps)
+                loop_stop(k->b->loop);
 }
 
 static void next(struct keep *k);
@@ -328,6 +340,10 @@ int main(int argc, char **argv)
         b.took_us = mem_zalloc(b.n_requests, sizeof(*b.took_us));
         for (size_t i = 0; i < b.n_keeps; i++)
                 keep_init(&b, &b.keeps[i]);
+        for (size_t i = 0; i < b.n_keeps; i++)
+                send(&b.keeps[i], "/healthz", NULL, VIEW_NONE, on_ready);
+        if (loop_run(b.loop, &err) < 0)
+                die(&err);
         begin_us = clock_boot_us();
         for (size_t i = 0; i < b.n_keeps; i++)
                 next(&b.keeps[i]);
