@@ -198,7 +198,9 @@ static void on_answer(void *ctx, const struct http_response *res, const struct e
         net->retry_after_ms = res->retry_after_ms;
         enum net_result result = net_flow_status(net->state, res->status, "");
         result = result == NET_DONE ? net_handlers[net->state].reply(net, res) : refusal(net, res);
-        if (peer == NET_VERIFIER && (res->status >= 500 || (result == NET_UNKNOWN && not_enrolled(net))))
+        /* that it countersigns nothing says nothing of permits */
+        if (peer == NET_VERIFIER && net->state != NET_COUNTERSIGN &&
+            (res->status >= 500 || (result == NET_UNKNOWN && not_enrolled(net))))
                 net_wait_reach(net->wait, res->status >= 500 ? "it answers with an error of its own"
                                                              : "this host is not enrolled there");
         net_finish(net, result);
