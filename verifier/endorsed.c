@@ -7,6 +7,7 @@
  */
 #include "verifier/endorsed.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #define ROOTS_MAX  16
 #define ARK_PREFIX "ARK-"
 #define INTEL_ROOT "Intel SGX Root CA"
+#define WARM_MAX   4          /* threads that judge quotes at a time; more go without */
 #define LOOK_COST  (8u << 20) /* what a folder holds, about */
 
 struct endorsed {
@@ -33,6 +35,10 @@ struct endorsed {
         struct tee_trust trust;
         char *dir;
         struct timespec changed; /* the folder, before it was read */
+        struct warm {
+                pthread_mutex_t lock; /* held by the thread that uses it */
+                struct dcap_warm *of;
+        } warm[WARM_MAX];
 };
 
 static struct timespec changed_at(const char *dir)
@@ -106,6 +112,8 @@ static struct endorsed *endorsed_new(const char *dir)
         if (!e)
                 return NULL;
         atomic_init(&e->users, 1);
+        for (size_t i = 0; i < WARM_MAX; i++)
+                (void)pthread_mutex_init(&e->warm[i].lock, NULL); /* cannot fail: no attributes */
         e->dir = str_dup(dir);
         e->trust = (struct tee_trust){.snp_roots = e->snp, .intel_roots = e->intel};
         if (!e->dir) {
@@ -151,6 +159,10 @@ void endorsed_free(struct endorsed *e)
         if (!e || atomic_fetch_sub(&e->users, 1) != 1)
                 return;
         endorsements_free(e->heap);
+        for (size_t i = 0; i < WARM_MAX; i++) {
+                dcap_warm_free(e->warm[i].of);
+                (void)pthread_mutex_destroy(&e->warm[i].lock);
+        }
         free(e->dir);
         free(e);
 }
@@ -158,6 +170,25 @@ void endorsed_free(struct endorsed *e)
 const struct tee_trust *endorsed_trust(const struct endorsed *e)
 {
         return e ? &e->trust : NULL;
+}
+
+struct dcap_warm *endorsed_take_warm(struct endorsed *e, size_t *ret_slot)
+{
+        struct err unused = ERR_INIT; /* without memory it goes without */
+        size_t i = 0;
+
+        while (i < WARM_MAX && pthread_mutex_trylock(&e->warm[i].lock) != 0)
+                i++;
+        *ret_slot = i;
+        if (i == WARM_MAX || (!e->warm[i].of && dcap_warm_new(&e->warm[i].of, &unused) < 0))
+                return NULL;
+        return e->warm[i].of;
+}
+
+void endorsed_give_warm(struct endorsed *e, size_t slot)
+{
+        if (slot < WARM_MAX)
+                (void)pthread_mutex_unlock(&e->warm[slot].lock);
 }
 
 /* ---- when it changes ---- */

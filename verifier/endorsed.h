@@ -25,6 +25,11 @@ DEFINE_AUTO(struct endorsed, endorsed_free)
 /* Borrowed; NULL for NULL. */
 const struct tee_trust *endorsed_trust(const struct endorsed *e);
 
+/* What was read of collateral for quotes before, for the calling thread alone until it gives back SLOT; NULL:
+ * all of it is in use, and it goes without (SLOT may be given back all the same). */
+struct dcap_warm *endorsed_take_warm(struct endorsed *e, size_t *ret_slot);
+void endorsed_give_warm(struct endorsed *e, size_t slot);
+
 /* Reads the folder again if it changed since; to be called now and then. */
 void endorsed_look(struct verifier *v);
 

@@ -37,6 +37,7 @@ struct appraisal {
         const struct digest *ek;             /* of the host, SPKI's SHA-256, by the registrar's proof; NULL */
         struct view challenge;               /* as it was sent: what that evidence has to name */
         const struct tee_trust *tee_trust;   /* what vouches for processors; NULL: nothing */
+        struct dcap_warm *tee_warm;          /* this thread's, for quotes; or NULL */
         bool has_launch_log;                 /* the log of launches came */
         struct view launch_log;              /* its records, */
         uint64_t launch_first;               /* from this entry on, */

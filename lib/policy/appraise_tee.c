@@ -183,6 +183,7 @@ static int judge_by(const struct work *w, const struct policy_tee *p, struct tee
                              .has_manifest = in->tee.manifest.len > 0,
                              .manifest = in->tee.manifest,
                              .trust = in->tee_trust,
+                             .warm = in->tee_warm,
                              .at_ms = in->expectation->received_at_ms,
                              .binding = &binding,
                              .snp = &p->snp,
