@@ -51,17 +51,19 @@ static void on_timer(void *ctx)
 void net_finish(struct net *net, enum net_result result)
 {
         struct net_step step = net_flow_next(net->state, result);
+        /* Receipts have a time of their own to be shown again: no launch waits for that. */
+        bool aside = net->state == NET_COUNTERSIGN && step.next == NET_IDLE;
         int64_t wait_ms = 0;
         if (result == NET_DONE)
                 net->refused[net->state] = 0;
-        if (step.wait == NET_BACKOFF) {
+        if (step.wait == NET_BACKOFF && !aside) {
                 struct err err = ERR_INIT;
                 uint32_t random = 0;
                 if (random_bytes(&random, sizeof(random), &err) < 0)
                         log_err(&err, "no random numbers, waiting the whole time");
                 wait_ms = net_backoff_next(&net->backoff, random);
         }
-        if (net->retry_after_ms > wait_ms)
+        if (net->retry_after_ms > wait_ms && !aside)
                 wait_ms = net->retry_after_ms;
         net->state = step.next;
         net->waiting = true;
@@ -339,9 +341,7 @@ static void on_tpm_event(void *ctx, const struct privsep_event *event)
         if (event->state == PRIVSEP_STATE_READY)
                 net_wait_ready(net->wait);
         net->wanted = event->wanted;
-        if (event->receipts > net->owed)
-                net->owed_at_ms = net->owed_step_ms = 0; /* a new one: at once */
-        net->owed = event->receipts;
+        net_receipts_wait(net, event->receipts);
         /* Somebody waits for a secret; a receipt for the verifier. */
         if (!net->waiting && net->state == NET_IDLE && (net->wanted != 0 || net->owed != 0))
                 loop_timer_start(net->timer, 0);

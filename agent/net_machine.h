@@ -145,7 +145,8 @@ enum net_result net_got_released(struct net *net, struct view body);
 enum net_result net_got_secrets(struct net *net, const struct http_response *res);
 enum net_result net_got_kept(struct net *net, struct view body);
 
-/* net_receipts.c. */
+/* net_receipts.c. N receipts wait for the verifier, as the TPM half says. */
+void net_receipts_wait(struct net *net, uint32_t n);
 void net_enter_receipts(struct net *net);
 void net_enter_countersign(struct net *net);
 void net_enter_settle(struct net *net);

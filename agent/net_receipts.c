@@ -16,6 +16,18 @@
 #define STEP_FIRST_MS 1000
 #define STEP_MAX_MS   60000
 
+/* A new one is shown soon, and with it what follows it closely: launches come in bursts and go first. */
+void net_receipts_wait(struct net *net, uint32_t n)
+{
+        int64_t soon_ms = clock_mono_ms() + GAP_MS;
+        if (n > net->owed) {
+                if (net->owed == 0 || net->owed_step_ms != 0 || net->owed_at_ms > soon_ms)
+                        net->owed_at_ms = soon_ms;
+                net->owed_step_ms = 0;
+        }
+        net->owed = n;
+}
+
 void net_enter_receipts(struct net *net)
 {
         net_ask(net, PRIVSEP_RECEIPTS, VIEW_NONE);
@@ -48,13 +60,13 @@ enum net_result net_got_countersigned(struct net *net, const struct http_respons
         if (wire_receipts_answer_decode(res->body, &m, &err) < 0)
                 return net_failed(net, &err);
         net->backoff.failures = 0;
-        net->owed_at_ms = mono_ms;
+        net->owed_at_ms = mono_ms + GAP_MS;
         if (m.has_next) { /* it took the place of the one in hand, and is to be answered now */
                 net->has_next = true;
                 net->asks = m.next.asks;
                 net->index = m.next.index;
                 net->due_ms = mono_ms;
-                net->owed_at_ms += net->owed_step_ms == 0 ? GAP_MS : net->owed_step_ms;
+                net->owed_at_ms += net->owed_step_ms;
                 net->owed_step_ms = net->owed_step_ms == 0                ? STEP_FIRST_MS
                                     : net->owed_step_ms < STEP_MAX_MS / 2 ? 2 * net->owed_step_ms
                                                                           : STEP_MAX_MS;
