@@ -137,7 +137,7 @@ int launch_take_mapped(struct launches *l, const struct launches_host *host, str
         if (first && m.foreign.len) {
                 launches_say_no(l, one->id, LAUNCH_WHY_REFUSED,
                                 "the runtime has mapped files that its closure lacks",
-                                str_show(m.foreign, &shown), "avow module closure RUNTIME");
+                                str_show(m.foreign, &shown), "avow-run --explain --runtime RUNTIME MODULE");
                 return 0;
         }
         one->looked_at = true;
