@@ -17,6 +17,7 @@
 #include "base/str.h"
 
 #define WORDS_MAX 10
+#define NODE_SHIM LAUNCH_FILE AVOW_DATADIR "/node-wasi.js}"
 
 static const struct {
         const char *name;
@@ -36,8 +37,8 @@ static const struct {
          .named = true},
         {.name = "wasmi", .argv = {"run", "--dir={secrets}", "{module}", "{args}"}},
         {.name = "node",
-         .argv = {"--no-warnings", "--no-addons", "--preserve-symlinks-main",
-                  "{file:" AVOW_DATADIR "/node-wasi.js}", "{module}", "{secrets}", "{args}"}},
+         .argv = {"--no-warnings", "--no-addons", "--preserve-symlinks-main", NODE_SHIM, "{module}",
+                  "{secrets}", "{args}"}},
 };
 
 int launch_file_of(const char *text, char **ret, struct err *err)

@@ -135,8 +135,7 @@ static void fail(int to, const char *what)
                 char what[60];
         } said = {.error = error};
 
-        for (size_t i = 0; i + 1 < sizeof(said.what) && what[i]; i++)
-                said.what[i] = what[i];
+        memcpy(said.what, what, strnlen(what, sizeof(said.what) - 1));
         if (write(to, &said, sizeof(said)) < 0)
                 _exit(126);
         _exit(126);
