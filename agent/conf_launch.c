@@ -17,7 +17,8 @@
 #include "base/str.h"
 
 #define WORDS_MAX 10
-#define NODE_SHIM LAUNCH_FILE AVOW_DATADIR "/node-wasi.js}"
+
+static const char node_shim[] = LAUNCH_FILE AVOW_DATADIR "/node-wasi.js}";
 
 static const struct {
         const char *name;
@@ -37,7 +38,7 @@ static const struct {
          .named = true},
         {.name = "wasmi", .argv = {"run", "--dir={secrets}", "{module}", "{args}"}},
         {.name = "node",
-         .argv = {"--no-warnings", "--no-addons", "--preserve-symlinks-main", NODE_SHIM, "{module}",
+         .argv = {"--no-warnings", "--no-addons", "--preserve-symlinks-main", node_shim, "{module}",
                   "{secrets}", "{args}"}},
 };
 
