@@ -127,6 +127,10 @@ static int run_get(const struct session *s, const void *values, int n_args, char
         req.path = path;
         if (r >= 0)
                 r = api_send(verifier, &req, &answer, err);
+        if (r < 0 && err->kind == ERR_PEER && err->code == 404) {
+                (void)fprintf(stderr, "avow: %s: it may be on its way; try again soon.\n", err->text);
+                return ANSWER_UNDECIDED;
+        }
         if (r < 0)
                 return r;
         body = http_fetched_response(answer)->body;
