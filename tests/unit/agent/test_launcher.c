@@ -116,7 +116,8 @@ static bool next(struct lab *lab)
 {
         struct err err = ERR_INIT;
 
-        memmove(lab->in.p, lab->in.p + lab->used, lab->in.len - (size_t)lab->used);
+        if (lab->used)
+                memmove(lab->in.p, lab->in.p + lab->used, lab->in.len - (size_t)lab->used);
         lab->in.len -= (size_t)lab->used;
         for (;;) {
                 struct pollfd fd = {.fd = lab->link, .events = POLLIN};
