@@ -123,16 +123,17 @@ struct view soft_host_log_from(const struct soft_host *h, uint64_t first)
         return VIEW(h->log.p + at, h->log.len - at);
 }
 
-void soft_host_quote(const struct soft_host *h, struct view qualifying, uint32_t mask, struct soft_quote *ret)
+void soft_host_quote(const struct soft_host *h, struct view qualifying, uint32_t mask,
+                     struct soft_tpm_quote *ret)
 {
         const struct pcr_selection sel = {h->tpm.pcrs.bank, mask};
 
-        *ret = (struct soft_quote){.pcrs = play_tpm_values(&h->tpm, &sel)};
+        *ret = (struct soft_tpm_quote){.pcrs = play_tpm_values(&h->tpm, &sel)};
         play_tpm_quote(&h->tpm, &sel, qualifying, &ret->message, &ret->signature);
         play_tpm_time(&h->tpm, qualifying, &ret->time_message, &ret->time_signature);
 }
 
-void soft_quote_done(struct soft_quote *q)
+void soft_tpm_quote_done(struct soft_tpm_quote *q)
 {
         buf_free(&q->message);
         buf_free(&q->signature);

@@ -15,7 +15,7 @@ struct soft_host {
         struct buf log_marks; /* where each record starts, be64 */
 };
 
-struct soft_quote {
+struct soft_tpm_quote {
         struct buf message, signature, time_message, time_signature;
         struct pcr_values pcrs;
 };
@@ -41,7 +41,7 @@ void soft_host_wait(struct soft_host *h, uint64_t ms);
 struct view soft_host_log_from(const struct soft_host *h, uint64_t first);
 
 void soft_host_quote(const struct soft_host *h, struct view qualifying, uint32_t mask,
-                     struct soft_quote *ret);
-void soft_quote_done(struct soft_quote *q);
+                     struct soft_tpm_quote *ret);
+void soft_tpm_quote_done(struct soft_tpm_quote *q);
 
 #endif

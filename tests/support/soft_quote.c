@@ -365,6 +365,14 @@ void soft_quote_make(struct soft_quote *q, const struct soft_spec *spec)
                                                  .root_crl = VIEW_BUF(&q->root_crl)};
 }
 
+void soft_quote_again(struct soft_quote *q, const struct soft_spec *spec)
+{
+        key_free(q->attestation);
+        q->attestation = NULL;
+        buf_reset(&q->quote);
+        make_quote(q, spec);
+}
+
 void soft_quote_done(struct soft_quote *q)
 {
         struct buf *all[] = {&q->quote,       &q->chain,   &q->info,    &q->info_chain,

@@ -51,6 +51,8 @@ struct soft_quote {
 /* A good platform: everything UpToDate. */
 void soft_spec_init(struct soft_spec *spec, uint16_t version, enum dcap_body body);
 void soft_quote_make(struct soft_quote *q, const struct soft_spec *spec);
+/* Another quote of the same platform, with the body as SPEC now has it. */
+void soft_quote_again(struct soft_quote *q, const struct soft_spec *spec);
 void soft_quote_done(struct soft_quote *q);
 /* Good TCB levels of one level with this status; the caller's (free()). */
 char *soft_levels(const char *status, bool tdx);

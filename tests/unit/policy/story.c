@@ -59,7 +59,7 @@ void story_pass_time(struct story *s, int64_t ms)
 }
 
 /* One appraisal of QUOTE. */
-int story_appraise(struct story *s, const struct soft_quote *q, struct view qualifying, struct err *err)
+int story_appraise(struct story *s, const struct soft_tpm_quote *q, struct view qualifying, struct err *err)
 {
         uint64_t first =
                 s->log_first >= 0 ? (uint64_t)s->log_first : appraisal_log_offset(s->before, s->policy);
@@ -116,7 +116,7 @@ int story_appraise(struct story *s, const struct soft_quote *q, struct view qual
 enum verdict_state story_round(struct story *s)
 {
         uint32_t mask = s->mask ? s->mask : policy_effective_pcr_mask(s->policy);
-        struct soft_quote q;
+        struct soft_tpm_quote q;
         struct err err = ERR_INIT;
 
         appraisal_result_done(&s->r);
@@ -125,7 +125,7 @@ enum verdict_state story_round(struct story *s)
         if (s->stale_challenge)
                 s->challenge[0]++;
         assert_ok(story_appraise(s, &q, VIEW_ARRAY(s->challenge), &err), &err);
-        soft_quote_done(&q);
+        soft_tpm_quote_done(&q);
         if (s->r.next) {
                 continuation_free(s->before);
                 s->before = continuation_dup(s->r.next);

@@ -68,7 +68,7 @@ void story_hold(struct story *s);
 void story_pass_time(struct story *s, int64_t ms);
 
 /* One appraisal of QUOTE, into s->r. */
-int story_appraise(struct story *s, const struct soft_quote *q, struct view qualifying, struct err *err);
+int story_appraise(struct story *s, const struct soft_tpm_quote *q, struct view qualifying, struct err *err);
 /* A round: challenge, quote, appraisal; what is to be remembered is. */
 enum verdict_state story_round(struct story *s);
 

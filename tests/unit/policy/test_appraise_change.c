@@ -172,7 +172,7 @@ static struct bundle *bundle_of(struct story *s, const char *verifier_id)
         struct bundle *b = bundle_new();
         struct digest qualifying;
         struct err err = ERR_INIT;
-        struct soft_quote q;
+        struct soft_tpm_quote q;
 
         assert_non_null(b);
         b->host = str_dup("web-1");
@@ -262,7 +262,7 @@ static void bundle_says_the_same(void **state)
 
 struct once {
         struct story *s;
-        struct soft_quote q;
+        struct soft_tpm_quote q;
 };
 
 static int appraise_once(void *ctx, struct err *err)
@@ -292,7 +292,7 @@ static void out_of_memory(void **state)
         soft_host_quote(&s.host, VIEW_ARRAY(s.challenge), 1u << 15, &o.q);
         oom_each(appraise_once, &o);
         EXPECT(&s, VERDICT_FAIL, "digest-not-allowed");
-        soft_quote_done(&o.q);
+        soft_tpm_quote_done(&o.q);
         story_end(&s);
 }
 

@@ -417,7 +417,7 @@ static void runtimes_are_compared_both_ways(void **state)
 
 static void out_of_memory_in(struct story *s)
 {
-        struct soft_quote q;
+        struct soft_tpm_quote q;
         struct err err;
 
         soft_host_quote(&s->host, VIEW_ARRAY(s->challenge), policy_effective_pcr_mask(s->policy), &q);
@@ -439,7 +439,7 @@ static void out_of_memory_in(struct story *s)
                 assert_true(r == -ERR_NOMEM || r == -ERR_CRYPTO);
                 assert_null(s->r.verdict);
         }
-        soft_quote_done(&q);
+        soft_tpm_quote_done(&q);
 }
 
 static void out_of_memory(void **state)
