@@ -5,8 +5,9 @@
  * what makes the key the host's; the report alone is any machine's. So the order matters here as well: this
  * comes after the quote was found authentic, and what a report shows counts for this key or for nobody.
  *
- * What fails is the policy's refusal; what lacks certificates or collateral is undecided, because nobody may
- * say that it is bad. Of versions that overlap one that demands none holds too. Spec: SR-4, SR-19.
+ * What fails is the policy's refusal; what lacks certificates or collateral, or has only what is over or is
+ * another platform's, is undecided, because nobody may say that it is bad. Of versions that overlap one that
+ * demands none holds too. Spec: SR-4, SR-19.
  */
 #include "evidence/tee_types.h"
 #include "policy/policy_tee.h"
@@ -90,6 +91,39 @@ static const struct {
          "'tee.rooted_images'; or state 'tee.binding: named', and results will say so"},
 };
 
+/* Enclaves have no image around them that could vouch for who asks. */
+static const char sgx_is_named[] =
+        "nothing roots an SGX quote: state 'tee.binding: named', and results will say so; or demand SEV-SNP "
+        "or TDX under 'tee.kinds'";
+
+/* Failures of what is kept here, not of the platform: it is missing, over, or another platform's. */
+static const struct {
+        const char *reason;
+        const char *check; /* NULL: any */
+} not_its_fault[] = {
+        {"crl-missing", NULL},
+        {"crl-expired", NULL},
+        {"crl-not-yet-valid", NULL},
+        {"collateral-expired", NULL},
+        {"collateral-not-yet-valid", NULL},
+        {"collateral-rolled-back", NULL},
+        {"collateral-tee-mismatch", NULL},
+        {"qe-identity-mismatch", "qe-identity-kind"}, /* in other checks it is the enclave that is another */
+        {"fmspc-mismatch", NULL},
+        {"pceid-mismatch", NULL},
+        {"endorsement-expired", NULL},
+        {"endorsement-not-yet-valid", NULL},
+};
+
+static bool is_its_fault(const struct tee_check *c)
+{
+        for (size_t i = 0; i < ARRAY_LEN(not_its_fault); i++)
+                if (str_equal(c->reason, not_its_fault[i].reason) &&
+                    (!not_its_fault[i].check || str_equal(c->name, not_its_fault[i].check)))
+                        return false;
+        return true;
+}
+
 static int find_failed(struct work *w, const struct tee_statement *s, const struct tee_check *c,
                        struct err *err)
 {
@@ -100,7 +134,10 @@ static int find_failed(struct work *w, const struct tee_statement *s, const stru
                 if (str_equal(c->reason, bindings[i].reason)) {
                         f.code = bindings[i].code;
                         buf_str(&words.what, bindings[i].what);
-                        buf_str(&words.remedy, bindings[i].remedy);
+                        buf_str(&words.remedy,
+                                s->kind == TEE_SGX && str_equal(c->reason, "binding-not-rooted")
+                                        ? sgx_is_named
+                                        : bindings[i].remedy);
                 }
         if (!words.what.len) {
                 buf_fmt(&words.what, "the %s fails the check '%s'", titles[s->kind], c->name);
@@ -113,6 +150,15 @@ static int find_failed(struct work *w, const struct tee_statement *s, const stru
         return judge_find_words(&w->judging, VERDICT_FAIL, &words, f, err);
 }
 
+/* The checks in STATE, as far as there is room. */
+static void put_checks(const struct tee_result *result, enum tee_state state, struct buf *ret)
+{
+        for (size_t i = 0; i < result->n_checks && ret->len < 300; i++)
+                if (result->checks[i].state == state)
+                        buf_fmt(ret, "; %s: %s%s%s", result->checks[i].name, result->checks[i].reason,
+                                *result->checks[i].reason ? ": " : "", result->checks[i].text);
+}
+
 static int find_undecided(struct work *w, const struct tee_statement *s, struct err *err)
 {
         struct finding f = about_tee("tee-endorsements-missing", SEVERITY_ERROR, NULL);
@@ -120,12 +166,11 @@ static int find_undecided(struct work *w, const struct tee_statement *s, struct 
 
         buf_fmt(&words.what,
                 "nothing here vouches for the %s: certificates or collateral of its vendor are "
-                "missing",
+                "missing, over, or another platform's",
                 titles[s->kind]);
         buf_fmt(&words.found, "%s", tee_verdict_name(s->result.verdict));
-        for (size_t i = 0; i < s->result.n_checks; i++)
-                if (s->result.checks[i].state == TEE_SKIPPED && words.found.len < 300)
-                        buf_fmt(&words.found, "; %s: %s", s->result.checks[i].name, s->result.checks[i].text);
+        put_checks(&s->result, TEE_FAIL, &words.found);
+        put_checks(&s->result, TEE_SKIPPED, &words.found);
         buf_str(&words.remedy,
                 "on the verifier's machine: 'avow evidence save HOST', then 'avow "
                 "endorsements fetch HOST.avow-evidence --cache DIR' with DIR as endorsements.dir of "
@@ -150,18 +195,25 @@ static int note_binding(struct work *w, const struct tee_statement *s, struct er
                            str_equal(tee_statement_binding(s), "rooted") ? &rooted : &named, err);
 }
 
+/* Each thing that speaks against the machine; and whatever else keeps this from being an answer. */
 static int find_all(struct work *w, const struct tee_statement *s, struct err *err)
 {
+        bool refused = false, lacking = false;
         int r = 0;
 
         if (s->result.verdict == TEE_ACCEPT)
                 return note_binding(w, s, err);
-        if (s->result.verdict != TEE_REJECT && s->result.verdict != TEE_MALFORMED)
-                return find_undecided(w, s, err);
-        for (size_t i = 0; r >= 0 && i < s->result.n_checks; i++)
-                if (s->result.checks[i].state == TEE_FAIL)
-                        r = find_failed(w, s, &s->result.checks[i], err);
-        return r;
+        for (size_t i = 0; r >= 0 && i < s->result.n_checks; i++) {
+                const struct tee_check *c = &s->result.checks[i];
+
+                if (c->state == TEE_FAIL && is_its_fault(c)) {
+                        refused = true;
+                        r = find_failed(w, s, c, err);
+                } else if (c->state == TEE_FAIL) {
+                        lacking = true;
+                }
+        }
+        return r >= 0 && (lacking || !refused) ? find_undecided(w, s, err) : r;
 }
 
 /* ---- one version's judgement ---- */

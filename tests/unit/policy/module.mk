@@ -6,6 +6,7 @@ policy_tests = \
 	tests/unit/policy/test_appraise_boots \
 	tests/unit/policy/test_appraise_change \
 	tests/unit/policy/test_appraise_ima \
+	tests/unit/policy/test_appraise_intel \
 	tests/unit/policy/test_appraise_tee \
 	tests/unit/policy/test_appraise_launch \
 	tests/unit/policy/test_appraise_trust \
@@ -52,6 +53,7 @@ tests_unit_policy_test_appraise_boots_LDADD = tests/unit/evidence/libvectors.la 
 tests_unit_policy_test_boot_bits_LDADD = tests/unit/evidence/libvectors.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_change_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_ima_LDADD = $(STORY_LIBS)
+tests_unit_policy_test_appraise_intel_LDADD = tests/support/libsoftquote.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_tee_LDADD = tests/support/libsnpforge.la $(STORY_LIBS)
 tests_unit_policy_test_appraise_launch_LDADD = $(STORY_LIBS)
 tests_unit_policy_test_appraise_trust_LDADD = $(STORY_LIBS)

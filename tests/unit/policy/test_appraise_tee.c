@@ -11,10 +11,10 @@
 #include "support/snp_forge.h"
 #include "unit/policy/story_ima.h"
 
-#define DEMANDS                                                                                              \
-        "format: avow-policy/2\nname: guest\npcr: {values: {7: [" ZEROS                                      \
-        "]}}\ntee:\n  kinds: snp\n  revocation: if-given\n"
-#define NAMED DEMANDS "  binding: named\n"
+#define SNP        "format: avow-policy/2\nname: guest\npcr: {values: {7: [" ZEROS "]}}\ntee:\n  kinds: snp\n"
+#define DEMANDS    SNP "  revocation: if-given\n"
+#define NAMED      DEMANDS "  binding: named\n"
+#define REVOCATION SNP "  binding: named\n"
 
 struct lab {
         struct story s;
@@ -207,6 +207,33 @@ static void nothing_vouches(void **state)
         lab_done(&lab);
 }
 
+/* A list that the policy wants and the verifier does not have is no fault of the host's. */
+static void no_list_of_revoked_keys(void **state)
+{
+        AUTO(buf_free) struct buf der = {0};
+        enum endorsement_kind kind;
+        struct err err = ERR_INIT;
+        struct lab lab;
+
+        (void)state;
+        lab_init(&lab, REVOCATION);
+        give_leaf(&lab);
+        (void)honest_round(&lab);
+        EXPECT(&lab.s, VERDICT_INCONCLUSIVE, "tee-endorsements-missing");
+        story_says(verdict_find(lab.s.r.verdict, "tee-endorsements-missing")->found, "crl-missing");
+        snp_forge_crl(&lab.amd, false, false, FORGE_PSS, FORGE_FROM_MS, lab.s.now_ms - 1000, &der);
+        assert_ok(endorsements_add(lab.heap, VIEW_BUF(&der), &kind, &err), &err);
+        (void)honest_round(&lab);
+        EXPECT(&lab.s, VERDICT_INCONCLUSIVE, "tee-endorsements-missing");
+        story_says(verdict_find(lab.s.r.verdict, "tee-endorsements-missing")->found, "crl-expired");
+        buf_reset(&der);
+        snp_forge_crl(&lab.amd, false, false, FORGE_PSS, FORGE_FROM_MS, FORGE_TO_MS, &der);
+        assert_ok(endorsements_add(lab.heap, VIEW_BUF(&der), &kind, &err), &err);
+        (void)honest_round(&lab);
+        EXPECT(&lab.s, VERDICT_PASS, "tee-binding-named");
+        lab_done(&lab);
+}
+
 static void what_is_not_there(void **state)
 {
         struct lab lab;
@@ -315,10 +342,11 @@ static void written_and_read(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(named_is_said),     cmocka_unit_test(rooted),
-                cmocka_unit_test(report_of_another), cmocka_unit_test(nothing_vouches),
-                cmocka_unit_test(what_is_not_there), cmocka_unit_test(garbage),
-                cmocka_unit_test(versions_overlap),  cmocka_unit_test(written_and_read),
+                cmocka_unit_test(named_is_said),           cmocka_unit_test(rooted),
+                cmocka_unit_test(report_of_another),       cmocka_unit_test(nothing_vouches),
+                cmocka_unit_test(what_is_not_there),       cmocka_unit_test(garbage),
+                cmocka_unit_test(versions_overlap),        cmocka_unit_test(written_and_read),
+                cmocka_unit_test(no_list_of_revoked_keys),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
