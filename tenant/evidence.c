@@ -296,6 +296,7 @@ static int verify_with(const struct session *s, const struct verify_options *o, 
         AUTO(policy_effective_free_p) struct policy_effective *e = NULL;
         AUTO(verdict_free_p) struct verdict *v = NULL;
         struct tee_trust trust = {.heap = NULL};
+        struct digest ek;
         int64_t at_ms = b->received_at_ms;
         int r = 0;
 
@@ -307,7 +308,9 @@ static int verify_with(const struct session *s, const struct verify_options *o, 
                 r = evidence_tee_heap(&o->tee, &heap, err);
                 trust.heap = heap;
         }
-        if (r < 0 || (r = appraise_bundle(b, e, NULL, &trust, &v, err)) < 0 ||
+        if (r >= 0 && o->tee.ek)
+                r = evidence_tee_ek(o->tee.ek, &ek, err);
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, &trust, o->tee.ek ? &ek : NULL, &v, err)) < 0 ||
             (r = judge_ak_ca(b, o->ak_ca, v, scope, err)) < 0 ||
             (r = describe_scope(b, e, v, scope, err)) < 0)
                 return r;

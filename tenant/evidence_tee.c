@@ -274,7 +274,7 @@ static int take_policy(struct tee_work *w, const char *type, const struct option
         return 0;
 }
 
-static int load_ek(const char *path, struct digest *ret, struct err *err)
+int evidence_tee_ek(const char *path, struct digest *ret, struct err *err)
 {
         AUTO(buf_free) struct buf pem = {0};
         AUTO(pubkey_free_p) struct pubkey *key = NULL;
@@ -348,7 +348,7 @@ int evidence_tee_verify(const struct session *s, const struct tee_options *o, co
         if (o->ek) {
                 if (!o->bundle || !o->manifest)
                         return err_set(err, ERR_CONFIG, 0, "--ek is for --bundle and --manifest");
-                r = load_ek(o->ek, &given.ek, err);
+                r = evidence_tee_ek(o->ek, &given.ek, err);
                 if (r < 0)
                         return r;
                 given.binding.ek = &given.ek;

@@ -37,7 +37,7 @@ struct tee_options {
                 {"log", "FILE", "with --type tdx: the event log to replay to the TD's registers",            \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.log)},                                                 \
                 {"ek", "FILE",                                                                               \
-                 "with --bundle and --manifest: the public endorsement key of the host's TPM, PEM",          \
+                 "the public endorsement key of the host's TPM, PEM, which an SVSM's manifest has to name",  \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.ek)},                                                  \
                 {"manifest", "FILE", "with --type snp: the SVSM's manifest that came with the report",       \
                  OPTION_TEXT, offsetof(VALUES, MEMBER.manifest)},                                            \
@@ -51,6 +51,9 @@ struct tee_options {
 
 /* What --endorsements names, or else what `avow endorsements` keeps. Return: 0; < 0. */
 int evidence_tee_heap(const struct tee_options *o, struct endorsements **ret, struct err *err) MUST_USE;
+
+/* --ek FILE as the SHA-256 of the key. Return: 0; < 0. */
+int evidence_tee_ek(const char *path, struct digest *ret, struct err *err) MUST_USE;
 
 /* Return: an enum answer, or < 0. AT and POLICIES are evidence verify's. */
 int evidence_tee_verify(const struct session *s, const struct tee_options *o, const char *at,

@@ -146,7 +146,7 @@ static int check_evidence(const struct bundle *b, struct policy *p, struct err *
         const struct finding *first;
         int r = policy_effective_new(&version, 1, b->received_at_ms, &e, err);
 
-        if (r < 0 || (r = appraise_bundle(b, e, NULL, NULL, &v, err)) < 0)
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, NULL, NULL, &v, err)) < 0)
                 return r;
         if (v->state == VERDICT_PASS)
                 return 0;

@@ -274,7 +274,7 @@ static int test_bundle(const char *file, const char *bundle, const char *at, jso
         if (at && clock_parse(view_str(at), &at_ms, err) < 0)
                 return err_wrap(err, "--at");
         r = load_effective(&file, 1, at_ms, &e, err);
-        if (r < 0 || (r = appraise_bundle(b, e, NULL, NULL, &v, err)) < 0)
+        if (r < 0 || (r = appraise_bundle(b, e, NULL, NULL, NULL, &v, err)) < 0)
                 return r;
         if (!j || json_set_str(j, "host", b->host) < 0 || json_set_str(j, "evidence", bundle) < 0 ||
             json_set_str(j, "now", verdict_state_name(b->verdict->state)) < 0 ||

@@ -26,8 +26,7 @@ struct round {
         size_t n_permits;
         struct pcr_values pcrs;
         struct appraisal_result result;
-        struct digest qualifying, ek; /* the host's EK, if the registrar has one on record (has_ek) */
-        bool has_ek;
+        struct digest qualifying, ek;       /* the host's EK, if the registrar has one on record */
         struct policy_version policy;       /* the newest in force when it was judged; a reference */
         struct policy_effective *effective; /* all that it was judged by */
         bool rules_wait;                    /* and newer rules wait for the host's turn */

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/random.h"
@@ -148,7 +147,6 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         const struct wire_evidence_item *log = wire_evidence_find(&r->evidence, WIRE_CEL_LOG);
         const struct wire_evidence_item *uefi = wire_evidence_find(&r->evidence, WIRE_UEFI_LOG);
         const struct wire_evidence_item *ima = wire_evidence_find(&r->evidence, WIRE_IMA_LOG);
-        struct err none = ERR_INIT;
         int n = 0;
 
         in->has_log = log != NULL;
@@ -163,10 +161,7 @@ static int round_logs(struct round *r, struct host *host, struct appraisal *in, 
         in->tee_not_asked = !r->challenge.wants_tee && !r->challenge.tee_in_vain;
         in->challenge = VIEW(r->challenge.nonce, r->challenge.nonce_len);
         in->tee_trust = endorsed_trust(r->v->endorsed);
-        r->has_ek =
-                host->e.ek_sha256 && hex_decode_exact(view_str(host->e.ek_sha256), r->ek.b, 32, &none) == 0;
-        r->ek.alg = DIGEST_SHA256;
-        in->ek = r->has_ek ? &r->ek : NULL;
+        in->ek = host_ek(host, &r->ek);
         in->has_ima = ima != NULL;
         if (!ima)
                 return 0;

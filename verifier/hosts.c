@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -378,6 +379,16 @@ int host_choose_turn(struct host *host, int64_t within_ms, int64_t mono_ms, stru
         if (r >= 0 && host->reappraise_ms == 0)
                 host->reappraise_ms = mono_ms + 1 + wait_ms;
         return r;
+}
+
+const struct digest *host_ek(const struct host *host, struct digest *ret)
+{
+        struct err none = ERR_INIT;
+
+        digest_zero(DIGEST_SHA256, ret);
+        if (!host->e.ek_sha256 || hex_decode_exact(view_str(host->e.ek_sha256), ret->b, ret->len, &none) < 0)
+                return NULL;
+        return ret;
 }
 
 void host_judged_by(struct host *host, const struct policy_effective *e)

@@ -166,6 +166,8 @@ const struct policy_effective *host_rules(const struct host *host, const struct 
 /* Chooses that turn, if HOST waits and has none: at a random time within WITHIN_MS. Return: 0; -ERR_CRYPTO.
  */
 int host_choose_turn(struct host *host, int64_t within_ms, int64_t mono_ms, struct err *err) MUST_USE;
+/* The SHA-256 of its EK, as the registrar has it. Return: RET; NULL if there is none on record. */
+const struct digest *host_ek(const struct host *host, struct digest *ret);
 /* HOST was judged by E, or (NULL) by rules that nothing has to be kept of. */
 void host_judged_by(struct host *host, const struct policy_effective *e);
 

@@ -69,6 +69,8 @@ struct piece {
         struct policy_effective *policy;
         struct continuation *memory;
         struct endorsed *endorsed;
+        struct digest ek_bytes;
+        const struct digest *ek; /* these, or NULL */
         struct verdict *verdict;
         int r;
         struct err err;
@@ -91,8 +93,8 @@ static void piece_judge(void *ctx)
 {
         struct piece *p = ctx;
 
-        p->r = appraise_bundle(p->bundle, p->policy, p->memory, endorsed_trust(p->endorsed), &p->verdict,
-                               &p->err);
+        p->r = appraise_bundle(p->bundle, p->policy, p->memory, endorsed_trust(p->endorsed), p->ek,
+                               &p->verdict, &p->err);
 }
 
 static void next_evidence(struct trial *t);
@@ -162,6 +164,7 @@ static int try_one(struct trial *t, const struct host *host, struct view text,
         p->n = n;
         p->policy = policy_effective_ref(t->effective);
         p->endorsed = endorsed_ref(t->v->endorsed);
+        p->ek = host_ek(host, &p->ek_bytes);
         if (host->cont && !(p->memory = continuation_dup(host->cont)))
                 return err_nomem(err);
         r = bundle_with_logs(text, logs, &p->bundle, err);

@@ -255,8 +255,8 @@ static int judge_certificate(struct work *w, const struct bundle *b, const struc
 }
 
 int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
-                    const struct continuation *memory, const struct tee_trust *trust, struct verdict **ret,
-                    struct err *err)
+                    const struct continuation *memory, const struct tee_trust *trust, const struct digest *ek,
+                    struct verdict **ret, struct err *err)
 {
         AUTO(appraisal_result_done)
         struct appraisal_result result = {0};
@@ -279,6 +279,7 @@ int appraise_bundle(const struct bundle *b, const struct policy_effective *polic
                 .has_tee = bundle_tee(b, &shown),
                 .challenge = VIEW_BUF(&b->challenge),
                 .tee_trust = trust,
+                .ek = ek,
                 .asked_again = true,
         };
         AUTO(work_done)

@@ -82,12 +82,13 @@ int appraise(const struct appraisal *in, struct appraisal_result *ret, struct er
  * Appraises a bundle under POLICY, made for the time that is asked about (the bundle's received_at_ms, if
  * nothing else is). MEMORY is what a verifier remembers of the host, for what was judged in its time, or
  * NULL: then a superseded measurement that no given policy knows is inconclusive, because no bundle can show
- * that it was allowed. TRUST vouches for the processor's evidence in it, or NULL. Return: 0; -ERR_FORMAT for
- * a bundle whose AK or ids are none; -ERR_NOMEM, -ERR_CRYPTO.
+ * that it was allowed. TRUST vouches for the processor's evidence in it, or NULL. EK is the host's, as in
+ * struct appraisal: a bundle shows none. Return: 0; -ERR_FORMAT for a bundle whose AK or ids are none;
+ * -ERR_NOMEM, -ERR_CRYPTO.
  */
 int appraise_bundle(const struct bundle *b, const struct policy_effective *policy,
-                    const struct continuation *memory, const struct tee_trust *trust, struct verdict **ret,
-                    struct err *err) MUST_USE;
+                    const struct continuation *memory, const struct tee_trust *trust, const struct digest *ek,
+                    struct verdict **ret, struct err *err) MUST_USE;
 
 /*
  * The logs that the next round needs, and the entries from which they have to be asked for, given what is

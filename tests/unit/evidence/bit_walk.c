@@ -102,7 +102,7 @@ static enum outcome verify(const struct walk *w, struct view text, struct bundle
 
         if (bundle_decode(text, ret, &err) < 0)
                 return OUTCOME_MALFORMED;
-        if (appraise_bundle(*ret, w->policy, NULL, NULL, &v, &err) < 0)
+        if (appraise_bundle(*ret, w->policy, NULL, NULL, NULL, &v, &err) < 0)
                 return OUTCOME_MALFORMED;
         if (v->state != VERDICT_PASS)
                 return OUTCOME_NO;

@@ -2,6 +2,9 @@
 /* What the stories of the appraisal have in common: see story.h and story_ima.h. */
 #include "unit/policy/story_ima.h"
 
+#include "base/mem.h"
+#include "evidence/qualify.h"
+
 static struct policy *parse(const char *text)
 {
         struct err err = ERR_INIT;
@@ -100,6 +103,7 @@ int story_appraise(struct story *s, const struct soft_tpm_quote *q, struct view 
                 .tee_not_asked = s->tee_not_asked,
                 .challenge = VIEW_ARRAY(s->challenge),
                 .tee_trust = s->tee_trust,
+                .ek = s->ek,
                 .asked_again = s->asked_again,
                 .has_launch_log = s->launches.p != NULL,
                 .launch_log = s->launches,
@@ -132,6 +136,43 @@ enum verdict_state story_round(struct story *s)
                 assert_non_null(s->before);
         }
         return s->r.verdict->state;
+}
+
+struct bundle *story_bundle(struct story *s, const char *verifier_id)
+{
+        struct bundle *b = bundle_new();
+        struct digest qualifying;
+        struct err err = ERR_INIT;
+        struct soft_tpm_quote q;
+
+        assert_non_null(b);
+        b->host = str_dup("web-1");
+        b->verifier_id = str_dup(verifier_id);
+        buf_put_view(&b->ak, VIEW_BUF(&s->host.tpm.ak_pub));
+        buf_put_view(&b->challenge, VIEW_ARRAY(s->challenge));
+        b->asked = (struct pcr_selection){s->host.tpm.pcrs.bank, policy_effective_pcr_mask(s->policy)};
+        b->issued_at_ms = s->now_ms - 1000;
+        b->received_at_ms = s->now_ms;
+        b->tolerance = CLOCK_TOLERANCE_DEFAULT;
+        assert_ok(qualify_heartbeat(verifier_id, b->host, VIEW_BUF(&b->challenge), &qualifying, &err), &err);
+        soft_host_quote(&s->host, digest_view(&qualifying), b->asked.mask, &q);
+        b->message = q.message;
+        b->signature = q.signature;
+        b->time_message = q.time_message;
+        b->time_signature = q.time_signature;
+        b->pcrs = q.pcrs;
+        if (s->before) {
+                b->has_previous = true;
+                b->previous = s->before->last;
+                pcr_values_unpack(&s->before->last_pcrs, &b->previous_pcrs);
+        }
+        b->has_cel = true;
+        buf_put_view(&b->cel, soft_host_log_from(&s->host, 0));
+        b->verdict = verdict_new();
+        b->policy_name = str_dup("edge");
+        b->policy_version = 1;
+        b->policy_sha256 = policy_effective_policy(s->policy)->sha256;
+        return b;
 }
 
 static void print_verdict(const struct verdict *v)

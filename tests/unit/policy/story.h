@@ -2,6 +2,7 @@
 #ifndef AVOW_TESTS_STORY_H
 #define AVOW_TESTS_STORY_H
 
+#include "evidence/bundle.h"
 #include "policy/appraise.h"
 #include "support/soft_host.h"
 #include "support/support.h"
@@ -55,6 +56,7 @@ struct story {
         bool has_tee, tee_not_asked;
         struct tee_shown tee;
         const struct tee_trust *tee_trust;
+        const struct digest *ek;
 };
 
 /* A host under POLICY, an hour before noon; the end of everything. */
@@ -71,6 +73,9 @@ void story_pass_time(struct story *s, int64_t ms);
 int story_appraise(struct story *s, const struct soft_tpm_quote *q, struct view qualifying, struct err *err);
 /* A round: challenge, quote, appraisal; what is to be remembered is. */
 enum verdict_state story_round(struct story *s);
+
+/* The evidence of such a round as a bundle, of no certificate; the caller's. */
+struct bundle *story_bundle(struct story *s, const char *verifier_id);
 
 /* The last round's verdict must be this, and have a finding of that code (NULL: any). */
 #define EXPECT(s, state, code) story_expect((s), (state), (code), __LINE__)

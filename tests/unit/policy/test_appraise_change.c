@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The appraisal, told as stories: policies that change, hosts without a log, bundles, and no memory. */
 #include "base/mem.h"
-#include "evidence/qualify.h"
 #include "unit/policy/story.h"
 
 static const char node_a[] = NODE "  - digest: " A "\n    comment: 20.19.1\n";
@@ -167,43 +166,6 @@ static void tpm_policy_that_demands_nothing(void **state)
 
 /* --- offline --- */
 
-static struct bundle *bundle_of(struct story *s, const char *verifier_id)
-{
-        struct bundle *b = bundle_new();
-        struct digest qualifying;
-        struct err err = ERR_INIT;
-        struct soft_tpm_quote q;
-
-        assert_non_null(b);
-        b->host = str_dup("web-1");
-        b->verifier_id = str_dup(verifier_id);
-        buf_put_view(&b->ak, VIEW_BUF(&s->host.tpm.ak_pub));
-        buf_put_view(&b->challenge, VIEW_ARRAY(s->challenge));
-        b->asked = (struct pcr_selection){s->host.tpm.pcrs.bank, policy_effective_pcr_mask(s->policy)};
-        b->issued_at_ms = s->now_ms - 1000;
-        b->received_at_ms = s->now_ms;
-        b->tolerance = CLOCK_TOLERANCE_DEFAULT;
-        assert_ok(qualify_heartbeat(verifier_id, b->host, VIEW_BUF(&b->challenge), &qualifying, &err), &err);
-        soft_host_quote(&s->host, digest_view(&qualifying), b->asked.mask, &q);
-        b->message = q.message;
-        b->signature = q.signature;
-        b->time_message = q.time_message;
-        b->time_signature = q.time_signature;
-        b->pcrs = q.pcrs;
-        if (s->before) {
-                b->has_previous = true;
-                b->previous = s->before->last;
-                pcr_values_unpack(&s->before->last_pcrs, &b->previous_pcrs);
-        }
-        b->has_cel = true;
-        buf_put_view(&b->cel, soft_host_log_from(&s->host, 0));
-        b->verdict = verdict_new();
-        b->policy_name = str_dup("edge");
-        b->policy_version = 1;
-        b->policy_sha256 = policy_effective_policy(s->policy)->sha256;
-        return b;
-}
-
 /* Appraises what is written and read again, as `avow evidence verify` does. */
 static enum verdict_state offline(struct story *s, const struct bundle *b)
 {
@@ -216,7 +178,7 @@ static enum verdict_state offline(struct story *s, const struct bundle *b)
         appraisal_result_done(&s->r);
         assert_ok(bundle_encode(b, &text, &err), &err);
         assert_ok(bundle_decode(VIEW_BUF(&text), &again, &err), &err);
-        assert_ok(appraise_bundle(again, s->policy, s->memory, NULL, &s->r.verdict, &err), &err);
+        assert_ok(appraise_bundle(again, s->policy, s->memory, NULL, NULL, &s->r.verdict, &err), &err);
         return s->r.verdict->state;
 }
 
@@ -232,13 +194,13 @@ static void bundle_says_the_same(void **state)
         (void)state;
         story_begin(&s, node_a, DIGEST_SHA256);
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'a');
-        good = bundle_of(&s, id);
+        good = story_bundle(&s, id);
         (void)offline(&s, good);
         EXPECT(&s, VERDICT_PASS, NULL);
         (void)story_round(&s);
         story_pass_time(&s, 30000);
         soft_host_measure(&s.host, "node", "/usr/bin/node", 'b');
-        updated = bundle_of(&s, id);
+        updated = story_bundle(&s, id);
         (void)offline(&s, updated);
         EXPECT(&s, VERDICT_FAIL, "digest-not-allowed");
         story_push(&s, node_b, NOON); /* with the older version beside it */

@@ -302,6 +302,79 @@ static void versions_overlap(void **state)
         lab_done(&lab);
 }
 
+/* Offline, once more, what was shown; EK is what is known of the host there. */
+static enum verdict_state offline(struct lab *lab, const struct digest *ek)
+{
+        static const char id[] = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        AUTO(bundle_free_p) struct bundle *b = story_bundle(&lab->s, id);
+        struct err err = ERR_INIT;
+
+        b->has_tee = true;
+        b->tee_kind = lab->s.tee.kind;
+        buf_put_view(&b->tee, lab->s.tee.evidence);
+        buf_put_view(&b->tee_manifest, lab->s.tee.manifest);
+        appraisal_result_done(&lab->s.r);
+        assert_ok(appraise_bundle(b, lab->s.policy, NULL, &lab->trust, ek, &lab->s.r.verdict, &err), &err);
+        return lab->s.r.verdict->state;
+}
+
+/* An SVSM's report, over a manifest that names a virtual TPM; any key is an endorsement key here. */
+static void svsm_of(struct lab *lab)
+{
+        struct svsm_manifest m;
+        struct err err = ERR_INIT;
+        struct digest d;
+
+        lab->s.tee.manifest = VIEW(lab->s.host.tpm.ak_pub.p + 2, lab->s.host.tpm.ak_pub.len - 2);
+        assert_ok(svsm_manifest_parse(lab->s.tee.manifest, &m, &err), &err);
+        names(lab, &lab->s.host.tpm.ak, false);
+        assert_ok(svsm_report_data(VIEW(lab->report + 0x50, 64), &m, &d, &err), &err);
+        memcpy(lab->report + 0x50, d.b, 64);
+        snp_forge_sign(&lab->amd, lab->report);
+        (void)story_round(&lab->s);
+}
+
+static void rooted_by_svsm(void **state)
+{
+        AUTO(buf_free) struct buf text = {0};
+        AUTO(pubkey_free_p) struct pubkey *key = NULL;
+        struct err err = ERR_INIT;
+        struct digest ek, other;
+        struct lab lab;
+
+        (void)state;
+        lab_init(&lab, DEMANDS);
+        give_leaf(&lab);
+        buf_str(&text, DEMANDS "  snp:\n    measurements: ");
+        buf_hex(&text, VIEW(lab.report + 0x90, SNP_DIGEST_BYTES));
+        buf_str(&text, "\n");
+        buf_u8(&text, 0);
+        story_push(&lab.s, (const char *)text.p, lab.s.now_ms);
+        lab.s.n_versions = 1;
+        story_hold(&lab.s);
+        assert_ok(tpm_public_key(&lab.s.host.tpm.ak, &key, &err), &err);
+        assert_ok(pubkey_spki_sha256(key, &ek, &err), &err);
+        other = ek;
+        other.b[0] ^= 1;
+        svsm_of(&lab);
+        EXPECT(&lab.s, VERDICT_FAIL, "tee-binding-not-rooted"); /* whose TPM is it? */
+        lab.s.ek = &other;
+        svsm_of(&lab);
+        EXPECT(&lab.s, VERDICT_FAIL, "tee-binding-mismatch");
+        lab.s.ek = &ek;
+        svsm_of(&lab);
+        EXPECT(&lab.s, VERDICT_PASS, "tee-binding-rooted");
+        assert_string_equal(binding_of(&lab), "rooted");
+        (void)offline(&lab, &ek);
+        EXPECT(&lab.s, VERDICT_PASS, "tee-binding-rooted");
+        (void)offline(&lab, &other);
+        EXPECT(&lab.s, VERDICT_FAIL, "tee-binding-mismatch");
+        (void)offline(&lab, NULL);
+        EXPECT(&lab.s, VERDICT_FAIL, "tee-binding-not-rooted");
+        lab.s.n_versions = 2; /* freed with the others */
+        lab_done(&lab);
+}
+
 /* The statement goes where the verdict goes. */
 static void written_and_read(void **state)
 {
@@ -346,7 +419,7 @@ int main(void)
                 cmocka_unit_test(report_of_another),       cmocka_unit_test(nothing_vouches),
                 cmocka_unit_test(what_is_not_there),       cmocka_unit_test(garbage),
                 cmocka_unit_test(versions_overlap),        cmocka_unit_test(written_and_read),
-                cmocka_unit_test(no_list_of_revoked_keys),
+                cmocka_unit_test(no_list_of_revoked_keys), cmocka_unit_test(rooted_by_svsm),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -536,6 +536,28 @@ static void settings(void **state)
         assert_poisoned(s);
 }
 
+/* What is compared with the keys in evidence is a whole digest. */
+static void ek_on_record(void **state)
+{
+        struct host *host = ((struct fixture *)*state)->host;
+        char *kept = host->e.ek_sha256;
+        char good[] = A, bad[] = "aaaa";
+        struct digest ek, want;
+        struct err err = ERR_INIT;
+        uint8_t bytes[32];
+
+        memset(bytes, 0xaa, sizeof(bytes));
+        assert_ok(digest_set(DIGEST_SHA256, VIEW_ARRAY(bytes), &want, &err), &err);
+        host->e.ek_sha256 = good;
+        assert_ptr_equal(host_ek(host, &ek), &ek);
+        assert_true(digest_equal(&ek, &want));
+        host->e.ek_sha256 = bad;
+        assert_null(host_ek(host, &ek));
+        host->e.ek_sha256 = NULL;
+        assert_null(host_ek(host, &ek));
+        host->e.ek_sha256 = kept;
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -554,6 +576,7 @@ int main(void)
                 T(offsets),
                 T(removed_while_reading),
                 T(sorted),
+                T(ek_on_record),
                 T(bad_rows),
                 T(oom),
                 cmocka_unit_test(settings),
