@@ -174,10 +174,12 @@ int half_answer_show(struct half *h, struct view body, struct buf *out, struct e
                 r = wanted_digest(h, m.number, &hash, err);
         if (r >= 0)
                 r = half_verifier_id(m.collect.verifier_id, verifier_id, err);
-        if (r >= 0)
-                r = (m.number & LAUNCHES_NUMBER_BIT ? qualify_permit : qualify_release)(
-                        verifier_id, h->id.host_id, m.collect.challenge, digest_view(&hash), &qualifying,
-                        err);
+        if (r >= 0 && m.number & LAUNCHES_NUMBER_BIT)
+                r = qualify_permit(verifier_id, h->id.host_id, m.collect.challenge, digest_view(&hash),
+                                   &qualifying, err);
+        else if (r >= 0)
+                r = qualify_release(verifier_id, h->id.host_id, m.collect.challenge, digest_view(&hash),
+                                    &qualifying, err);
         return r < 0 ? r : half_collect(h, &m.collect, digest_view(&qualifying), out, err);
 }
 

@@ -90,15 +90,26 @@ static X509 *new_ca(const char *prefix, enum snp_line line, EVP_PKEY *key, const
         return x;
 }
 
+/* The N-th of a line's three RSA keys, made once in a process: they take long. */
+static EVP_PKEY *vendor_key(enum snp_line line, size_t n)
+{
+        static EVP_PKEY *keys[SNP_TURIN + 1][3];
+
+        if (keys[line][n] == NULL)
+                keys[line][n] = EVP_RSA_gen(2048);
+        assert_true(keys[line][n] && EVP_PKEY_up_ref(keys[line][n]));
+        return keys[line][n];
+}
+
 void snp_forge_init(struct snp_forge *f, enum snp_line line)
 {
         *f = (struct snp_forge){.line = line,
-                                .ark_key = EVP_RSA_gen(2048),
-                                .ask_key = EVP_RSA_gen(2048),
-                                .asvk_key = EVP_RSA_gen(2048),
+                                .ark_key = vendor_key(line, 0),
+                                .ask_key = vendor_key(line, 1),
+                                .asvk_key = vendor_key(line, 2),
                                 .leaf_key = EVP_EC_gen("P-384"),
                                 .other_key = EVP_EC_gen("P-384")};
-        assert_true(f->ark_key && f->ask_key && f->asvk_key && f->leaf_key && f->other_key);
+        assert_true(f->leaf_key && f->other_key);
         f->ark = new_ca("ARK-", line, f->ark_key, NULL, f->ark_key, 0x10000);
         f->ask = new_ca("SEV-", line, f->ask_key, f->ark, f->ark_key, 0x10001);
         f->asvk = new_ca("SEV-VLEK-", line, f->asvk_key, f->ark, f->ark_key, 0x10101);
